@@ -1,0 +1,34 @@
+/* troupe: actors, event loops, processes and messages for C.
+ *
+ *   troupe/node.h     a program's main, or a node inside yours        tr_main, tr_node_open
+ *   troupe/actor.h    actors: spawn, send, reply, monitor, exit       tr_spawn, tr_send
+ *   troupe/msg.h      messages as received, and made by hand          tr_msg_is, tr_msg_body
+ *   troupe/val.h      documents: TR_MAP, TR_READ, msgpack, JSON       tr_get_str, tr_json_print
+ *   troupe/buf.h      reference-counted slices of bytes               tr_buf_slice
+ *   troupe/timer.h    timers, immediates, ticks, microtasks           tr_timer_start
+ *   troupe/promise.h  results that come later                         tr_promise_then
+ *   troupe/memory.h   where memory comes from                         tr_memory_set
+ *   troupe/error.h    the errors                                      tr_strerror
+ *
+ * Words for ownership in these headers: a function *borrows* what you keep, *moves* what is no
+ * longer yours (a T **, set to NULL on success only), and *gives* what is now yours (a T **ret_x,
+ * written on success only). */
+#ifndef TROUPE_H
+#define TROUPE_H
+
+#define TR_VERSION_MAJOR 0
+#define TR_VERSION_MINOR 1
+#define TR_VERSION_PATCH 0
+#define TR_VERSION       "0.1.0"
+
+#include <troupe/actor.h>
+#include <troupe/buf.h>
+#include <troupe/error.h>
+#include <troupe/memory.h>
+#include <troupe/msg.h>
+#include <troupe/node.h>
+#include <troupe/promise.h>
+#include <troupe/timer.h>
+#include <troupe/val.h>
+
+#endif

@@ -1,0 +1,146 @@
+/* Actors: state, a behaviour, a mailbox.
+ *
+ * An actor lives on one loop. All its callbacks run on that loop's thread, one at a time, each a
+ * turn: the callback to its end, then its ticks, then its microtasks. It owns its timers, its
+ * immediates, its promises, the monitors it has set and the actors it has spawned; when it ends
+ * they are all closed, the spawned ones by being asked to shut down.
+ *
+ * A handler returns 0, or an error that ends the actor with that reason. Let it crash: whoever
+ * monitors it hears of it and decides.
+ *
+ * `self` is the actor whose turn it is. All functions here that take it are for that actor's own
+ * turns, on its own thread; elsewhere they return TR_EINVAL. */
+#ifndef TROUPE_ACTOR_H
+#define TROUPE_ACTOR_H
+
+#include <troupe/msg.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tr_actor tr_actor;
+typedef void (*tr_callback)(tr_actor *self, void *arg);
+
+/* A behaviour is a constant table. Every member but the name may be left out. */
+typedef struct tr_behavior {
+    const char *name;
+    size_t state_size; /* tr_state(self): zeroed, aligned for any type, freed after stop */
+
+    /* The first turn. It runs before any timer of the actor and before its first message.
+     * borrows: args, what the spawner gave, or null */
+    int (*start)(tr_actor *self, const tr_val *args);
+
+    /* One message.
+     * borrows: msg, until it returns (tr_msg_copy keeps one)
+     * returns: 0; TR_EUNKNOWN for a message it does not know, which is counted as a dead letter
+     *          and does not end the actor; any other error ends it */
+    int (*receive)(tr_actor *self, const tr_msg *msg);
+
+    /* The last turn, in the phase of close callbacks. Nothing can be armed any more; what is sent
+     * here still goes out. */
+    void (*stop)(tr_actor *self, tr_reason reason);
+} tr_behavior;
+
+/* Where a new actor's loop lives. */
+typedef enum tr_isolation {
+    TR_SHARED, /* on the spawner's loop */
+    TR_PROCESS /* in a process of its own */
+} tr_isolation;
+
+typedef struct tr_spawn_opts {
+    size_t size; /* set by TR_SPAWN */
+    tr_isolation isolation;
+    tr_val args;             /* for start; copied */
+    uint32_t mail_max;       /* messages waiting before senders see TR_EFULL; 0: 4096 */
+    uint32_t mail_bytes_max; /* bytes waiting, likewise; one message is always taken; 0: 16 MiB */
+
+    /* TR_PROCESS and tr_fork only: how long each step of stopping may take before the next one:
+     * asked to shut down, SIGTERM, SIGKILL. 0: 5000 and 2000. */
+    uint32_t stop_ms;
+    uint32_t term_ms;
+
+    /* tr_fork only: the program's arguments after its name, NULL-terminated, and what is added to
+     * its environment ("NAME=value", NULL-terminated). NULL: none. borrows, until the call ends */
+    const char *const *argv;
+    const char *const *env;
+} tr_spawn_opts;
+#define TR_SPAWN(...) (&(const tr_spawn_opts){.size = sizeof(tr_spawn_opts), __VA_ARGS__})
+
+/* Start an actor. Its start runs after this turn, before the loop's next timers. The new actor
+ * is the spawner's: it is asked to shut down when the spawner ends.
+ *
+ * TR_PROCESS starts this program once more and runs the behaviour there, found by its name among
+ * those given to tr_main or tr_node_open. Messages may be sent to it at once. Its end is known from
+ * the reaped process, never guessed.
+ *
+ * borrows: behavior, for the life of the program; opts (NULL: all defaults)
+ * gives:   *ret_addr; ret_addr may be NULL
+ * errors:  TR_EINVAL, TR_ENOMEM, TR_ETOODEEP and TR_ETOOBIG (args), TR_ENOSYS (no such isolation
+ *          here), TR_SHUTDOWN (the node is ending), and for a process the system's reason why it
+ *          cannot start */
+TR_API int tr_spawn(tr_actor *self, const tr_behavior *behavior, const tr_spawn_opts *opts,
+                    tr_addr *ret_addr);
+
+/* Start another program as a child actor: any that calls tr_main, where the first behaviour given
+ * runs, or any in another language that speaks docs/protocol.md on descriptor 3. The path is taken
+ * as execve does: no shell, no search.
+ * errors: as tr_spawn; a program that cannot be executed is an error of this call (-ENOENT, ...) */
+TR_API int tr_fork(tr_actor *self, const char *path, const tr_spawn_opts *opts, tr_addr *ret_addr);
+
+/* Send a message. What is sent from one actor to another arrives in that order.
+ * borrows: name, body
+ * returns: 0: accepted. TR_EFULL: the receiver's mailbox or the link to its node is full and
+ *          nothing was sent: see tr_on_writable. TR_ENOACTOR: no such actor here. TR_EDOWN: no link
+ *          to its node. TR_EINVAL, TR_ETOODEEP, TR_ETOOBIG, TR_ENOMEM. */
+TR_API int tr_send(tr_actor *self, tr_addr to, const char *name, tr_val body);
+
+/* Send a message made by hand.
+ * moves:   *msg
+ * returns: as tr_send; *msg is still yours when it is not 0 */
+TR_API int tr_send_msg(tr_actor *self, tr_addr to, tr_msg **msg);
+
+/* Answer a message: send to its sender, under the same name. A reply is never refused with
+ * TR_EFULL for messages: who asked made the room for it.
+ * returns: as tr_send; TR_ENOACTOR when it was sent by no actor */
+TR_API int tr_reply(tr_actor *self, const tr_msg *msg, tr_val body);
+
+/* Call cb once when `to`, which was full, has room again, or is gone: then the next send says so.
+ * Comes at once (in a turn of its own) when it is not full.
+ * borrows: arg, until cb has returned or the actor has ended
+ * errors:  TR_EINVAL, TR_ENOMEM */
+TR_API int tr_on_writable(tr_actor *self, tr_addr to, tr_callback cb, void *arg);
+
+#define TR_NORMAL 0 /* the exit reason of one that is done */
+
+/* End this actor when this callback returns: its ticks and microtasks do not run any more, its
+ * stop runs in the close phase of this iteration.
+ * reason:  TR_NORMAL, TR_SHUTDOWN, or an error
+ * returns: 0, so that a handler can return it */
+TR_API int tr_exit(tr_actor *self, int reason);
+
+/* Ask an actor to shut down: it ends with TR_REASON_SHUTDOWN, after what the asker has sent to it
+ * before and ahead of all other mail. The same is asked of what an actor has spawned when it ends.
+ * One in a child process that has not ended within stop_ms is sent SIGTERM, and then SIGKILL.
+ * returns: 0; TR_ENOACTOR, TR_EDOWN as tr_send */
+TR_API int tr_stop(tr_actor *self, tr_addr addr);
+
+/* Hear of an actor's end: a "down" message (see tr_msg_down), exactly once, at once with
+ * TR_REASON_NOACTOR or TR_REASON_NOCONNECTION if there is nothing to monitor.
+ * gives:  *ret_monitor, which the notice carries; may be NULL
+ * errors: TR_EINVAL, TR_ENOMEM */
+TR_API int tr_monitor(tr_actor *self, tr_addr addr, uint64_t *ret_monitor);
+
+/* No notice of this monitor comes after this call. One that fired or never was is a no-op. */
+TR_API void tr_demonitor(tr_actor *self, uint64_t monitor);
+
+TR_API tr_addr tr_self(const tr_actor *self);
+TR_API void *tr_state(tr_actor *self); /* NULL when state_size is 0 */
+
+/* Who spawned this actor, also across processes; TR_NOBODY for a node's first actor. */
+TR_API tr_addr tr_parent(const tr_actor *self);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

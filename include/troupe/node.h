@@ -1,0 +1,103 @@
+/* Nodes: one process that takes part.
+ *
+ * A program whose main is troupe's:
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         return tr_main(argc, argv, TR_APP(&parent, &child));
+ *     }
+ *
+ * or one with a main of its own, which embeds a node: tr_node_open, tr_node_spawn, tr_node_run,
+ * tr_node_close. */
+#ifndef TROUPE_NODE_H
+#define TROUPE_NODE_H
+
+#include <troupe/actor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The behaviours of a program: the first one is its first actor; all of them may be spawned as
+ * processes. */
+typedef struct tr_app {
+    const tr_behavior *const *behaviors;
+    size_t count;
+} tr_app;
+#define TR_APP(...)                                                                                \
+    (&(const tr_app){(const tr_behavior *const[]){__VA_ARGS__},                                    \
+                     sizeof((const tr_behavior *const[]){__VA_ARGS__}) /                           \
+                         sizeof(const tr_behavior *)})
+
+/* Run a program. Started by a person, it runs the first behaviour, with the arguments as a list of
+ * text; started by tr_spawn or tr_fork, it runs the behaviour that the parent wants, linked to it.
+ * Returns when that actor has ended and everything sent has left.
+ * returns: the process's exit status: 0 when the actor ended normally or was asked to; 1 when it
+ *          ended with an error, which is logged */
+TR_API int tr_main(int argc, char **argv, const tr_app *app);
+
+typedef struct tr_node tr_node;
+
+typedef struct tr_node_opts {
+    size_t size;       /* set by TR_NODE */
+    const char *name;  /* for peers and logs; NULL: the program's name */
+    const tr_app *app; /* which behaviours tr_spawn may run as processes; NULL: none. The program's
+                        * main must hand over to tr_main when tr_is_child() says so. */
+    uint32_t flush_ms; /* how long sent messages may take to leave when the node ends; 0: 5000 */
+} tr_node_opts;
+#define TR_NODE(...) (&(const tr_node_opts){.size = sizeof(tr_node_opts), __VA_ARGS__})
+
+/* Whether this process was started by tr_spawn or tr_fork: then main is to call tr_main. */
+TR_API bool tr_is_child(void);
+
+/* gives:  *ret_node
+ * errors: TR_EINVAL, TR_ENOMEM, a system error */
+TR_API int tr_node_open(const tr_node_opts *opts, tr_node **ret_node);
+
+/* Start an actor that no other actor owns. The node runs until the last such actor has ended.
+ * thread: the one that runs the node, before tr_node_run or in a turn
+ * errors: as tr_spawn; isolation other than TR_SHARED is TR_EINVAL */
+TR_API int tr_node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_opts *opts,
+                         tr_addr *ret_addr);
+
+/* Accept other nodes, and any program that speaks docs/protocol.md over nng's pair1, at
+ * "ipc:///path". The path is at most 107 bytes, must not exist and is removed when the node closes.
+ * Only peers of the same user are let in. What such a peer sends to actor 1 goes to the node's
+ * first actor.
+ * thread: as tr_node_spawn
+ * errors: TR_EINVAL (not an address), TR_ENAMETOOLONG, TR_EADDRINUSE, a system error */
+TR_API int tr_node_listen(tr_node *node, const char *url);
+
+/* Run the node on this thread until its last actor has ended, its children have been stopped and
+ * reaped, and what was sent has left or flush_ms has passed.
+ * returns: 0, or the first error that one of the actors of tr_node_spawn ended with */
+TR_API int tr_node_run(tr_node *node);
+
+/* Ask all actors to shut down, so that tr_node_run returns. Any thread, any time before
+ * tr_node_close. */
+TR_API void tr_node_stop(tr_node *node);
+
+/* Close and set *node to NULL. Not from within a turn; children that are still alive are killed. */
+TR_API void tr_node_close(tr_node **node);
+
+/* The id of this incarnation, which is the node half of its actors' addresses. */
+TR_API uint64_t tr_node_id(const tr_node *node);
+
+/* The node that the actor lives on. */
+TR_API tr_node *tr_node_of(const tr_actor *self);
+
+/* Messages that could not be delivered so far. */
+TR_API uint64_t tr_node_dead_letters(const tr_node *node);
+
+/* One sentence on what went wrong last in opening, listening or spawning; "" if nothing did. */
+TR_API const char *tr_node_errmsg(const tr_node *node);
+
+/* Where warnings go: one line of text without its end. NULL: to stderr. Set before the first other
+ * call. id is stable, for programs; text is for people. */
+typedef void (*tr_log_sink)(const char *id, const char *text, void *arg);
+TR_API void tr_log_set(tr_log_sink sink, void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

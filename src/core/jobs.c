@@ -1,0 +1,189 @@
+// Jobs: what runs at the end of a turn. All ticks, then all microtasks, again until both are empty,
+// at most TR_JOBS_MAX of them.
+//
+// The loop has one pair of rings, for the turn that is running: nearly always they are empty again
+// when it ends, so an actor needs no memory for them. Only what is left when the budget runs out
+// moves into a backlog of the actor's own, which the next turn of that actor takes up again, be it
+// its own turn in the pending phase or any other.
+#include "base/assert.h"
+#include "base/memory.h"
+#include "core/core.h"
+
+static int ring_grow(tr__ring *ring)
+{
+    uint32_t capacity = ring->capacity == 0 ? 16 : ring->capacity * 2;
+    tr__job *jobs = capacity == 0 ? NULL : tr__alloc(capacity * sizeof *jobs);
+    if (jobs == NULL)
+        return TR_ENOMEM;
+    for (uint32_t i = 0; i < ring->count; i++)
+        jobs[i] = ring->jobs[(ring->head + i) & (ring->capacity - 1)];
+    tr__free(ring->jobs);
+    *ring = (tr__ring){.jobs = jobs, .count = ring->count, .capacity = capacity};
+    return 0;
+}
+
+static int ring_push(tr__ring *ring, tr_callback cb, void *arg)
+{
+    if (ring->count == ring->capacity) {
+        int rc = ring_grow(ring);
+        if (rc < 0)
+            return rc;
+    }
+    ring->jobs[(ring->head + ring->count++) & (ring->capacity - 1)] = (tr__job){cb, arg};
+    return 0;
+}
+
+static bool ring_pop(tr__ring *ring, tr__job *ret_job)
+{
+    if (ring->count == 0)
+        return false;
+    *ret_job = ring->jobs[ring->head];
+    ring->head = (ring->head + 1) & (ring->capacity - 1);
+    ring->count--;
+    return true;
+}
+
+void tr__jobs_clear(tr__jobs *jobs)
+{
+    tr__free(jobs->ticks.jobs);
+    tr__free(jobs->microtasks.jobs);
+    *jobs = (tr__jobs){0};
+}
+
+// The backlog of an actor whose turn is not running, made on demand.
+static int backlog_of(tr_actor *actor, tr__backlog **ret_backlog)
+{
+    if (actor->backlog == NULL) {
+        tr__backlog *backlog = tr__zalloc(sizeof *backlog);
+        if (backlog == NULL)
+            return TR_ENOMEM;
+        backlog->actor = actor;
+        tr__list_init(&backlog->pending);
+        actor->backlog = backlog;
+    }
+    *ret_backlog = actor->backlog;
+    return 0;
+}
+
+void tr__backlog_drop(tr_actor *actor)
+{
+    if (actor->backlog == NULL)
+        return;
+    tr__list_remove(&actor->backlog->pending);
+    tr__jobs_clear(&actor->backlog->jobs);
+    tr__free(actor->backlog);
+    actor->backlog = NULL;
+}
+
+// Swap the loop's rings with the backlog's: at a turn's start the backlog's jobs go before what the
+// turn adds; at its end what is left goes back.
+static void backlog_swap(tr_loop *loop, tr__backlog *backlog)
+{
+    tr__jobs jobs = loop->jobs;
+    loop->jobs = backlog->jobs;
+    backlog->jobs = jobs;
+}
+
+static bool jobs_next(tr__jobs *jobs, tr__job *ret_job)
+{
+    if (!jobs->in_microtasks && ring_pop(&jobs->ticks, ret_job))
+        return true;
+    jobs->in_microtasks = ring_pop(&jobs->microtasks, ret_job);
+    return jobs->in_microtasks || ring_pop(&jobs->ticks, ret_job);
+}
+
+// Over budget: the rest waits for the pending phase. Without memory for that the jobs go on.
+static bool jobs_postpone(tr_loop *loop, tr_actor *actor)
+{
+    tr__backlog *backlog;
+    if (backlog_of(actor, &backlog) < 0)
+        return false;
+    backlog_swap(loop, backlog);
+    if (tr__list_empty(&backlog->pending))
+        tr__list_append(&loop->pending, &backlog->pending);
+    return true;
+}
+
+static bool jobs_empty(const tr__jobs *jobs)
+{
+    return jobs->ticks.count == 0 && jobs->microtasks.count == 0;
+}
+
+static void jobs_drop(tr__jobs *jobs)
+{
+    jobs->ticks.count = jobs->microtasks.count = 0;
+    jobs->in_microtasks = false;
+}
+
+static void jobs_run(tr_loop *loop, tr_actor *actor)
+{
+    tr_assert(loop->current == actor);
+    tr__job job;
+    for (int budget = TR_JOBS_MAX; actor->state == TR__RUNNING; budget--) {
+        if (budget <= 0 && !jobs_empty(&loop->jobs) && jobs_postpone(loop, actor))
+            return;
+        if (!jobs_next(&loop->jobs, &job))
+            return;
+        job.cb(actor, job.arg);
+    }
+    jobs_drop(&loop->jobs); // the actor is ending
+}
+
+// What the actor had left comes before what this turn adds.
+static void jobs_resume(tr_loop *loop, tr_actor *actor)
+{
+    tr_assert(jobs_empty(&loop->jobs));
+    tr__list_remove(&actor->backlog->pending);
+    backlog_swap(loop, actor->backlog);
+}
+
+void tr__turn_begin(tr_actor *actor)
+{
+    tr_loop *loop = actor->loop;
+    tr_assert(loop->current == NULL && actor->state == TR__RUNNING);
+    loop->current = actor;
+    if (actor->backlog != NULL)
+        jobs_resume(loop, actor);
+}
+
+void tr__turn_end(tr_actor *actor)
+{
+    tr_loop *loop = actor->loop;
+    if (!jobs_empty(&loop->jobs))
+        jobs_run(loop, actor);
+    loop->current = NULL;
+}
+
+void tr__turn(tr_actor *actor, tr_callback cb, void *arg)
+{
+    tr__turn_begin(actor);
+    cb(actor, arg);
+    tr__turn_end(actor);
+}
+
+int tr_next_tick(tr_actor *self, tr_callback cb, void *arg)
+{
+    if (!tr__actor_here(self) || cb == NULL || self->state > TR__RUNNING)
+        return TR_EINVAL;
+    return ring_push(&self->loop->jobs.ticks, cb, arg);
+}
+
+int tr_microtask(tr_actor *self, tr_callback cb, void *arg)
+{
+    if (!tr__actor_here(self) || cb == NULL || self->state > TR__RUNNING)
+        return TR_EINVAL;
+    return ring_push(&self->loop->jobs.microtasks, cb, arg);
+}
+
+int tr__microtask(tr_actor *actor, tr_callback cb, void *arg)
+{
+    if (actor->loop->current == actor)
+        return ring_push(&actor->loop->jobs.microtasks, cb, arg);
+    tr__backlog *backlog;
+    int rc = backlog_of(actor, &backlog);
+    if (rc == 0)
+        rc = ring_push(&backlog->jobs.microtasks, cb, arg);
+    if (rc == 0 && tr__list_empty(&backlog->pending))
+        tr__list_append(&actor->loop->pending, &backlog->pending);
+    return rc;
+}

@@ -1,0 +1,93 @@
+// Loops: one iteration, phase by phase, in Node's order (troupe/timer.h promises it).
+//
+//     starts -> timers -> pending -> poll (mailboxes, then the world's I/O) -> immediates -> close
+//
+// The core runs the iteration itself and hands only the waiting to the world, because libuv 1.44
+// cannot give these promises: its zero timers never leave their phase, and whether a timeout of 0
+// beats an immediate is chance there. Starts come first so that what an actor arms in its start
+// meets the timers phase before the check phase.
+//
+// Each phase but the mailboxes' takes a snapshot of its work, so what a callback adds waits for the
+// next iteration.
+#include "base/assert.h"
+#include "base/memory.h"
+#include "core/node.h"
+
+_Thread_local tr_loop *tr__loop_here;
+
+int tr_immediate(tr_actor *self, tr_callback cb, void *arg)
+{
+    if (!tr__actor_here(self) || cb == NULL || self->state > TR__RUNNING)
+        return TR_EINVAL;
+    tr__immediates *list = &self->loop->immediates;
+    if (list->count == list->capacity) {
+        uint32_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
+        struct tr__immediate *items = tr__resize(list->items, capacity * sizeof *items);
+        if (items == NULL)
+            return TR_ENOMEM;
+        list->items = items;
+        list->capacity = capacity;
+    }
+    list->items[list->count++] = (struct tr__immediate){self->id, cb, arg};
+    return 0;
+}
+
+static void loop_run_immediates(tr_loop *loop)
+{
+    tr__immediates batch = loop->immediates;
+    loop->immediates = loop->checking; // empty, with the memory of the iteration before
+    loop->checking = batch;
+    for (uint32_t i = 0; i < batch.count; i++) {
+        struct tr__immediate item = batch.items[i];
+        tr_actor *actor = tr__actor_find(loop->node, item.actor);
+        if (actor != NULL)
+            tr__turn(actor, item.cb, item.arg);
+    }
+    loop->checking.count = 0;
+}
+
+// Actors whose jobs went over their budget, or were given some by another's turn.
+static void loop_run_pending(tr_loop *loop)
+{
+    tr__list batch;
+    tr__list_init(&batch);
+    tr__list_splice(&batch, &loop->pending);
+    for (tr__list *node; (node = tr__list_pop(&batch)) != NULL;) {
+        tr_actor *actor = tr__container(node, tr__backlog, pending)->actor;
+        if (actor->state == TR__RUNNING) {
+            tr__turn_begin(actor);
+            tr__turn_end(actor);
+        }
+    }
+}
+
+uint64_t tr__loop_due(const tr_loop *loop)
+{
+    if (!tr__list_empty(&loop->births) || !tr__list_empty(&loop->runnable) ||
+        !tr__list_empty(&loop->closing) || !tr__list_empty(&loop->pending) ||
+        !tr__list_empty(&loop->writable) || loop->immediates.count > 0)
+        return 0;
+    const tr__heap_entry *first = tr__heap_first(&loop->timers);
+    return first == NULL ? TR__NEVER : first->key;
+}
+
+void tr__loop_step(tr_loop *loop)
+{
+    tr_assert(loop->current == NULL);
+    tr_loop *before = tr__loop_here;
+    tr__loop_here = loop;
+    const tr__route *route = loop->node->route;
+
+    tr__births_run(loop);
+    tr__timers_run(loop);
+    loop_run_pending(loop);
+    tr__mail_run(loop);
+    if (route != NULL)
+        route->flush(loop->node);
+    loop->world->ops->poll(loop->world, tr__loop_due(loop));
+    tr__waiters_run(loop);
+    loop_run_immediates(loop);
+    tr__closing_run(loop);
+
+    tr__loop_here = before;
+}

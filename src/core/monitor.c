@@ -1,0 +1,136 @@
+// Monitors: one notice of an actor's end, exactly once.
+//
+// A monitor is owned by the one who watches and sits, by its watcher, in the list of the watched:
+// an actor here, or a remote one's record in the route. Whichever end goes first takes it out of
+// the other's list. The notice is made when the monitor is set, so that an end can always be told.
+#include "base/assert.h"
+#include "base/memory.h"
+#include "core/node.h"
+
+static void monitor_free(tr__monitor *monitor)
+{
+    tr__map_remove(&monitor->actor->loop->monitors, monitor->ref);
+    tr__list_remove(&monitor->owned.link);
+    tr__list_remove(&monitor->watcher.link);
+    tr_msg_free(&monitor->notice);
+    tr__free(monitor);
+}
+
+// No more notice: the watching actor ends, or does not want it any more.
+static void monitor_cancel(tr__monitor *monitor)
+{
+    tr_node *node = monitor->actor->loop->node;
+    tr__list_remove(&monitor->watcher.link);
+    if (monitor->target.node != node->id && node->route != NULL)
+        node->route->demonitor(node, monitor);
+    monitor_free(monitor);
+}
+
+static void monitor_close(tr__owned *owned)
+{
+    monitor_cancel(tr__container(owned, tr__monitor, owned));
+}
+
+static void monitor_ended(tr__watcher *watcher, tr_reason reason)
+{
+    tr__monitor *monitor = tr__container(watcher, tr__monitor, watcher);
+    tr__notice_set(monitor->notice, reason);
+    tr__notice_put(monitor->actor, &monitor->notice);
+    monitor_free(monitor);
+}
+
+static int monitor_new(tr_actor *self, tr_addr addr, tr__monitor **ret_monitor)
+{
+    tr_loop *loop = self->loop;
+    tr__monitor *monitor = tr__zalloc(sizeof *monitor);
+    if (monitor == NULL)
+        return TR_ENOMEM;
+    *monitor = (tr__monitor){.owned.close = monitor_close,
+                             .watcher.ended = monitor_ended,
+                             .actor = self,
+                             .target = addr,
+                             .ref = ++loop->next_ref};
+    tr__list_init(&monitor->watcher.link);
+    int rc = tr__notice_new(monitor->ref, addr, &monitor->notice);
+    if (rc == 0)
+        rc = tr__map_put(&loop->monitors, monitor->ref, monitor);
+    if (rc < 0) {
+        tr_msg_free(&monitor->notice);
+        tr__free(monitor);
+        return rc;
+    }
+    tr__list_append(&self->owned, &monitor->owned.link);
+    *ret_monitor = monitor;
+    return 0;
+}
+
+// Put the monitor's watcher where the end will be heard of. On TR_ENOACTOR and TR_EDOWN there is
+// nothing to wait for.
+static int monitor_place(tr_node *node, tr__monitor *monitor)
+{
+    if (monitor->target.node != node->id)
+        return node->route == NULL ? TR_EDOWN : node->route->monitor(node, monitor);
+    tr_actor *target = tr__actor_find(node, monitor->target.actor);
+    if (target == NULL)
+        return TR_ENOACTOR;
+    tr__list_append(&target->watchers, &monitor->watcher.link);
+    return 0;
+}
+
+int tr_monitor(tr_actor *self, tr_addr addr, uint64_t *ret_monitor)
+{
+    if (!tr__actor_here(self) || self->state > TR__RUNNING)
+        return TR_EINVAL;
+    tr__monitor *monitor;
+    int rc = monitor_new(self, addr, &monitor);
+    if (rc < 0)
+        return rc;
+    uint64_t ref = monitor->ref;
+    rc = monitor_place(self->loop->node, monitor);
+    if (rc == TR_ENOACTOR)
+        monitor_ended(&monitor->watcher, (tr_reason){.kind = TR_REASON_NOACTOR});
+    else if (rc == TR_EDOWN)
+        monitor_ended(&monitor->watcher,
+                      (tr_reason){.kind = TR_REASON_NOCONNECTION, .code = TR_EDOWN});
+    else if (rc < 0)
+        monitor_free(monitor);
+    if (rc < 0 && rc != TR_ENOACTOR && rc != TR_EDOWN)
+        return rc;
+    if (ret_monitor != NULL)
+        *ret_monitor = ref;
+    return 0;
+}
+
+// A notice that waits in the mailbox already is taken back.
+static void monitor_take_back(tr_actor *self, tr__queue *queue, uint64_t ref, bool counted)
+{
+    tr_msg *before = NULL;
+    for (tr_msg *m = queue->head; m != NULL; before = m, m = m->next) {
+        if (m->down == NULL || m->down->monitor != ref)
+            continue;
+        if (before == NULL)
+            queue->head = m->next;
+        else
+            before->next = m->next;
+        if (queue->tail == m)
+            queue->tail = before;
+        if (m == self->stop_after)
+            self->stop_asked = true;
+        self->mail_count -= counted;
+        tr_msg_free(&m);
+        return;
+    }
+}
+
+void tr_demonitor(tr_actor *self, uint64_t monitor)
+{
+    if (!tr__actor_here(self))
+        return;
+    tr__monitor *m = tr__map_get(&self->loop->monitors, monitor);
+    if (m != NULL && m->actor == self) {
+        monitor_cancel(m);
+    } else if (m == NULL) {
+        monitor_take_back(self, &self->notices, monitor, false);
+        monitor_take_back(self, &self->mail, monitor, true);
+    }
+}

@@ -1,0 +1,246 @@
+// Messages: one allocation that holds the envelope, the name and, unless it is large and came over
+// a link, the packed body. A message belongs to whoever has the pointer; mailboxes link it through
+// `next`. Nothing in it changes once it is sent, but for the JSON text that is made on demand.
+#include <stdio.h>
+#include <troupe/memory.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "core/core.h"
+#include "data/doc.h"
+
+_Static_assert(TR_NAME_MAX <= UINT8_MAX, "name_len is 8 bits");
+_Static_assert(TR_BUFS_MAX <= UINT8_MAX, "buf_count is 8 bits");
+
+void tr__queue_push(tr__queue *queue, tr_msg *msg)
+{
+    tr_assert(msg->next == NULL);
+    if (queue->head == NULL)
+        queue->head = msg;
+    else
+        queue->tail->next = msg;
+    queue->tail = msg;
+}
+
+tr_msg *tr__queue_pop(tr__queue *queue)
+{
+    tr_msg *msg = queue->head;
+    if (msg != NULL) {
+        queue->head = msg->next;
+        msg->next = NULL;
+    }
+    return msg;
+}
+
+size_t tr__name_check(const char *name)
+{
+    size_t len = name == NULL ? 0 : strnlen(name, TR_NAME_MAX + 1);
+    return len > TR_NAME_MAX ? 0 : len;
+}
+
+int tr__msg_new(const char *name, size_t name_len, size_t body_size, tr_msg **ret_msg)
+{
+    tr_assert(name_len > 0 && name_len <= TR_NAME_MAX && body_size <= TR_DOC_MAX);
+    tr_msg *msg = tr__alloc(sizeof *msg + name_len + 1 + body_size);
+    if (msg == NULL)
+        return TR_ENOMEM;
+    *msg = (tr_msg){
+        .body = (uint8_t *)msg->name + name_len + 1,
+        .body_size = (uint32_t)body_size,
+        .weight = (uint32_t)(name_len + body_size),
+        .name_len = (uint8_t)name_len,
+    };
+    memcpy(msg->name, name, name_len);
+    msg->name[name_len] = '\0';
+    *ret_msg = msg;
+    return 0;
+}
+
+int tr_msg_new(const char *name, tr_val body, tr_msg **ret_msg)
+{
+    size_t name_len = tr__name_check(name), size;
+    if (name_len == 0 || ret_msg == NULL)
+        return TR_EINVAL;
+    int rc = tr__doc_size(&body, &size);
+    if (rc < 0)
+        return rc;
+    tr_msg *msg;
+    rc = tr__msg_new(name, name_len, size, &msg);
+    if (rc < 0)
+        return rc;
+    tr__doc_pack(&body, (uint8_t *)msg->body);
+    *ret_msg = msg;
+    return 0;
+}
+
+int tr_msg_attach(tr_msg *msg, tr_buf **buf)
+{
+    if (msg == NULL || buf == NULL || *buf == NULL)
+        return TR_EINVAL;
+    if (msg->buf_count == TR_BUFS_MAX)
+        return TR_EFULL;
+    if (tr_buf_size(*buf) > TR_DOC_MAX - (msg->weight - msg->name_len))
+        return TR_ETOOBIG;
+    tr_buf **bufs = tr__resize(msg->bufs, (msg->buf_count + 1u) * sizeof *bufs);
+    if (bufs == NULL)
+        return TR_ENOMEM;
+    msg->bufs = bufs;
+    msg->weight += (uint32_t)tr_buf_size(*buf);
+    bufs[msg->buf_count++] = *buf;
+    *buf = NULL;
+    return 0;
+}
+
+// The longest body of a notice: {"reason":"no connection","code":-2147483648}.
+#define NOTICE_BODY_MAX 64
+
+int tr__notice_new(uint64_t monitor, tr_addr addr, tr_msg **ret_msg)
+{
+    tr_msg *msg;
+    int rc = tr__msg_new("down", 4, sizeof(tr_down) + _Alignof(tr_down) + NOTICE_BODY_MAX, &msg);
+    if (rc < 0)
+        return rc;
+    uintptr_t at = ((uintptr_t)msg->body + _Alignof(tr_down) - 1) & ~(_Alignof(tr_down) - 1);
+    msg->down = (tr_down *)at;
+    *msg->down = (tr_down){.monitor = monitor, .addr = addr};
+    msg->body = (uint8_t *)(msg->down + 1);
+    msg->body_size = msg->weight = 0;
+    msg->from = addr;
+    *ret_msg = msg;
+    return 0;
+}
+
+static const char *const REASON_NAMES[] = {
+    [TR_REASON_NORMAL] = "normal",    [TR_REASON_SHUTDOWN] = "shutdown",
+    [TR_REASON_ERROR] = "error",      [TR_REASON_KILLED] = "killed",
+    [TR_REASON_EXITED] = "exited",    [TR_REASON_NOCONNECTION] = "no connection",
+    [TR_REASON_NOACTOR] = "no actor",
+};
+
+void tr__notice_set(tr_msg *notice, tr_reason reason)
+{
+    notice->down->reason = reason;
+    tr_val body = TR_MAP("reason", REASON_NAMES[reason.kind], "code", reason.code);
+    size_t size = 0;
+    int rc = tr__doc_size(&body, &size);
+    tr_assert(rc == 0 && size <= NOTICE_BODY_MAX);
+    tr__doc_pack(&body, (uint8_t *)notice->body);
+    notice->body_size = (uint32_t)size;
+}
+
+const char *tr_reason_text(tr_reason reason, char *text, size_t size)
+{
+    const char *name =
+        (unsigned)reason.kind <= TR_REASON_NOACTOR ? REASON_NAMES[reason.kind] : "unknown";
+    switch (reason.kind) {
+    case TR_REASON_ERROR:
+    case TR_REASON_NOCONNECTION:
+        snprintf(text, size, "%s: %s", name, tr_strerror(reason.code));
+        break;
+    case TR_REASON_KILLED:
+        snprintf(text, size, "killed by signal %d%s", reason.code, reason.core ? ", core" : "");
+        break;
+    case TR_REASON_EXITED:
+        snprintf(text, size, "exited with status %d", reason.code);
+        break;
+    default:
+        snprintf(text, size, "%s", name);
+    }
+    return text;
+}
+
+static int msg_copy_bufs(const tr_msg *from, tr_msg *to)
+{
+    for (size_t i = 0; i < from->buf_count; i++) {
+        tr_buf *buf = tr_buf_ref(from->bufs[i]);
+        int rc = tr_msg_attach(to, &buf);
+        tr_buf_unref(&buf);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int tr_msg_copy(const tr_msg *msg, tr_msg **ret_msg)
+{
+    if (msg == NULL || ret_msg == NULL)
+        return TR_EINVAL;
+    tr_msg *copy = NULL;
+    int rc = msg->down != NULL ? tr__notice_new(msg->down->monitor, msg->down->addr, &copy)
+                               : tr__msg_new(msg->name, msg->name_len, msg->body_size, &copy);
+    if (rc < 0)
+        return rc;
+    copy->from = msg->from;
+    if (msg->down != NULL)
+        tr__notice_set(copy, msg->down->reason);
+    else
+        memcpy((uint8_t *)copy->body, msg->body, msg->body_size);
+    rc = msg_copy_bufs(msg, copy);
+    if (rc == 0)
+        *ret_msg = copy;
+    else
+        tr_msg_free(&copy);
+    return rc;
+}
+
+void tr_msg_free(tr_msg **msg)
+{
+    if (msg == NULL || *msg == NULL)
+        return;
+    tr_msg *gone = *msg;
+    *msg = NULL;
+    for (size_t i = 0; i < gone->buf_count; i++)
+        tr_buf_unref(&gone->bufs[i]);
+    if (gone->bufs != NULL)
+        tr__free(gone->bufs);
+    if (gone->json != NULL)
+        tr__free(gone->json);
+    if (gone->storage != NULL)
+        tr_buf_unref(&gone->storage);
+    tr__free(gone);
+}
+
+const char *tr_msg_name(const tr_msg *msg)
+{
+    return msg->name;
+}
+
+bool tr_msg_is(const tr_msg *msg, const char *name)
+{
+    size_t len = strlen(name);
+    return len == msg->name_len && memcmp(msg->name, name, len) == 0;
+}
+
+tr_addr tr_msg_from(const tr_msg *msg)
+{
+    return msg->from;
+}
+
+const tr_down *tr_msg_down(const tr_msg *msg)
+{
+    return msg->down;
+}
+
+tr_val tr_msg_body(const tr_msg *msg)
+{
+    tr_val body;
+    tr__doc_view(msg->body, &body);
+    return body;
+}
+
+const char *tr_msg_json(const tr_msg *msg)
+{
+    if (msg->json == NULL)
+        tr_json_print(tr_msg_body(msg), &((tr_msg *)msg)->json);
+    return msg->json;
+}
+
+size_t tr_msg_buf_count(const tr_msg *msg)
+{
+    return msg->buf_count;
+}
+
+tr_buf *tr_msg_buf(const tr_msg *msg, size_t i)
+{
+    return i < msg->buf_count ? msg->bufs[i] : NULL;
+}

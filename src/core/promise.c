@@ -1,0 +1,347 @@
+// Promises: a status and a packed document that come once, and reactions that run as microtasks of
+// the actor that owns the promise.
+//
+// A promise lives as long as somebody has a reference: its makers, the microtask that is to run its
+// reactions, and the reactions that are to settle it. When its actor ends it loses its reactions
+// and can no longer be settled; the references that are left only keep its memory.
+#include <troupe/promise.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "core/core.h"
+#include "data/doc.h"
+
+struct tr_promise {
+    tr__owned owned;
+    tr_actor *actor; // NULL: it has ended
+    tr__list reactions;
+    tr_buf *value; // packed; NULL: null
+    int status;
+    uint32_t refs;
+    bool settled;
+    bool queued; // its microtask is on its way, with a reference
+};
+
+typedef struct reaction {
+    tr__list link;
+    tr_reaction cb;
+    void *arg;
+    void (*drop)(void *arg); // it has run, or never will
+    tr_promise *next;        // may be NULL
+} reaction;
+
+static void reaction_free(reaction *r)
+{
+    if (r->drop != NULL)
+        r->drop(r->arg);
+    tr_promise_unref(&r->next);
+    tr__free(r);
+}
+
+static void promise_drop_reactions(tr_promise *promise)
+{
+    for (tr__list *node; (node = tr__list_pop(&promise->reactions)) != NULL;)
+        reaction_free(tr__container(node, reaction, link));
+}
+
+// The actor ends: its microtasks have been dropped.
+static void promise_close(tr__owned *owned)
+{
+    tr_promise *promise = tr__container(owned, tr_promise, owned);
+    tr_promise_ref(promise);
+    promise->actor = NULL;
+    promise_drop_reactions(promise);
+    tr_promise *in_queue = promise->queued ? promise : NULL;
+    promise->queued = false;
+    tr_promise_unref(&in_queue);
+    tr_promise_unref(&promise);
+}
+
+int tr_promise_new(tr_actor *self, tr_promise **ret_promise)
+{
+    if (!tr__actor_here(self) || self->state > TR__RUNNING || ret_promise == NULL)
+        return TR_EINVAL;
+    tr_promise *promise = tr__zalloc(sizeof *promise);
+    if (promise == NULL)
+        return TR_ENOMEM;
+    promise->owned.close = promise_close;
+    promise->actor = self;
+    promise->refs = 1;
+    tr__list_init(&promise->reactions);
+    tr__list_append(&self->owned, &promise->owned.link);
+    *ret_promise = promise;
+    return 0;
+}
+
+tr_promise *tr_promise_ref(tr_promise *promise)
+{
+    tr_assert(promise->refs > 0);
+    promise->refs++;
+    return promise;
+}
+
+void tr_promise_unref(tr_promise **promise)
+{
+    if (promise == NULL || *promise == NULL)
+        return;
+    tr_promise *p = *promise;
+    *promise = NULL;
+    tr_assert(p->refs > 0);
+    if (--p->refs > 0)
+        return;
+    tr__list_remove(&p->owned.link);
+    promise_drop_reactions(p);
+    tr_buf_unref(&p->value);
+    tr__free(p);
+}
+
+static void promise_react(tr_actor *self, void *arg);
+
+// Have the reactions run in a microtask.
+static int promise_queue(tr_promise *promise)
+{
+    if (promise->queued || tr__list_empty(&promise->reactions))
+        return 0;
+    int rc = tr__microtask(promise->actor, promise_react, promise);
+    if (rc < 0)
+        return rc;
+    promise->queued = true;
+    tr_promise_ref(promise);
+    return 0;
+}
+
+static tr_val promise_value(const tr_promise *promise)
+{
+    tr_val value = TR_NULL;
+    if (promise->value != NULL)
+        tr__doc_view(tr_buf_data(promise->value), &value);
+    return value;
+}
+
+// Settle from inside a reaction, where no error can be returned: without memory for one more
+// microtask the reactions run in this one.
+static void promise_settle_next(tr_promise *next, int status, tr_buf *value)
+{
+    if (next == NULL || next->settled || next->actor == NULL)
+        return;
+    next->settled = true;
+    next->status = status < 0 ? status : 0;
+    next->value = status < 0 || value == NULL ? NULL : tr_buf_ref(value);
+    if (promise_queue(next) < 0) {
+        tr_promise_ref(next);
+        promise_react(next->actor, next);
+    }
+}
+
+static void promise_react(tr_actor *self, void *arg)
+{
+    tr_promise *promise = arg;
+    promise->queued = false;
+    tr__list batch;
+    tr__list_init(&batch);
+    tr__list_splice(&batch, &promise->reactions);
+    for (tr__list *node; (node = tr__list_pop(&batch)) != NULL;) {
+        reaction *r = tr__container(node, reaction, link);
+        if (self->state == TR__RUNNING) {
+            int status = r->cb(self, promise->status, promise_value(promise), r->arg);
+            promise_settle_next(r->next, status, promise->value);
+        }
+        reaction_free(r);
+    }
+    tr_promise_unref(&promise);
+}
+
+// Whether it can be settled here and now.
+static int promise_check(const tr_promise *promise)
+{
+    if (promise == NULL || (promise->actor != NULL && tr__loop_here != promise->actor->loop))
+        return TR_EINVAL;
+    return promise->settled || promise->actor == NULL ? TR_EEXIST : 0;
+}
+
+int tr_promise_resolve(tr_promise *promise, tr_val value)
+{
+    int rc = promise_check(promise);
+    if (rc < 0)
+        return rc;
+    tr_buf *packed = NULL;
+    rc = tr_val_pack(value, &packed);
+    if (rc == 0)
+        rc = promise_queue(promise);
+    if (rc < 0) {
+        tr_buf_unref(&packed);
+        return rc;
+    }
+    promise->settled = true;
+    promise->value = packed;
+    return 0;
+}
+
+int tr_promise_reject(tr_promise *promise, int error)
+{
+    int rc = error < 0 ? promise_check(promise) : TR_EINVAL;
+    if (rc == 0)
+        rc = promise_queue(promise);
+    if (rc < 0)
+        return rc;
+    promise->settled = true;
+    promise->status = error;
+    return 0;
+}
+
+static int promise_add(tr_promise *promise, const reaction *like)
+{
+    reaction *r = tr__alloc(sizeof *r);
+    if (r == NULL)
+        return TR_ENOMEM;
+    *r = *like;
+    tr__list_append(&promise->reactions, &r->link);
+    int rc = promise->settled ? promise_queue(promise) : 0;
+    if (rc < 0) {
+        tr__list_remove(&r->link);
+        tr__free(r);
+    }
+    return rc;
+}
+
+int tr_promise_then(tr_promise *promise, tr_reaction cb, void *arg, tr_promise **ret_next)
+{
+    if (promise == NULL || cb == NULL || !tr__actor_here(promise->actor))
+        return TR_EINVAL;
+    reaction r = {.cb = cb, .arg = arg};
+    if (ret_next != NULL) {
+        int rc = tr_promise_new(promise->actor, &r.next);
+        if (rc < 0)
+            return rc;
+    }
+    int rc = promise_add(promise, &r);
+    if (rc < 0)
+        tr_promise_unref(&r.next);
+    else if (ret_next != NULL)
+        *ret_next = tr_promise_ref(r.next);
+    return rc;
+}
+
+// ---- all and race ----
+
+// What the reactions of one `all` or `race` share. Each holds a reference.
+typedef struct gather {
+    tr_promise *result;
+    uint32_t refs;
+    size_t left; // values still to come, for all
+    size_t count;
+    struct gather_item {
+        struct gather *of;
+        tr_buf *value;
+    } items[];
+} gather;
+
+static void gather_unref(gather *g)
+{
+    if (--g->refs > 0)
+        return;
+    for (size_t i = 0; i < g->count; i++)
+        tr_buf_unref(&g->items[i].value);
+    tr_promise_unref(&g->result);
+    tr__free(g);
+}
+
+static void gather_drop(void *arg)
+{
+    gather_unref(((struct gather_item *)arg)->of);
+}
+
+static int gather_new(tr_actor *self, size_t count, gather **ret_gather)
+{
+    if (count > SIZE_MAX / sizeof(struct gather_item) - sizeof(gather))
+        return TR_EINVAL;
+    gather *g = tr__zalloc(sizeof *g + count * sizeof g->items[0]);
+    if (g == NULL)
+        return TR_ENOMEM;
+    g->refs = 1;
+    g->count = g->left = count;
+    int rc = tr_promise_new(self, &g->result);
+    if (rc < 0) {
+        tr__free(g);
+        return rc;
+    }
+    *ret_gather = g;
+    return 0;
+}
+
+// All values are there: one list of them.
+static int gather_resolve(gather *g)
+{
+    tr_val *values = tr__alloc((g->count + 1) * sizeof *values);
+    if (values == NULL)
+        return TR_ENOMEM;
+    for (size_t i = 0; i < g->count; i++)
+        tr__doc_view(tr_buf_data(g->items[i].value), &values[i]);
+    int rc = tr_promise_resolve(g->result, tr_val_list(values, g->count));
+    tr__free(values);
+    return rc;
+}
+
+static int gather_all(tr_actor *self, int status, tr_val value, void *arg)
+{
+    (void)self;
+    struct gather_item *item = arg;
+    gather *g = item->of;
+    if (status == 0)
+        status = tr_val_pack(value, &item->value);
+    if (status == 0 && --g->left == 0)
+        status = gather_resolve(g);
+    if (status < 0)
+        promise_settle_next(g->result, status, NULL);
+    return 0;
+}
+
+static int gather_race(tr_actor *self, int status, tr_val value, void *arg)
+{
+    (void)self;
+    gather *g = ((struct gather_item *)arg)->of;
+    if (status == 0)
+        status = tr_promise_resolve(g->result, value);
+    if (status < 0 && status != TR_EEXIST)
+        promise_settle_next(g->result, status, NULL);
+    return 0;
+}
+
+static int gather_start(tr_actor *self, tr_promise *const *promises, size_t count, tr_reaction cb,
+                        tr_promise **ret_promise)
+{
+    if (!tr__actor_here(self) || (promises == NULL && count > 0) || ret_promise == NULL)
+        return TR_EINVAL;
+    for (size_t i = 0; i < count; i++) {
+        if (promises[i] == NULL || promises[i]->actor != self)
+            return TR_EINVAL;
+    }
+    gather *g;
+    int rc = gather_new(self, count, &g);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        g->items[i].of = g;
+        rc = promise_add(promises[i],
+                         &(reaction){.cb = cb, .arg = &g->items[i], .drop = gather_drop});
+        g->refs += rc == 0;
+    }
+    if (rc == 0 && count == 0 && cb == gather_all)
+        rc = gather_resolve(g);
+    if (rc == 0)
+        *ret_promise = tr_promise_ref(g->result);
+    gather_unref(g);
+    return rc;
+}
+
+int tr_promise_all(tr_actor *self, tr_promise *const *promises, size_t count,
+                   tr_promise **ret_promise)
+{
+    return gather_start(self, promises, count, gather_all, ret_promise);
+}
+
+int tr_promise_race(tr_actor *self, tr_promise *const *promises, size_t count,
+                    tr_promise **ret_promise)
+{
+    return gather_start(self, promises, count, gather_race, ret_promise);
+}

@@ -1,0 +1,142 @@
+// The world: every effect that the core may have. This is the seam between troupe and everything
+// outside it; src/uv implements it for real on libuv, src/sim in virtual time with a seeded order.
+//
+// There is one world per loop. Everything is called on the loop's own thread, except wake. An
+// upcall comes only from inside poll, never from inside another call, and runs to its end before
+// the next one. Objects (endpoints, processes, listeners) belong to the loop whose world made them.
+//
+// A world is told here what bytes to move and when to sleep. What the bytes mean, what a turn is,
+// and which timer is due are the core's business: a timer is only the due time handed to poll.
+#ifndef TROUPE_CORE_WORLD_H
+#define TROUPE_CORE_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef struct tr_world tr_world;
+typedef struct tr_endpoint tr_endpoint; // one end of a stream of bytes
+typedef struct tr_process tr_process;   // a child process
+typedef struct tr_listener tr_listener; // accepts endpoints
+
+#define TR__NEVER UINT64_MAX
+
+typedef struct tr_iov {
+    void *base;
+    size_t len;
+} tr_iov;
+
+// What an endpoint tells its owner. All come from inside poll.
+typedef struct tr_endpoint_up {
+    // There may be something to read, or the end of the stream, or an error: read to find out.
+    // Level-triggered while TR__READ is wanted. Returns whether bytes were moved: a world that
+    // polls briefly before it sleeps calls this without knowing whether there is anything.
+    bool (*readable)(void *owner);
+    // There may be room to write again. Level-triggered while TR__WRITE is wanted.
+    void (*writable)(void *owner);
+    // The end: comes once after endpoint_close, from a later poll or from the world's own close.
+    // The endpoint is gone.
+    void (*closed)(void *owner);
+} tr_endpoint_up;
+
+enum { TR__READ = 1, TR__WRITE = 2 };
+
+// Who is at the other end, as far as the system says.
+typedef struct tr_peer_cred {
+    bool same_user;
+    int64_t pid; // 0: not known
+} tr_peer_cred;
+
+typedef struct tr_listener_up {
+    // A new endpoint, now the owner's: to be bound or closed in this call.
+    void (*accepted)(void *owner, tr_endpoint *endpoint, const tr_peer_cred *cred);
+} tr_listener_up;
+
+// How a process ended: signal is 0 for one that left by itself.
+typedef struct tr_exit_status {
+    int code;
+    int signal;
+    bool core;
+} tr_exit_status;
+
+typedef struct tr_process_up {
+    // The process has been reaped. Once; the object lives on until process_close.
+    void (*exited)(void *owner, const tr_exit_status *status);
+} tr_process_up;
+
+// A program to start. All borrowed until spawn returns.
+typedef struct tr_program {
+    const char *path;        // NULL: this very program
+    const char *const *argv; // NULL-terminated, argv[0] first
+    const char *const *env;  // "NAME=value", NULL-terminated: added to this process's environment
+} tr_program;
+
+typedef struct tr_world_ops {
+    const char *name;
+
+    // Nanoseconds, monotonic.
+    uint64_t (*now)(tr_world *world);
+    // Fill bytes with random ones, unguessable in the real world, from the seed in the simulated.
+    void (*random)(tr_world *world, void *bytes, size_t size);
+
+    // Wait until the clock reaches due, an endpoint, process or listener has something to tell, or
+    // somebody calls wake; make the upcalls; return. due 0: do not wait. May return early.
+    void (*poll)(tr_world *world, uint64_t due);
+    // Make the running or the next poll return soon. Any thread; cheap when already woken.
+    void (*wake)(tr_world *world);
+
+    // Set who hears of the endpoint, before anything is wanted of it.
+    void (*endpoint_bind)(tr_endpoint *endpoint, const tr_endpoint_up *up, void *owner);
+    // Which upcalls are wanted: TR__READ | TR__WRITE. A change costs; no change costs nothing.
+    void (*endpoint_want)(tr_endpoint *endpoint, unsigned events);
+    // Both return the bytes moved, at least one; TR_EAGAIN when there is nothing or no room now;
+    // another error. read returns 0 at the end of the stream. count is 1 to TR__IOV_MAX.
+    ssize_t (*endpoint_read)(tr_endpoint *endpoint, const tr_iov *iov, int count);
+    ssize_t (*endpoint_write)(tr_endpoint *endpoint, const tr_iov *iov, int count);
+    // No more will be written: the peer reads to the end and then finds it.
+    void (*endpoint_shutdown)(tr_endpoint *endpoint);
+    // Idempotent. No upcall but closed follows. What was written still arrives.
+    void (*endpoint_close)(tr_endpoint *endpoint);
+
+    // Start a program, connected by an endpoint to its descriptor 3. Costs the same whatever the
+    // size of this process. Errors of starting are returned here: on an error nothing is left.
+    int (*spawn)(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
+                 tr_process **ret_process, tr_endpoint **ret_endpoint);
+    // Send a signal. One that has been reaped: no-op.
+    void (*process_signal)(tr_process *process, int signal);
+    int64_t (*process_pid)(const tr_process *process);
+    // Forget it. One that still lives is killed and reaped here. Sets *process to NULL.
+    void (*process_close)(tr_process **process);
+
+    // Accept connections at a path; removed by close. Errors: system errors, TR_ENAMETOOLONG.
+    int (*listen)(tr_world *world, const char *path, const tr_listener_up *up, void *owner,
+                  tr_listener **ret_listener);
+    void (*listener_close)(tr_listener **listener);
+
+    // Free the world with what is left in it. Not from inside poll. The owners of endpoints, closed
+    // before or not, hear closed from here: the one upcall outside of poll. Sets *world to NULL.
+    void (*close)(tr_world **world);
+} tr_world_ops;
+
+#define TR__IOV_MAX 64
+
+// Implementations put this first in theirs. Endpoints, processes and listeners begin with a pointer
+// to their world, so that the calls below find the table.
+struct tr_world {
+    const tr_world_ops *ops;
+};
+
+struct tr_endpoint {
+    tr_world *world;
+};
+
+struct tr_process {
+    tr_world *world;
+};
+
+struct tr_listener {
+    tr_world *world;
+};
+
+#endif

@@ -1,0 +1,240 @@
+// Children: processes that this node has started, each the home of one actor that a parent's actor
+// owns. A child's record lives from its spawn until its process has been reaped.
+//
+// The end is told once, from the reaped status: first everything that the child had written is read
+// and delivered, then the monitors are told, so a down comes after the last message. A child that
+// left in order has said bye with its actor's reason before.
+//
+// Stopping is a ladder: ask, SIGTERM, SIGKILL, each with its deadline. It begins when the actor is
+// stopped, its owner ends, the node ends, or the link is lost while the process lives on.
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "data/doc.h"
+#include "remote/remote.h"
+
+#define STOP_MS 5000u
+#define TERM_MS 2000u
+
+static tr_loop *child_loop(const tr__child *child)
+{
+    return child->remote->node->loops[0];
+}
+
+// Take the next step at once when its timer cannot be armed.
+static void child_arm(tr__child *child, uint64_t delay)
+{
+    tr_loop *loop = child_loop(child);
+    uint64_t now = loop->world->ops->now(loop->world);
+    if (tr__timer_arm(loop, &child->timer, now + delay) < 0)
+        child->timer.fire(&child->timer);
+}
+
+static void child_step(tr__timer *timer)
+{
+    tr__child *child = tr__container(timer, tr__child, timer);
+    const tr_world_ops *ops = child_loop(child)->world->ops;
+    tr_assert(child->stage == TR__CHILD_ASKED || child->stage == TR__CHILD_TERMED);
+    bool term = child->stage == TR__CHILD_ASKED;
+    child->stage = term ? TR__CHILD_TERMED : TR__CHILD_KILLED;
+    tr__warn(term ? "child.term" : "child.kill", "pid=%lld did not end in time",
+             (long long)ops->process_pid(child->process));
+    ops->process_signal(child->process, term ? SIGTERM : SIGKILL);
+    if (term)
+        child_arm(child, child->term_ns);
+    else
+        tr__timer_disarm(child_loop(child), timer);
+}
+
+void tr__child_stop(tr__child *child)
+{
+    if (child->stage != TR__CHILD_RUNS)
+        return;
+    child->stage = TR__CHILD_ASKED;
+    tr__peer_post(child->peer, TR_LIST((int)TR__STOP, TR__ROOT_ID));
+    child_arm(child, child->stop_ns);
+}
+
+void tr__child_lost(tr__child *child)
+{
+    if (child->stage != TR__CHILD_RUNS)
+        return;
+    child->stage = TR__CHILD_ASKED; // losing the link is asking
+    child_arm(child, child->stop_ns);
+}
+
+static void child_owner_ended(tr__owned *owned)
+{
+    tr__list_init(&owned->link);
+    tr__child_stop(tr__container(owned, tr__child, owned));
+}
+
+void tr__child_free(tr__child *child)
+{
+    tr_loop *loop = child_loop(child);
+    tr__timer_disarm(loop, &child->timer);
+    tr__list_remove(&child->owned.link);
+    tr__list_remove(&child->link_in_remote);
+    if (child->process != NULL)
+        loop->world->ops->process_close(&child->process);
+    tr__peer_free(&child->peer);
+    tr__free(child);
+}
+
+// A bye counts when the process then left as one does after it.
+static tr_reason child_reason(const tr__child *child, const tr_exit_status *status)
+{
+    const tr__peer *peer = child->peer;
+    if (status->signal != 0)
+        return (tr_reason){.kind = TR_REASON_KILLED, .code = status->signal, .core = status->core};
+    bool failed = peer->said_bye && peer->bye.kind > TR_REASON_SHUTDOWN;
+    if (peer->said_bye && failed == (status->code != 0))
+        return peer->bye;
+    return (tr_reason){.kind = TR_REASON_EXITED, .code = status->code};
+}
+
+static void child_exited(void *owner, const tr_exit_status *status)
+{
+    tr__child *child = owner;
+    child->stage = TR__CHILD_KILLED; // no more steps
+    tr__timer_disarm(child_loop(child), &child->timer);
+    if (child->peer->link != NULL)
+        child->peer->link->ops->drain(child->peer->link);
+    tr_reason reason = child_reason(child, status);
+    tr__peer_fire(child->peer, reason);
+    tr__child_free(child);
+}
+
+static const tr_process_up CHILD_UP = {.exited = child_exited};
+
+// ---- Starting one ----
+
+static int child_new(tr_actor *self, const tr_spawn_opts *opts, tr__child **ret_child)
+{
+    tr__remote *remote = self->loop->node->remote;
+    tr__child *child = tr__zalloc(sizeof *child);
+    if (child == NULL)
+        return TR_ENOMEM;
+    child->remote = remote;
+    child->owned.close = child_owner_ended;
+    child->timer.fire = child_step;
+    child->stop_ns = TR_MS(opts->stop_ms == 0 ? STOP_MS : opts->stop_ms);
+    child->term_ns = TR_MS(opts->term_ms == 0 ? TERM_MS : opts->term_ms);
+    tr__list_init(&child->owned.link);
+    tr__list_append(&remote->children, &child->link_in_remote);
+    uint64_t node = 0;
+    while (node <= 1)
+        self->loop->world->ops->random(self->loop->world, &node, sizeof node);
+    int rc = tr__peer_new(remote, node, &child->peer);
+    if (rc == 0) {
+        child->peer->child = child;
+        rc = tr__outflow_limit(child->peer, TR__ROOT_ID, opts->mail_max, opts->mail_bytes_max);
+    }
+    if (rc < 0) {
+        tr__child_free(child);
+        return rc;
+    }
+    *ret_child = child;
+    return 0;
+}
+
+static size_t list_length(const char *const *list)
+{
+    size_t n = 0;
+    while (list != NULL && list[n] != NULL)
+        n++;
+    return n;
+}
+
+// first (may be NULL), then both lists, then NULL. The strings are not copied.
+static const char **list_join(const char *first, const char *const *a, const char *const *b)
+{
+    size_t n = 0, a_len = list_length(a), b_len = list_length(b);
+    const char **all = tr__alloc((a_len + b_len + 2) * sizeof *all);
+    if (all == NULL)
+        return NULL;
+    if (first != NULL)
+        all[n++] = first;
+    for (size_t i = 0; i < a_len; i++)
+        all[n++] = a[i];
+    for (size_t i = 0; i < b_len; i++)
+        all[n++] = b[i];
+    all[n] = NULL;
+    return all;
+}
+
+static int child_start_process(tr__child *child, const tr_behavior *behavior, const char *path,
+                               const tr_spawn_opts *opts, tr_endpoint **ret_endpoint)
+{
+    const tr__remote *remote = child->remote;
+    tr_world *world = child_loop(child)->world;
+    // The behaviour's name is only for people who look at the process list.
+    const char *const shown[] = {behavior == NULL ? NULL : behavior->name, NULL};
+    const char **argv = list_join(path == NULL ? remote->program : path, shown, opts->argv);
+    const char **env = list_join(NULL, remote->child_env, opts->env);
+    int rc = TR_ENOMEM;
+    if (argv != NULL && env != NULL)
+        rc = world->ops->spawn(world, &(tr_program){.path = path, .argv = argv, .env = env},
+                               &CHILD_UP, child, &child->process, ret_endpoint);
+    tr__free(argv);
+    tr__free(env);
+    if (rc < 0)
+        tr__node_errmsg(remote->node, "cannot start %s: %s", path == NULL ? remote->program : path,
+                        tr_strerror(rc));
+    return rc;
+}
+
+// The parent's hello says who the child is and what it is to run.
+static int child_hello(tr__child *child, tr_actor *self, const tr_behavior *behavior,
+                       const tr_spawn_opts *opts)
+{
+    const tr_node *node = child->remote->node;
+    tr_val hello = TR_MAP(
+        "troupe", TR__PROTOCOL, "node", node->id, "name", node->name, "you", child->peer->node,
+        "parent", self->id, "behavior", behavior == NULL ? TR_NULL : tr_val_str(behavior->name),
+        "args", opts->args, "mail_max", opts->mail_max, "mail_bytes_max", opts->mail_bytes_max);
+    return tr__peer_post(child->peer, TR_LIST((int)TR__HELLO, hello));
+}
+
+// What cannot be sent must not cost a process.
+static int child_check(const tr_actor *self, const tr_behavior *behavior, const tr_spawn_opts *opts)
+{
+    tr__remote *remote = self->loop->node->remote;
+    size_t size;
+    int rc = tr__doc_size(&opts->args, &size);
+    if (rc < 0)
+        return rc;
+    if (behavior == NULL ||
+        tr__remote_behavior(remote, (tr_str){behavior->name, strlen(behavior->name)}) != NULL)
+        return 0;
+    tr__node_errmsg(remote->node, "behavior %s is not one of the app's", behavior->name);
+    return TR_EINVAL;
+}
+
+int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *path,
+                    const tr_spawn_opts *opts, tr_addr *ret_addr)
+{
+    tr__child *child;
+    tr_endpoint *endpoint;
+    int rc = child_check(self, behavior, opts);
+    if (rc == 0)
+        rc = child_new(self, opts, &child);
+    if (rc < 0)
+        return rc;
+    rc = child_start_process(child, behavior, path, opts, &endpoint);
+    if (rc == 0)
+        rc = tr__peer_connect(child->peer, endpoint);
+    if (rc == 0)
+        rc = child_hello(child, self, behavior, opts);
+    if (rc < 0) {
+        tr__child_free(child);
+        return rc;
+    }
+    tr__list_append(&self->owned, &child->owned.link);
+    if (ret_addr != NULL)
+        *ret_addr = (tr_addr){child->peer->node, TR__ROOT_ID};
+    return 0;
+}

@@ -1,0 +1,272 @@
+// Envelopes on the wire. Messages are written and read by hand, head by head, since they are the
+// hot path; everything else is a small document. Reading checks each item with the scan before it
+// is looked at, and takes no memory.
+#include "remote/envelope.h"
+
+#include "base/assert.h"
+#include "data/doc.h"
+
+// ---- Writing ----
+
+static uint8_t *put_be(uint8_t *to, uint64_t value, int bytes)
+{
+    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
+        *to++ = (uint8_t)(value >> shift);
+    return to;
+}
+
+static uint8_t *put_uint(uint8_t *to, uint64_t value)
+{
+    if (value < 0x80) {
+        *to++ = (uint8_t)value;
+        return to;
+    }
+    *to++ = 0xcf;
+    return put_be(to, value, 8);
+}
+
+static uint8_t *put_name(uint8_t *to, const char *name, size_t len)
+{
+    tr_assert(len <= TR_NAME_MAX);
+    if (len < 32) {
+        *to++ = (uint8_t)(0xa0 | len);
+    } else {
+        *to++ = 0xd9;
+        *to++ = (uint8_t)len;
+    }
+    memcpy(to, name, len);
+    return to + len;
+}
+
+#define HEAD_MAX (2 + 9 + 9 + 2 + TR_NAME_MAX + 1) // all of a message but its body and buffers
+#define BIN_HEAD 5
+#define COPY_MAX 4096 // a smaller buffer is copied: cheaper than a piece of its own
+
+static int put_buf(tr__frame *frame, tr_buf *buf)
+{
+    size_t size = tr_buf_size(buf), copied = size <= COPY_MAX ? size : 0;
+    uint8_t *start = tr__frame_reserve(frame, BIN_HEAD + copied), *to = start;
+    if (to == NULL)
+        return TR_ENOMEM;
+    *to++ = 0xc6; // bin 32
+    to = put_be(to, size, 4);
+    if (copied > 0)
+        memcpy(to, tr_buf_data(buf), copied);
+    tr__frame_commit(frame, BIN_HEAD + copied);
+    return copied == size ? 0 : tr__frame_refer(frame, buf);
+}
+
+int tr__envelope_put_message(tr__frame *frame, const tr__letter *letter, size_t body_size)
+{
+    uint8_t *start = tr__frame_reserve(frame, HEAD_MAX + body_size), *to = start;
+    if (to == NULL)
+        return TR_ENOMEM;
+    *to++ = letter->buf_count > 0 ? 0x96 : 0x95; // a list of 6 or 5
+    *to++ = TR__MESSAGE;
+    to = put_uint(to, letter->to.actor);
+    to = put_uint(to, letter->from.actor);
+    to = put_name(to, letter->name, letter->name_len);
+    to = tr__doc_pack(&letter->body, to);
+    if (letter->buf_count > 0) {
+        _Static_assert(TR_BUFS_MAX <= 15, "a short list head");
+        *to++ = (uint8_t)(0x90 | letter->buf_count);
+    }
+    tr__frame_commit(frame, (size_t)(to - start));
+    for (size_t i = 0; i < letter->buf_count; i++) {
+        int rc = put_buf(frame, letter->bufs[i]);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int tr__envelope_put(tr__frame *frame, tr_val envelope)
+{
+    size_t size;
+    int rc = tr__doc_size(&envelope, &size);
+    if (rc < 0)
+        return rc;
+    uint8_t *to = tr__frame_reserve(frame, size);
+    if (to == NULL)
+        return TR_ENOMEM;
+    tr__doc_pack(&envelope, to);
+    tr__frame_commit(frame, size);
+    return 0;
+}
+
+// ---- Reading ----
+
+// The items of one envelope, one after the other.
+typedef struct reader {
+    const uint8_t *at, *end;
+    uint64_t left; // items
+    int error;
+} reader;
+
+// The bytes of the next item, checked; NULL after an error.
+static const uint8_t *reader_item(reader *r)
+{
+    const uint8_t *item = r->at;
+    size_t used = 0;
+    if (r->error == 0)
+        r->error = r->left == 0 ? TR_EBADMSG : tr__doc_scan(r->at, (size_t)(r->end - r->at), &used);
+    if (r->error < 0)
+        return NULL;
+    r->at += used;
+    r->left--;
+    return item;
+}
+
+static tr_val reader_next(reader *r)
+{
+    tr_val value = TR_NULL;
+    const uint8_t *item = reader_item(r);
+    if (item != NULL)
+        tr__doc_view(item, &value);
+    return value;
+}
+
+static void reader_check(reader *r, bool ok)
+{
+    if (!ok && r->error == 0)
+        r->error = TR_EBADMSG;
+}
+
+// The two forms that put_uint writes are read without the detour.
+static uint64_t reader_uint(reader *r)
+{
+    uint64_t number = 0;
+    size_t size = (size_t)(r->end - r->at);
+    if (r->left > 0 && size >= 1 && r->at[0] < 0x80) {
+        number = r->at[0];
+        r->at += 1;
+        r->left--;
+    } else if (r->left > 0 && size >= 9 && r->at[0] == 0xcf) {
+        for (int i = 1; i <= 8; i++)
+            number = number << 8 | r->at[i];
+        r->at += 9;
+        r->left--;
+    } else {
+        reader_check(r, tr_as_uint(reader_next(r), &number) == 0);
+    }
+    return number;
+}
+
+static tr_str reader_str(reader *r)
+{
+    tr_str text = {"", 0};
+    reader_check(r, tr_as_str(reader_next(r), &text) == 0);
+    return text;
+}
+
+static tr_reason reader_reason(reader *r)
+{
+    tr_reason reason = {0};
+    uint64_t kind = reader_uint(r);
+    int64_t code = 0;
+    bool ok = kind <= TR_REASON_NOACTOR;
+    ok =
+        tr_as_int(reader_next(r), &code) == 0 && code >= INT32_MIN && code <= INT32_MAX && ok;
+    ok = tr_as_bool(reader_next(r), &reason.core) == 0 && ok;
+    if (!ok && r->error == 0)
+        r->error = TR_EBADMSG;
+    reason.kind = (tr_reason_kind)kind;
+    reason.code = (int)code;
+    return reason;
+}
+
+static void reader_bufs(reader *r, tr__envelope *e)
+{
+    tr_val list = reader_next(r), item;
+    reader_check(r, list.type == TR_TYPE_LIST && list.len <= TR_BUFS_MAX);
+    if (r->error < 0)
+        return;
+    for (tr_iter it = tr_iter_of(list); tr_iter_next(&it, NULL, &item);)
+        reader_check(r, tr_as_bin(item, &e->bufs[e->buf_count++]) == 0);
+}
+
+static void read_message(reader *r, tr__envelope *e)
+{
+    e->actor = reader_uint(r);
+    e->from = reader_uint(r);
+    e->text = reader_str(r);
+    e->packed = reader_item(r);
+    e->packed_size = e->packed == NULL ? 0 : (size_t)(r->at - e->packed);
+    if (r->left > 0)
+        reader_bufs(r, e);
+    reader_check(r, e->text.len > 0 && e->text.len <= TR_NAME_MAX &&
+                        memchr(e->text.ptr, '\0', e->text.len) == NULL);
+    reader_check(r, e->packed_size <= TR_DOC_MAX);
+}
+
+static void read_rest(reader *r, tr__envelope *e)
+{
+    switch (e->kind) {
+    case TR__HELLO:
+        e->body = reader_next(r);
+        break;
+    case TR__CREDIT:
+        e->actor = reader_uint(r);
+        e->messages = reader_uint(r);
+        e->bytes = reader_uint(r);
+        break;
+    case TR__MONITOR:
+        e->actor = reader_uint(r);
+        e->ref = reader_uint(r);
+        break;
+    case TR__DEMONITOR:
+        e->ref = reader_uint(r);
+        break;
+    case TR__DOWN:
+        e->ref = reader_uint(r);
+        e->reason = reader_reason(r);
+        break;
+    case TR__STOP:
+        e->actor = reader_uint(r);
+        break;
+    case TR__BYE:
+        e->reason = reader_reason(r);
+        break;
+    case TR__REFUSE:
+        reader_check(r, tr_as_int(reader_next(r), &e->error) == 0);
+        e->text = reader_str(r);
+        break;
+    default:
+        break;
+    }
+}
+
+// The head of the list that an envelope is.
+static void reader_open(reader *r)
+{
+    uint8_t lead = r->at < r->end ? *r->at : 0;
+    size_t size = (size_t)(r->end - r->at);
+    if (lead >= 0x90 && lead <= 0x9f) {
+        r->left = lead & 0x0f;
+        r->at += 1;
+    } else if (lead == 0xdc && size >= 3) {
+        r->left = (uint64_t)r->at[1] << 8 | r->at[2];
+        r->at += 3;
+    } else {
+        r->error = TR_EBADMSG;
+    }
+}
+
+int tr__envelope_read(const uint8_t *bytes, size_t size, tr__envelope *ret_envelope,
+                      size_t *ret_used)
+{
+    tr__envelope *e = ret_envelope;
+    reader r = {.at = bytes, .end = bytes + size};
+    reader_open(&r);
+    e->buf_count = 0;
+    e->body = TR_NULL;
+    e->kind = reader_uint(&r);
+    if (e->kind == TR__MESSAGE)
+        read_message(&r, e);
+    else if (e->kind < TR__KINDS)
+        read_rest(&r, e);
+    while (r.error == 0 && r.left > 0)
+        reader_item(&r);
+    *ret_used = (size_t)(r.at - bytes);
+    return r.error;
+}

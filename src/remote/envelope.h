@@ -1,0 +1,56 @@
+// Envelopes: what a frame consists of, one msgpack list after another (docs/protocol.md).
+#ifndef TROUPE_REMOTE_ENVELOPE_H
+#define TROUPE_REMOTE_ENVELOPE_H
+
+#include <troupe/msg.h>
+
+#include "core/route.h"
+#include "remote/frame.h"
+
+#define TR__PROTOCOL 1 // the version that the handshake compares
+
+typedef enum tr__kind {
+    TR__HELLO,     // [0, {...}]                            the first one, both ways
+    TR__MESSAGE,   // [1, to, from, name, body] and perhaps [bytes, ...] of the attached buffers
+    TR__CREDIT,    // [2, actor, messages, bytes]           so much sent to it has been consumed
+    TR__WANT,      // [3]                                   a send was refused: credit, please
+    TR__MONITOR,   // [4, actor, ref]
+    TR__DEMONITOR, // [5, ref]
+    TR__DOWN,      // [6, ref, reason, code, core]          answers a monitor, once
+    TR__STOP,      // [7, actor]                            ask it to shut down
+    TR__BYE,    // [8, reason, code, core]               the node is done; why its first actor was
+    TR__REFUSE, // [9, error, text]                      the handshake failed
+    TR__KINDS
+} tr__kind;
+
+typedef struct tr__envelope {
+    uint64_t kind;
+    uint64_t actor;        // whom it is for or about
+    uint64_t from;         // message
+    uint64_t ref;          // monitor, demonitor, down
+    uint64_t messages;     // credit
+    uint64_t bytes;        // credit
+    tr_reason reason;      // down, bye
+    int64_t error;         // refuse
+    tr_str text;           // message: its name; refuse
+    tr_val body;           // hello
+    const uint8_t *packed; // message: the body's bytes
+    size_t packed_size;
+    tr_bytes bufs[TR_BUFS_MAX];
+    size_t buf_count;
+} tr__envelope;
+
+// Read the envelope at the front of bytes, checking all of it. Views into bytes. Of a kind that is
+// not known only the kind is set; items after those that are known are passed over.
+// returns: 0; TR_EBADMSG, TR_ETOODEEP; *ret_used: the bytes it took
+int tr__envelope_read(const uint8_t *bytes, size_t size, tr__envelope *ret_envelope,
+                      size_t *ret_used);
+
+// Append a message. body_size: from tr__doc_size.
+// errors: TR_ENOMEM (the frame is then of no use)
+int tr__envelope_put_message(tr__frame *frame, const tr__letter *letter, size_t body_size);
+
+// Append any other envelope, given as a list.
+int tr__envelope_put(tr__frame *frame, tr_val envelope);
+
+#endif

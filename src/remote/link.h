@@ -1,0 +1,55 @@
+// A link carries frames between two nodes, in order, both ways. A frame is some bytes; what they
+// mean is peer.c's business. The link's owner calls these on its loop's thread. A link answers only
+// through `up`, and never from inside one of these calls, but for drain.
+#ifndef TROUPE_REMOTE_LINK_H
+#define TROUPE_REMOTE_LINK_H
+
+#include <troupe/val.h>
+
+#include "remote/frame.h"
+
+typedef struct tr__link tr__link;
+
+typedef struct tr__link_up {
+    // A frame has arrived whole. bytes lies in storage; whoever wants to keep some of it takes a
+    // reference (or a slice). Returns 0, or an error that closes the link with that reason.
+    int (*frame)(void *owner, tr_buf *storage, const uint8_t *bytes, size_t size);
+    // There was a full queue and now it is empty.
+    void (*drained)(void *owner);
+    // The link is of no use any more, once: TR_EDOWN at the peer's orderly end; TR_EFRAME,
+    // TR_ETOOBIG, TR_EVERSION for a peer that broke the rules; another error. Frames that arrived
+    // before have been delivered. The owner then frees the link.
+    void (*down)(void *owner, int error);
+} tr__link_up;
+
+// Every kind of link begins with its table.
+typedef struct tr__link_ops {
+    const char *scheme; // "sp"
+    // Queue a frame, of at most TR__FRAME_MAX bytes, and write what can be written at once.
+    // moves:  *frame, always: a link that is down drops it
+    void (*send)(tr__link *link, tr__frame **frame);
+    // Bytes that were given to send and have not left, with what the link puts around them.
+    size_t (*queued)(const tr__link *link);
+    // Read whatever is there now, delivering frames from inside this call: for when the peer is
+    // known to be dead. Not from an upcall of this link; if reading comes to the end, `down` still
+    // comes from a later poll.
+    void (*drain)(tr__link *link);
+    // No more frames will be sent: the peer hears the end after the last one.
+    void (*finish)(tr__link *link);
+    // Idempotent; no upcall follows. Sets *link to NULL; what is queued is dropped.
+    void (*free)(tr__link **link);
+} tr__link_ops;
+
+struct tr__link {
+    const tr__link_ops *ops;
+};
+
+#define TR__FRAME_MAX (TR_DOC_MAX + 0x100000u) // bytes in a frame: the largest document, and room
+
+// A link over an endpoint of the world, speaking nng's SP protocol pair1 (link_sp.c).
+// moves:  endpoint, always: on an error it is closed
+// errors: TR_ENOMEM
+int tr__link_sp_open(tr_endpoint *endpoint, const tr__link_up *up, void *owner,
+                     tr__link **ret_link);
+
+#endif

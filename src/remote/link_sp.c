@@ -1,0 +1,438 @@
+// Links over nng's SP protocol, pair1, on an endpoint of the world (docs/protocol.md). Each side
+// sends a hello of 8 bytes and then frames, without waiting for the hello of the other:
+//
+//     hello  00 'S' 'P' 00, protocol: u16, 00 00
+//     frame  01, length of what follows: u64, hop count: u32, the bytes       (big-endian)
+//
+// Reading. What arrives lies in a chunk: [begin, end) is what has not been delivered, `need` the
+// size of the item (hello or frame) that begins there, as far as it is known. All whole frames in
+// the chunk are delivered from one read, without a copy. Their bytes may be kept by the owner: only
+// a chunk that nobody else refers to is written from its beginning again, which costs no memory in
+// the steady state; otherwise reading goes on behind `end`, or in a fresh chunk. The start of an
+// item that does not fit is moved along. A frame larger than CHUNK_MAX gets a chunk of its own size
+// and is read straight into it. Nobody gets memory for a promise: such a chunk is at most TRUST
+// large, or twice what has really arrived.
+//
+// Writing. A queue of frames, the hello first: a frame with nothing but a header. A send writes at
+// once unless the endpoint was full; then the rest leaves when it is writable. After an error of
+// writing nothing is written any more, but what the peer has sent before is still read: the end is
+// told when reading comes to it.
+//
+// The link's memory lives until the endpoint's `closed`, so every upcall of the owner may free the
+// link, and what it was given stays valid until it returns.
+#include <endian.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "data/buf.h"
+#include "remote/link.h"
+
+#define CHUNK_MIN 0x10000u   // many frames of small messages
+#define CHUNK_MAX 0x40000u   // several of TR__FRAME_FLUSH, and what a socket holds
+#define SPAN_MIN  0x1000u    // less room than this is not worth a read
+#define TRUST     0x400000u  // what the head of a frame alone can make us take
+#define READ_MAX  0x100000u  // one upcall reads about so much, then others have their turn
+#define DRAIN_MAX 0x4000000u // more than any socket holds
+
+// Where the fields lie in a hello and in the head of a frame.
+enum { HELLO_PROTOCOL = 4, HELLO_ZERO = 6, HELLO_SIZE = 8 };
+enum { HEAD_TYPE = 0, HEAD_LENGTH = 1, HEAD_HOPS = 9, HEAD_SIZE = 13 };
+enum { TYPE_MESSAGE = 1, HOPS_SIZE = HEAD_SIZE - HEAD_HOPS };
+
+_Static_assert(HEAD_SIZE <= TR__FRAME_HEADER && HELLO_SIZE <= TR__FRAME_HEADER, "room in a frame");
+_Static_assert(TR__FRAME_FLUSH < CHUNK_MAX && CHUNK_MAX < TRUST, "sp_chunk_prepare relies on it");
+
+static const uint8_t sp_hello[HELLO_SIZE] = {0, 'S', 'P', 0, 0x00, 0x11, 0, 0};
+
+enum writing { WRITE_OPEN, WRITE_FINISHING, WRITE_SHUT };
+
+struct link_sp {
+    tr__link base;
+    tr_endpoint *endpoint;
+    const tr__link_up *up;
+    void *owner;
+    bool deaf; // no upcall any more: the owner has been told the end, or has freed the link
+    int error; // why nothing is read any more; 0: it is
+
+    bool greeted; // the peer's hello has come
+    tr_buf *chunk;
+    size_t begin, end, need;
+
+    enum writing writing;
+    tr__frame *head, *tail; // the queue; not empty between calls: the endpoint is full
+    size_t written;         // bytes of the head that have left
+    size_t queued;
+};
+
+static const tr_world_ops *sp_world(const struct link_sp *link)
+{
+    return link->endpoint->world->ops;
+}
+
+static void sp_want(struct link_sp *link)
+{
+    unsigned events = TR__READ;
+    if (link->head != NULL || link->error != 0) // an error: any upcall will do to tell it
+        events |= TR__WRITE;
+    sp_world(link)->endpoint_want(link->endpoint, link->deaf ? 0 : events);
+}
+
+// ---- Writing ----
+
+static void sp_queue_push(struct link_sp *link, tr__frame *frame)
+{
+    tr_assert(tr__frame_next(frame) == NULL);
+    if (link->head == NULL)
+        link->head = frame;
+    else
+        tr__frame_set_next(link->tail, frame);
+    link->tail = frame;
+    link->queued += tr__frame_total(frame);
+}
+
+static void sp_queue_pop(struct link_sp *link)
+{
+    tr__frame *frame = link->head;
+    link->head = tr__frame_next(frame);
+    link->queued -= tr__frame_total(frame) - link->written;
+    link->written = 0;
+    tr__frame_free(&frame);
+}
+
+static void sp_queue_clear(struct link_sp *link)
+{
+    while (link->head != NULL)
+        sp_queue_pop(link);
+    tr_assert(link->queued == 0);
+}
+
+static int sp_queue_pieces(const struct link_sp *link, tr_iov *iov)
+{
+    int count = 0;
+    size_t from = link->written;
+    for (tr__frame *frame = link->head; frame != NULL && count < TR__IOV_MAX;
+         frame = tr__frame_next(frame), from = 0)
+        count += tr__frame_pieces(frame, from, iov + count, TR__IOV_MAX - count);
+    return count;
+}
+
+// So many bytes have left.
+static void sp_queue_remove(struct link_sp *link, size_t n)
+{
+    while (n > 0) {
+        size_t left = tr__frame_total(link->head) - link->written;
+        size_t part = n < left ? n : left;
+        link->written += part;
+        link->queued -= part;
+        n -= part;
+        if (part == left)
+            sp_queue_pop(link);
+    }
+}
+
+// Write what the endpoint takes. Returns 0, TR_EAGAIN when a rest has to wait, or an error.
+static int sp_queue_write(struct link_sp *link)
+{
+    while (link->head != NULL) {
+        tr_iov iov[TR__IOV_MAX];
+        int count = sp_queue_pieces(link, iov);
+        ssize_t n = sp_world(link)->endpoint_write(link->endpoint, iov, count);
+        tr_assert(n != 0);
+        if (n < 0)
+            return (int)n;
+        sp_queue_remove(link, (size_t)n);
+    }
+    return 0;
+}
+
+static int sp_write(struct link_sp *link)
+{
+    int rc = sp_queue_write(link);
+    if (rc != 0 && rc != TR_EAGAIN) {
+        sp_queue_clear(link);
+        link->writing = WRITE_FINISHING;
+    }
+    if (link->writing == WRITE_FINISHING && link->head == NULL) {
+        link->writing = WRITE_SHUT;
+        sp_world(link)->endpoint_shutdown(link->endpoint);
+    }
+    sp_want(link);
+    return rc;
+}
+
+static void sp_set_head(tr__frame *frame)
+{
+    uint64_t length = htobe64(tr__frame_size(frame) + HOPS_SIZE);
+    uint8_t head[HEAD_SIZE] = {[HEAD_TYPE] = TYPE_MESSAGE, [HEAD_SIZE - 1] = 1};
+    memcpy(head + HEAD_LENGTH, &length, sizeof length);
+    tr__frame_set_header(frame, head, sizeof head);
+}
+
+static void sp_send(tr__link *base, tr__frame **frame)
+{
+    struct link_sp *link = (struct link_sp *)base;
+    tr_assert(tr__frame_size(*frame) <= TR__FRAME_MAX);
+    if (link->writing != WRITE_OPEN) {
+        tr__frame_free(frame);
+        return;
+    }
+    bool full = link->head != NULL;
+    sp_set_head(*frame);
+    sp_queue_push(link, *frame);
+    *frame = NULL;
+    if (!full)
+        sp_write(link);
+}
+
+static size_t sp_queued(const tr__link *base)
+{
+    return ((const struct link_sp *)base)->queued;
+}
+
+static void sp_finish(tr__link *base)
+{
+    struct link_sp *link = (struct link_sp *)base;
+    if (link->writing != WRITE_OPEN)
+        return;
+    link->writing = WRITE_FINISHING;
+    sp_write(link);
+}
+
+// ---- Reading ----
+
+static int sp_chunk_renew(struct link_sp *link, size_t size)
+{
+    tr_buf *fresh;
+    int rc = tr_buf_new(size, &fresh);
+    if (rc < 0)
+        return rc;
+    if (link->begin != link->end)
+        memcpy(tr_buf_data(fresh), (uint8_t *)tr_buf_data(link->chunk) + link->begin,
+               link->end - link->begin);
+    tr_buf_unref(&link->chunk);
+    link->chunk = fresh;
+    link->end -= link->begin;
+    link->begin = 0;
+    return 0;
+}
+
+static void sp_chunk_rewind(struct link_sp *link)
+{
+    uint8_t *bytes = tr_buf_data(link->chunk);
+    memmove(bytes, bytes + link->begin, link->end - link->begin);
+    link->end -= link->begin;
+    link->begin = 0;
+}
+
+// Make room for the rest of the item at `begin`, or for a part of it if it is large.
+static int sp_chunk_prepare(struct link_sp *link)
+{
+    size_t have = link->end - link->begin;
+    size_t span = link->need > SPAN_MIN ? link->need : SPAN_MIN;
+    size_t size = tr_buf_size(link->chunk);
+    bool reusable = size >= span && !tr__buf_is_shared(link->chunk);
+    if (reusable && (have == 0 || size - link->begin < span))
+        sp_chunk_rewind(link);
+
+    bool filling = size > CHUNK_MAX && link->end < size;
+    if (filling || size - link->begin >= span)
+        return 0;
+    if (span > CHUNK_MAX) {
+        size_t trust = have + (have > TRUST ? have : TRUST);
+        return sp_chunk_renew(link, span < trust ? span : trust);
+    }
+    return sp_chunk_renew(link, span > CHUNK_MIN ? CHUNK_MAX : CHUNK_MIN);
+}
+
+static int sp_hello_check(const uint8_t *bytes)
+{
+    if (memcmp(bytes, sp_hello, HELLO_PROTOCOL) != 0 ||
+        memcmp(bytes + HELLO_ZERO, sp_hello + HELLO_ZERO, HELLO_SIZE - HELLO_ZERO) != 0)
+        return TR_EFRAME;
+    bool same = memcmp(bytes, sp_hello, HELLO_SIZE) == 0;
+    return same ? 0 : TR_EVERSION;
+}
+
+// Set `need` to what is known of the size of the item at `begin`.
+static int sp_item_measure(struct link_sp *link, const uint8_t *item, size_t have)
+{
+    link->need = link->greeted ? HEAD_HOPS : HELLO_SIZE;
+    if (!link->greeted || have < HEAD_HOPS)
+        return 0;
+    uint64_t length;
+    memcpy(&length, item + HEAD_LENGTH, sizeof length);
+    length = be64toh(length);
+    if (item[HEAD_TYPE] != TYPE_MESSAGE || length < HOPS_SIZE)
+        return TR_EFRAME;
+    if (length > TR__FRAME_MAX + HOPS_SIZE)
+        return TR_ETOOBIG;
+    link->need += length;
+    return 0;
+}
+
+static int sp_item_deliver(struct link_sp *link, const uint8_t *item, size_t size)
+{
+    if (!link->greeted) {
+        link->greeted = true;
+        return sp_hello_check(item);
+    }
+    const uint8_t *hops = item + HEAD_HOPS;
+    if (hops[0] != 0 || hops[1] != 0 || hops[2] != 0 || hops[3] == 0)
+        return TR_EFRAME;
+    return link->up->frame(link->owner, link->chunk, item + HEAD_SIZE, size - HEAD_SIZE);
+}
+
+// Deliver all that is whole.
+static int sp_chunk_deliver(struct link_sp *link)
+{
+    const uint8_t *bytes = tr_buf_data(link->chunk);
+    int rc = 0;
+    while (rc == 0 && !link->deaf) {
+        const uint8_t *item = bytes + link->begin;
+        size_t have = link->end - link->begin;
+        rc = sp_item_measure(link, item, have);
+        if (rc < 0 || have < link->need)
+            break;
+        link->begin += link->need;
+        rc = sp_item_deliver(link, item, link->need);
+    }
+    if (link->begin == link->end && tr_buf_size(link->chunk) > CHUNK_MAX) {
+        tr_buf_unref(&link->chunk);
+        link->begin = link->end = 0;
+    }
+    return rc;
+}
+
+// What the end of reading means; rc 0 is the end of the stream.
+static int sp_read_error(const struct link_sp *link, int rc)
+{
+    if (rc == 0 && link->greeted && link->begin != link->end)
+        return TR_EFRAME;
+    return rc == 0 || rc == -ECONNRESET || rc == TR_EPIPE ? TR_EDOWN : rc;
+}
+
+// Read once and deliver. Returns the bytes read; 0 when there is nothing, or nothing any more.
+static size_t sp_read(struct link_sp *link, bool *ret_filled)
+{
+    if (link->error != 0 || link->deaf)
+        return 0;
+    link->error = sp_chunk_prepare(link);
+    if (link->error != 0)
+        return 0;
+
+    tr_iov room = {(uint8_t *)tr_buf_data(link->chunk) + link->end,
+                   tr_buf_size(link->chunk) - link->end};
+    ssize_t n = sp_world(link)->endpoint_read(link->endpoint, &room, 1);
+    if (n <= 0) {
+        if (n != TR_EAGAIN)
+            link->error = sp_read_error(link, (int)n);
+        return 0;
+    }
+    link->end += (size_t)n;
+    *ret_filled = (size_t)n == room.len;
+    link->error = sp_chunk_deliver(link);
+    return (size_t)n;
+}
+
+static void sp_drain(tr__link *base)
+{
+    struct link_sp *link = (struct link_sp *)base;
+    bool filled;
+    size_t n, total = 0;
+    while (total < DRAIN_MAX && (n = sp_read(link, &filled)) > 0)
+        total += n;
+    if (!link->deaf)
+        sp_want(link);
+}
+
+// ---- From the endpoint ----
+
+static void sp_tell_end(struct link_sp *link)
+{
+    if (link->error == 0 || link->deaf)
+        return;
+    link->deaf = true;
+    link->writing = WRITE_SHUT;
+    sp_queue_clear(link);
+    sp_want(link);
+    link->up->down(link->owner, link->error);
+}
+
+static bool sp_readable(void *arg)
+{
+    struct link_sp *link = arg;
+    size_t n, total = 0;
+    bool filled = false;
+    do {
+        n = sp_read(link, &filled);
+        total += n;
+    } while (n > 0 && filled && total < READ_MAX);
+    sp_tell_end(link);
+    return total > 0;
+}
+
+static void sp_writable(void *arg)
+{
+    struct link_sp *link = arg;
+    sp_tell_end(link);
+    if (link->head != NULL && sp_write(link) == 0)
+        link->up->drained(link->owner);
+}
+
+static void sp_closed(void *arg)
+{
+    struct link_sp *link = arg;
+    sp_queue_clear(link);
+    tr_buf_unref(&link->chunk);
+    tr__free(link);
+}
+
+static const tr_endpoint_up sp_endpoint_up = {
+    .readable = sp_readable,
+    .writable = sp_writable,
+    .closed = sp_closed,
+};
+
+static void sp_free(tr__link **base)
+{
+    struct link_sp *link = (struct link_sp *)*base;
+    if (link == NULL)
+        return;
+    *base = NULL;
+    link->deaf = true;
+    sp_world(link)->endpoint_close(link->endpoint);
+}
+
+static const tr__link_ops sp_ops = {
+    .scheme = "sp",
+    .send = sp_send,
+    .queued = sp_queued,
+    .drain = sp_drain,
+    .finish = sp_finish,
+    .free = sp_free,
+};
+
+int tr__link_sp_open(tr_endpoint *endpoint, const tr__link_up *up, void *owner, tr__link **ret_link)
+{
+    struct link_sp *link = tr__alloc(sizeof *link);
+    tr__frame *first = NULL;
+    if (link == NULL || tr__frame_new(&first) < 0) {
+        tr__free(link);
+        endpoint->world->ops->endpoint_close(endpoint);
+        return TR_ENOMEM;
+    }
+    *link = (struct link_sp){
+        .base.ops = &sp_ops,
+        .endpoint = endpoint,
+        .up = up,
+        .owner = owner,
+        .need = HELLO_SIZE,
+    };
+    sp_world(link)->endpoint_bind(endpoint, &sp_endpoint_up, link);
+    tr__frame_set_header(first, sp_hello, sizeof sp_hello);
+    sp_queue_push(link, first);
+    sp_write(link);
+    *ret_link = &link->base;
+    return 0;
+}

@@ -1,0 +1,431 @@
+// Peers: another node at the other end of a link.
+//
+// Each side's first envelope is a hello; nothing else is looked at before it, and one that does not
+// fit is refused with a reason. After it, envelopes are handled in the order in which they come.
+// What turns send is collected in one frame and leaves when the loop is about to poll, or at 64
+// KiB.
+//
+// A peer that breaks the rules loses its link and nothing else. When the link is lost, senders that
+// wait are woken (their next send says TR_EDOWN), and monitors on the peer's actors are told: of a
+// stranger at once, of a child when its process has been reaped, for only then the reason is known.
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "data/doc.h"
+#include "remote/remote.h"
+
+#define HANDSHAKE_NS TR_S(10) // nng's own limit for its handshake
+#define SHARE_MIN    16384u   // a smaller body is copied out of the frame, which may be much larger
+
+// A monitor of the peer's on one of our actors.
+typedef struct peer_watcher {
+    tr__watcher watcher;
+    tr__peer *peer;
+    uint64_t ref;
+} peer_watcher;
+
+static void peer_handshake_late(tr__timer *timer)
+{
+    tr__peer *peer = tr__container(timer, tr__peer, handshake);
+    tr__peer_refuse(peer, TR_ETIMEDOUT, "no hello");
+}
+
+int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer)
+{
+    tr__peer *peer = tr__zalloc(sizeof *peer);
+    if (peer == NULL)
+        return TR_ENOMEM;
+    peer->remote = remote;
+    peer->node = node;
+    peer->handshake.fire = peer_handshake_late;
+    tr__list_init(&peer->dirty);
+    tr__list_init(&peer->crediting);
+    tr__list_init(&peer->watched);
+    if (node != 0 && tr__map_put(&remote->nodes, node, peer) < 0) {
+        tr__free(peer);
+        return TR_ENOMEM;
+    }
+    tr__list_append(&remote->peers, &peer->link_in_remote);
+    *ret_peer = peer;
+    return 0;
+}
+
+tr__peer *tr__peer_find(tr__remote *remote, uint64_t node)
+{
+    tr__peer *peer = remote->last_peer;
+    if (peer == NULL || peer->node != node)
+        remote->last_peer = peer = tr__map_get(&remote->nodes, node);
+    return peer;
+}
+
+static void peer_watcher_free(tr__peer *peer, peer_watcher *w)
+{
+    tr__map_remove(&peer->watchers, w->ref);
+    tr__list_remove(&w->watcher.link);
+    tr__free(w);
+}
+
+static void peer_watchers_drop(tr__peer *peer)
+{
+    size_t at = 0;
+    for (peer_watcher *w; (w = tr__map_next(&peer->watchers, &at)) != NULL;) {
+        tr__list_remove(&w->watcher.link);
+        tr__free(w);
+    }
+    tr__map_clear(&peer->watchers);
+}
+
+void tr__peer_fire(tr__peer *peer, tr_reason reason)
+{
+    for (tr__list *node; (node = tr__list_pop(&peer->watched)) != NULL;) {
+        tr__watcher *watcher = tr__container(node, tr__watcher, link);
+        watcher->ended(watcher, reason);
+    }
+}
+
+// What goes with the link.
+static void peer_unlink(tr__peer *peer)
+{
+    tr__remote *remote = peer->remote;
+    tr__timer_disarm(remote->node->loops[0], &peer->handshake);
+    if (peer->link != NULL)
+        peer->link->ops->free(&peer->link);
+    tr__frame_free(&peer->frame);
+    tr__list_remove(&peer->dirty);
+    tr__outflows_drop(peer);
+    tr__inflows_drop(peer);
+    peer_watchers_drop(peer);
+}
+
+void tr__peer_free(tr__peer **peer)
+{
+    tr__peer *gone = *peer;
+    *peer = NULL;
+    if (gone == NULL)
+        return;
+    tr__remote *remote = gone->remote;
+    peer_unlink(gone);
+    tr__peer_fire(gone, (tr_reason){.kind = TR_REASON_NOCONNECTION, .code = TR_EDOWN});
+    if (gone->node != 0 && tr__map_get(&remote->nodes, gone->node) == gone)
+        tr__map_remove(&remote->nodes, gone->node);
+    if (remote->last_peer == gone)
+        remote->last_peer = NULL;
+    if (remote->parent == gone)
+        remote->parent = NULL;
+    tr__list_remove(&gone->link_in_remote);
+    tr__free(gone);
+}
+
+void tr__peer_lost(tr__peer *peer)
+{
+    tr__remote *remote = peer->remote;
+    peer_unlink(peer);
+    if (peer->child != NULL) {
+        tr__child_lost(peer->child);
+        return;
+    }
+    bool parent = peer == remote->parent;
+    tr__peer_free(&peer);
+    if (parent)
+        tr__parent_lost(remote);
+}
+
+// ---- Sending ----
+
+tr__frame *tr__peer_frame(tr__peer *peer)
+{
+    if (peer->link == NULL || peer->broken)
+        return NULL;
+    if (peer->frame == NULL && tr__frame_new(&peer->frame) < 0)
+        return NULL;
+    if (tr__list_empty(&peer->dirty))
+        tr__list_append(&peer->remote->dirty, &peer->dirty);
+    return peer->frame;
+}
+
+int tr__peer_post(tr__peer *peer, tr_val envelope)
+{
+    tr__frame *frame = tr__peer_frame(peer);
+    int rc = frame == NULL ? TR_ENOMEM : tr__envelope_put(frame, envelope);
+    if (rc == TR_ENOMEM && peer->link != NULL && !peer->broken) {
+        peer->broken = true;
+        if (tr__list_empty(&peer->dirty))
+            tr__list_append(&peer->remote->dirty, &peer->dirty);
+    }
+    return rc;
+}
+
+void tr__peer_flush(tr__peer *peer)
+{
+    tr__list_remove(&peer->dirty);
+    if (peer->link == NULL)
+        return;
+    if (tr__inflows_credit(peer) < 0 || peer->broken) {
+        tr__warn("peer.lost", "node=%016llx error=TR_ENOMEM", (unsigned long long)peer->node);
+        tr__peer_lost(peer);
+        return;
+    }
+    tr__list_remove(&peer->dirty); // crediting put it back
+    if (peer->frame != NULL)
+        peer->link->ops->send(peer->link, &peer->frame);
+}
+
+void tr__peer_refuse(tr__peer *peer, int error, const char *text)
+{
+    tr__warn("peer.refused", "node=%016llx error=%s: %s", (unsigned long long)peer->node,
+             tr_errname(error), text);
+    if (tr__peer_post(peer, TR_LIST((int)TR__REFUSE, error, text)) == 0)
+        peer->link->ops->send(peer->link, &peer->frame);
+    tr__peer_lost(peer);
+}
+
+// ---- Handling ----
+
+static int peer_greet_stranger(tr__peer *peer, uint64_t node)
+{
+    tr__remote *remote = peer->remote;
+    bool taken = node == remote->node->id || tr__map_get(&remote->nodes, node) != NULL;
+    int rc = taken ? TR_EEXIST : tr__map_put(&remote->nodes, node, peer);
+    if (rc < 0) {
+        tr__peer_refuse(peer, rc, taken ? "this node is here already" : "no memory");
+        return rc;
+    }
+    peer->node = node;
+    return 0;
+}
+
+static int peer_hello(tr__peer *peer, tr_val hello)
+{
+    uint64_t version, node;
+    if (tr_get_uint(hello, "troupe", &version) < 0 || version != TR__PROTOCOL) {
+        tr__peer_refuse(peer, TR_EVERSION, "this node speaks version 1");
+        return TR_EVERSION;
+    }
+    if (tr_get_uint(hello, "node", &node) < 0 || node == 0 || peer->greeted) {
+        tr__peer_refuse(peer, TR_EBADMSG, peer->greeted ? "hello again" : "a hello without node");
+        return TR_EBADMSG;
+    }
+    if (peer->child != NULL && node != peer->node) {
+        tr__peer_refuse(peer, TR_EREFUSED, "not the node that was started");
+        return TR_EREFUSED;
+    }
+    int rc = peer->child != NULL ? 0 : peer_greet_stranger(peer, node);
+    if (rc < 0)
+        return rc;
+    peer->greeted = true;
+    tr__timer_disarm(peer->remote->node->loops[0], &peer->handshake);
+    return peer == peer->remote->parent ? tr__parent_greeted(peer->remote, hello) : 0;
+}
+
+static void message_body(tr_msg *msg, tr_buf *storage, const tr__envelope *e)
+{
+    if (e->packed_size < SHARE_MIN) {
+        memcpy((uint8_t *)msg->body, e->packed, e->packed_size);
+        return;
+    }
+    msg->storage = tr_buf_ref(storage);
+    msg->body = e->packed;
+    msg->body_size = (uint32_t)e->packed_size;
+    msg->weight += (uint32_t)e->packed_size;
+}
+
+static int message_buf(tr_msg *msg, tr_buf *storage, tr_bytes bytes)
+{
+    size_t offset = (size_t)((const char *)bytes.ptr - (const char *)tr_buf_data(storage));
+    tr_buf *buf = NULL;
+    int rc = bytes.len < SHARE_MIN ? tr_buf_copy(bytes.ptr, bytes.len, &buf)
+                                   : tr_buf_slice(storage, offset, bytes.len, &buf);
+    if (rc == 0)
+        rc = tr_msg_attach(msg, &buf);
+    tr_buf_unref(&buf);
+    return rc;
+}
+
+static int message_make(tr__peer *peer, const tr__envelope *e, tr_buf *storage, tr_msg **ret_msg)
+{
+    tr_msg *msg = NULL;
+    size_t inside = e->packed_size < SHARE_MIN ? e->packed_size : 0;
+    int rc = tr__msg_new(e->text.ptr, e->text.len, inside, &msg);
+    if (rc == 0)
+        message_body(msg, storage, e);
+    for (size_t i = 0; rc == 0 && i < e->buf_count; i++)
+        rc = message_buf(msg, storage, e->bufs[i]);
+    if (rc < 0) {
+        tr_msg_free(&msg);
+        return rc;
+    }
+    msg->from = (tr_addr){peer->node, e->from};
+    *ret_msg = msg;
+    return 0;
+}
+
+static int peer_message(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
+{
+    tr_loop *loop = peer->remote->node->loops[0];
+    tr_actor *actor = tr__actor_find(peer->remote->node, e->actor);
+    tr_msg *msg = NULL;
+    int rc = message_make(peer, e, storage, &msg);
+    if (rc == 0)
+        rc = tr__inflow_take(peer, e->actor, actor, msg);
+    if (rc < 0) {
+        tr_msg_free(&msg);
+        return rc;
+    }
+    if (actor != NULL) {
+        tr__mail_put(actor, &msg);
+    } else {
+        tr__dead_letter(loop);
+        tr__msg_consumed(loop, &msg);
+    }
+    return 0;
+}
+
+static void peer_watched_ended(tr__watcher *watcher, tr_reason reason)
+{
+    peer_watcher *w = tr__container(watcher, peer_watcher, watcher);
+    tr__peer *peer = w->peer;
+    tr__peer_post(peer, TR_LIST((int)TR__DOWN, w->ref, (int)reason.kind, reason.code, reason.core));
+    peer_watcher_free(peer, w);
+}
+
+static int peer_monitor(tr__peer *peer, const tr__envelope *e)
+{
+    if (tr__map_get(&peer->watchers, e->ref) != NULL)
+        return TR_EBADMSG;
+    peer_watcher *w = tr__alloc(sizeof *w);
+    if (w == NULL)
+        return TR_ENOMEM;
+    *w = (peer_watcher){.watcher.ended = peer_watched_ended, .peer = peer, .ref = e->ref};
+    tr__list_init(&w->watcher.link);
+    if (tr__map_put(&peer->watchers, e->ref, w) < 0) {
+        tr__free(w);
+        return TR_ENOMEM;
+    }
+    tr_actor *actor = tr__actor_find(peer->remote->node, e->actor);
+    if (actor != NULL)
+        tr__list_append(&actor->watchers, &w->watcher.link);
+    else
+        peer_watched_ended(&w->watcher, (tr_reason){.kind = TR_REASON_NOACTOR});
+    return 0;
+}
+
+static void peer_demonitor(tr__peer *peer, uint64_t ref)
+{
+    peer_watcher *w = tr__map_get(&peer->watchers, ref);
+    if (w != NULL)
+        peer_watcher_free(peer, w);
+}
+
+// A monitor that was cancelled meanwhile is not there any more: fine.
+static void peer_down(tr__peer *peer, const tr__envelope *e)
+{
+    tr__monitor *monitor = tr__map_get(&peer->remote->node->loops[0]->monitors, e->ref);
+    if (monitor == NULL || monitor->target.node != peer->node)
+        return;
+    tr__list_remove(&monitor->watcher.link);
+    monitor->watcher.ended(&monitor->watcher, e->reason);
+}
+
+static void peer_stop_actor(tr__peer *peer, uint64_t id)
+{
+    tr_actor *actor = tr__actor_find(peer->remote->node, id);
+    if (actor != NULL)
+        tr__actor_ask_stop(actor, (tr_addr){.node = peer->node});
+}
+
+static void peer_bye(tr__peer *peer, tr_reason reason)
+{
+    peer->said_bye = true;
+    peer->bye = reason;
+}
+
+static void peer_refused(tr__peer *peer, const tr__envelope *e)
+{
+    peer_bye(peer, (tr_reason){.kind = TR_REASON_ERROR, .code = TR_EREFUSED});
+    tr__warn("peer.refuses", "node=%016llx error=%lld: %.*s", (unsigned long long)peer->node,
+             (long long)e->error, (int)(e->text.len < 200 ? e->text.len : 200), e->text.ptr);
+}
+
+// Returns an error to close the link; the peer may be gone then.
+static int peer_handle(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
+{
+    if (e->kind == TR__MESSAGE && peer->greeted)
+        return peer_message(peer, e, storage);
+    if (e->kind == TR__HELLO)
+        return peer_hello(peer, e->body);
+    if (!peer->greeted && e->kind != TR__REFUSE) {
+        tr__peer_refuse(peer, TR_EBADMSG, "the first envelope is not a hello");
+        return TR_EBADMSG;
+    }
+    switch (e->kind) {
+    case TR__CREDIT:
+        return tr__outflow_credit(peer, e);
+    case TR__WANT:
+        tr__inflows_want(peer);
+        return 0;
+    case TR__MONITOR:
+        return peer_monitor(peer, e);
+    case TR__DEMONITOR:
+        peer_demonitor(peer, e->ref);
+        return 0;
+    case TR__DOWN:
+        peer_down(peer, e);
+        return 0;
+    case TR__STOP:
+        peer_stop_actor(peer, e->actor);
+        return 0;
+    case TR__BYE:
+        peer_bye(peer, e->reason);
+        return 0;
+    case TR__REFUSE:
+        peer_refused(peer, e);
+        return 0;
+    default:
+        return 0; // of a later version: not for us
+    }
+}
+
+static int peer_frame(void *owner, tr_buf *storage, const uint8_t *bytes, size_t size)
+{
+    tr__peer *peer = owner;
+    while (size > 0) {
+        tr__envelope e;
+        size_t used;
+        int rc = tr__envelope_read(bytes, size, &e, &used);
+        if (rc == 0)
+            rc = peer_handle(peer, &e, storage);
+        if (rc < 0)
+            return rc;
+        bytes += used;
+        size -= used;
+    }
+    return 0;
+}
+
+static void peer_drained(void *owner)
+{
+    (void)owner; // the credits tell senders when there is room; a node's end looks by itself
+}
+
+static void peer_link_down(void *owner, int error)
+{
+    tr__peer *peer = owner;
+    if (error != TR_EDOWN)
+        tr__warn("peer.lost", "node=%016llx error=%s (%s)", (unsigned long long)peer->node,
+                 tr_errname(error), tr_strerror(error));
+    tr__peer_lost(peer);
+}
+
+static const tr__link_up PEER_UP = {
+    .frame = peer_frame, .drained = peer_drained, .down = peer_link_down};
+
+int tr__peer_connect(tr__peer *peer, tr_endpoint *endpoint)
+{
+    tr_loop *loop = peer->remote->node->loops[0];
+    int rc = tr__link_sp_open(endpoint, &PEER_UP, peer, &peer->link);
+    bool stranger = peer->child == NULL && peer != peer->remote->parent;
+    if (rc == 0 && stranger)
+        rc = tr__timer_arm(loop, &peer->handshake,
+                           loop->world->ops->now(loop->world) + HANDSHAKE_NS);
+    return rc;
+}

@@ -1,0 +1,182 @@
+// The structures of a node's outside: its peers, what flows between them, its children.
+//
+// peer.c      another node at the other end of a link: handshake, dispatch, monitors
+// flow.c      windows and credits: how much may be on the way to an actor
+// child.c     processes that this node has started, until they are reaped
+// parent.c    being such a process
+// listen.c    letting strangers in
+// route.c     the table that the core calls, and the end of a node
+#ifndef TROUPE_REMOTE_REMOTE_H
+#define TROUPE_REMOTE_REMOTE_H
+
+#include "core/node.h"
+#include "remote/envelope.h"
+#include "remote/link.h"
+
+typedef struct tr__remote tr__remote;
+typedef struct tr__peer tr__peer;
+typedef struct tr__child tr__child;
+
+// Windows: what may be on its way to one actor, or to all of one peer, before senders see TR_EFULL.
+// Part of the protocol: both sides count alike.
+#define TR__WINDOW_MESSAGES   4096u
+#define TR__WINDOW_BYTES      (16u << 20)
+#define TR__WINDOW_PEER_BYTES (24u << 20)
+
+// ---- Flows (flow.c) ----
+
+// What this node has sent to one remote actor and has not been told is consumed.
+typedef struct tr__outflow {
+    uint64_t actor;
+    uint32_t messages, messages_max;
+    uint64_t bytes, bytes_max;
+    bool refused;     // since the last credit, a send was
+    tr__list waiters; // tr__waiter
+} tr__outflow;
+
+// What one actor here has got from a peer, and how much of it is consumed and not yet credited. It
+// outlives the peer and the actor while there are messages in the mailbox.
+typedef struct tr__inflow {
+    tr__peer *peer; // NULL: gone
+    uint64_t actor;
+    uint32_t held; // messages in the mailbox
+    uint64_t held_bytes;
+    uint32_t owed; // messages consumed and not credited
+    uint64_t owed_bytes;
+    uint32_t credit_messages, credit_bytes; // credit when so much is owed
+    bool wanted;                            // credit at the first chance
+    bool gone;                              // the actor has ended
+    tr__watcher watcher;                    // in the actor's watchers
+    tr__list crediting;                     // in the peer's crediting
+} tr__inflow;
+
+int tr__outflow_take(tr__peer *peer, uint64_t actor, size_t weight, tr__outflow **ret_flow);
+void tr__outflow_undo(tr__peer *peer, tr__outflow *flow, size_t weight);
+int tr__outflow_limit(tr__peer *peer, uint64_t actor, uint32_t messages, uint32_t bytes);
+int tr__outflow_credit(tr__peer *peer, const tr__envelope *e);
+tr__list *tr__outflow_waiters(tr__peer *peer, uint64_t actor); // NULL: there is room
+void tr__outflows_drop(tr__peer *peer);
+
+// Count a message that has arrived; actor NULL: there is none. errors: TR_ENOMEM; TR_EFULL: the
+// peer sends without credit
+int tr__inflow_take(tr__peer *peer, uint64_t id, tr_actor *actor, tr_msg *msg);
+void tr__inflow_consumed(tr__inflow *flow, uint32_t weight);
+void tr__inflows_want(tr__peer *peer);
+int tr__inflows_credit(tr__peer *peer); // append the credits that are due to the peer's frame
+void tr__inflows_drop(tr__peer *peer);
+
+// ---- Peers (peer.c) ----
+
+struct tr__peer {
+    tr__remote *remote;
+    tr__list link_in_remote; // remote->peers
+    tr__list dirty;          // in remote->dirty: there is something to flush
+    tr__link *link;          // NULL: down
+    tr__frame *frame;        // being filled; NULL: nothing to send
+    uint64_t node;           // 0: not known yet
+    tr__child *child;        // the peer is its process; NULL: a stranger or the parent
+    bool greeted;            // its hello has come and was good
+    bool said_bye;           // it has
+    bool wants;              // a WANT is on its way
+    bool broken;             // something that must be told could not be: close at the next flush
+    tr_reason bye;
+    tr__timer handshake;       // a stranger that says nothing is dropped
+    tr__map outflows, inflows; // by actor
+    tr__outflow *last_out;
+    tr__inflow *last_in;
+    uint64_t bytes; // on the way to all of its actors
+    uint64_t held;  // bytes from it in mailboxes here
+    bool crowded;   // a send was refused because of all that is on the way
+    tr__list crediting;
+    tr__list watched; // tr__watcher: monitors of ours on its actors
+    tr__map watchers; // by ref: its monitors on our actors
+};
+
+int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer);
+// moves: endpoint, always
+int tr__peer_connect(tr__peer *peer, tr_endpoint *endpoint);
+void tr__peer_free(tr__peer **peer); // closes the link; monitors left are told no connection
+tr__peer *tr__peer_find(tr__remote *remote, uint64_t node); // one that messages can be sent to
+// The frame to append to; NULL: no memory, or the link is down.
+tr__frame *tr__peer_frame(tr__peer *peer);
+// Append an envelope. Without memory the link is given up: no notice is lost in silence.
+int tr__peer_post(tr__peer *peer, tr_val envelope);
+void tr__peer_flush(tr__peer *peer);
+// Tell the reason (text for people) and close. A stranger is freed.
+void tr__peer_refuse(tr__peer *peer, int error, const char *text);
+// The link is lost: nothing can be sent or received any more.
+void tr__peer_lost(tr__peer *peer);
+void tr__peer_fire(tr__peer *peer, tr_reason reason); // all monitors on its actors
+
+// ---- Children (child.c) ----
+
+typedef enum tr__child_stage {
+    TR__CHILD_RUNS,
+    TR__CHILD_ASKED, // to shut down, or it has said bye
+    TR__CHILD_TERMED,
+    TR__CHILD_KILLED,
+} tr__child_stage;
+
+struct tr__child {
+    tr__remote *remote;
+    tr__list link_in_remote; // remote->children
+    tr__owned owned;         // in the spawner's; itself when that has ended
+    tr__peer *peer;
+    tr_process *process;
+    tr__timer timer; // the next step of stopping
+    tr__child_stage stage;
+    uint64_t stop_ns, term_ns;
+};
+
+int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *path,
+                    const tr_spawn_opts *opts, tr_addr *ret_addr);
+void tr__child_stop(tr__child *child);
+void tr__child_lost(tr__child *child); // its link is
+void tr__child_free(tr__child *child); // one that still lives is killed
+
+// ---- Being a child (parent.c) ----
+
+// What the parent's hello says.
+int tr__parent_greeted(tr__remote *remote, tr_val hello);
+void tr__parent_lost(tr__remote *remote);
+
+// ---- A node with an outside (route.c) ----
+
+struct tr__remote {
+    tr_node *node;
+    const tr_app *app;            // NULL: none
+    const char *program;          // argv[0] for children of the same program
+    const char *const *child_env; // for every child; NULL: none
+    tr__list peers, children, listeners, dirty;
+    tr__map nodes;       // peers by node
+    tr__peer *parent;    // NULL: none
+    tr__peer *last_peer; // found by the last send
+    uint64_t flush_ns;
+    tr__timer deadline; // the node's end waits no longer for what has not left
+    enum { TR__OPEN, TR__STOPPING, TR__LEAVING, TR__LATE } stage;
+};
+
+typedef struct tr__remote_opts {
+    uint64_t id; // 0: a random one
+    const char *name;
+    const tr_app *app;
+    const char *program;
+    const char *const *child_env; // NULL-terminated; NULL: none
+    uint32_t flush_ms;
+} tr__remote_opts;
+
+// A node with an outside, in this world.
+// moves: *world, always: on an error it is closed
+int tr__remote_open(const tr__remote_opts *opts, tr_world **world, tr_node **ret_node);
+
+// The same, as the child at the other end of the endpoint: its parent says which behaviour runs.
+// moves: *world and endpoint, always
+int tr__remote_open_child(const tr__remote_opts *opts, tr_world **world, tr_endpoint *endpoint,
+                          tr_node **ret_node);
+
+int tr__remote_listen(tr_node *node, const char *url);
+void tr__listeners_close(tr__remote *remote);
+
+const tr_behavior *tr__remote_behavior(const tr__remote *remote, tr_str name);
+
+#endif

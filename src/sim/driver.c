@@ -1,0 +1,212 @@
+// The machine: clock, seed, hash, and whose turn it is.
+//
+// Between two steps the machine is in one state: which processes can run, and when the next thing
+// happens. If some can run the seed picks one; if none can, the clock jumps. Every draw comes from
+// one generator (splitmix64) and every decision goes into one hash, so two runs that differ
+// anywhere differ in their hash from there on.
+#include "base/memory.h"
+#include "sim/inside.h"
+#include <signal.h>
+#include <troupe/error.h>
+
+#define SIM_START_NS 1000000000u
+#define SIM_STEP_NS  1000u // what a step costs: one that spins gets to its deadline, too
+
+int tr__sim_open(uint64_t seed, tr_sim **ret_sim)
+{
+    tr_sim *sim = tr__zalloc(sizeof *sim);
+    if (sim == NULL)
+        return TR_ENOMEM;
+    sim->now = SIM_START_NS;
+    sim->random = seed;
+    sim->capacity = 64 * 1024;
+    sim->delay_max = 100 * 1000;
+    tr__list_init(&sim->programs);
+    tr__list_init(&sim->processes);
+    tr__list_init(&sim->listeners);
+    *ret_sim = sim;
+    return 0;
+}
+
+static struct sim_process *process_at(tr__list *node)
+{
+    return tr__container(node, struct sim_process, node);
+}
+
+void tr__sim_close(tr_sim **sim)
+{
+    tr_sim *s = *sim;
+    if (s == NULL)
+        return;
+    tr_assert(!s->stepping);
+    while (!tr__list_empty(&s->processes))
+        tr__sim_process_end(process_at(s->processes.next), 0, SIGKILL);
+    for (tr__list *n; (n = tr__list_pop(&s->programs)) != NULL;)
+        tr__free(tr__container(n, struct sim_listed, node));
+    tr_assert(tr__list_empty(&s->listeners));
+    tr__free(s);
+    *sim = NULL;
+}
+
+int tr__sim_program_add(tr_sim *sim, const tr_sim_program *program)
+{
+    struct sim_listed *listed = tr__alloc(sizeof *listed);
+    if (listed == NULL)
+        return TR_ENOMEM;
+    listed->program = program;
+    tr__list_append(&sim->programs, &listed->node);
+    return 0;
+}
+
+int tr__sim_world(tr_sim *sim, tr_world **ret_world)
+{
+    struct sim_process *process = NULL;
+    int rc = tr__sim_process_new(sim, NULL, &process);
+    if (rc == 0)
+        *ret_world = &process->world;
+    return rc;
+}
+
+// ---- Chance and what came of it ----
+
+uint64_t tr__sim_below(tr_sim *sim, uint64_t limit)
+{
+    uint64_t z = sim->random += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    z ^= z >> 31;
+    return limit == 0 ? z : z % limit;
+}
+
+void tr__sim_note(tr_sim *sim, uint64_t fact)
+{
+    sim->hash = (sim->hash ^ fact) * 0x9e3779b97f4a7c15u;
+    sim->hash ^= sim->hash >> 32;
+}
+
+// The seed's position is part of it: so every draw counts, whatever came of it.
+uint64_t tr__sim_hash(const tr_sim *sim)
+{
+    tr_sim copy = *sim;
+    tr__sim_note(&copy, sim->random);
+    tr__sim_note(&copy, sim->now);
+    return copy.hash;
+}
+
+uint64_t tr__sim_arrival(tr_sim *sim)
+{
+    return sim->now + tr__sim_below(sim, sim->delay_max + 1);
+}
+
+// ---- Whose turn it is ----
+
+static uint64_t later(const tr_sim *sim, uint64_t ns)
+{
+    return ns < TR__NEVER - sim->now ? sim->now + ns : TR__NEVER;
+}
+
+static uint64_t process_due(const struct sim_process *process)
+{
+    if (process->woken)
+        return 0;
+    uint64_t first = tr__sim_sources_due(process);
+    if (process->program == NULL)
+        return first;
+    uint64_t due = process->program->due(process->state);
+    return due < first ? due : first;
+}
+
+static void driver_run(tr_sim *sim, struct sim_process *process)
+{
+    tr__sim_note(sim, (uint64_t)process->pid);
+    sim->stepping = true;
+    tr__sim_process_step(process);
+    sim->stepping = false;
+    sim->now += SIM_STEP_NS;
+}
+
+// One step of somebody, or of the clock, which does not go past limit. Returns false when nothing
+// else happens until then. A test's own world is never stepped, only waited for.
+static bool driver_step(tr_sim *sim, uint64_t limit)
+{
+    struct sim_process *chosen = NULL;
+    uint64_t runnable = 0, next = limit;
+    tr_assert(!sim->stepping && sim->now < limit);
+    for (tr__list *n = sim->processes.next; n != &sim->processes; n = n->next) {
+        struct sim_process *process = process_at(n);
+        uint64_t due = process_due(process);
+        if (due > sim->now)
+            next = due < next ? due : next;
+        else if (process->program != NULL && tr__sim_below(sim, ++runnable) == 0)
+            chosen = process;
+    }
+    if (chosen != NULL)
+        driver_run(sim, chosen);
+    else if (next != TR__NEVER)
+        sim->now = next;
+    return chosen != NULL || next < limit;
+}
+
+bool tr__sim_step(tr_sim *sim)
+{
+    return driver_step(sim, TR__NEVER);
+}
+
+// A poll takes its time like any other step, so that a test that spins lets the others run.
+void tr__sim_wait(struct sim_process *process, uint64_t due)
+{
+    tr_sim *sim = process->sim;
+    uint64_t soon = later(sim, SIM_STEP_NS);
+    uint64_t until = process_due(process) <= sim->now || due < soon ? soon : due;
+    while (driver_step(sim, until) && sim->now < until && process_due(process) > sim->now)
+        ;
+}
+
+void tr__sim_run_for(tr_sim *sim, uint64_t ns)
+{
+    uint64_t end = later(sim, ns);
+    while (sim->now < end && driver_step(sim, end))
+        ;
+}
+
+bool tr__sim_run_until(tr_sim *sim, bool (*condition)(void *arg), void *arg, uint64_t limit_ns)
+{
+    uint64_t end = later(sim, limit_ns);
+    bool more = true;
+    while (!condition(arg)) {
+        if (!more || sim->now >= end)
+            return false;
+        more = driver_step(sim, end);
+    }
+    return true;
+}
+
+// ---- Settings ----
+
+uint64_t tr__sim_now(const tr_sim *sim)
+{
+    return sim->now;
+}
+
+void tr__sim_set_capacity(tr_sim *sim, size_t bytes)
+{
+    tr_assert(bytes > 0);
+    sim->capacity = bytes;
+}
+
+void tr__sim_set_delay(tr_sim *sim, uint64_t max_ns)
+{
+    sim->delay_max = max_ns;
+}
+
+void tr__sim_set_whole(tr_sim *sim, bool whole)
+{
+    sim->whole = whole;
+}
+
+void tr__sim_set_spawn_error(tr_sim *sim, int error, unsigned nth)
+{
+    tr_assert(error < 0 && nth > 0);
+    sim->spawn_error = error;
+    sim->spawn_error_in = nth;
+}

@@ -1,0 +1,118 @@
+// What the files of the simulator share, and nobody else.
+//
+// Processes, sources and programs hang in lists in the order of their creation, and every choice
+// is a draw over such a list: an address of memory never decides anything.
+#ifndef TROUPE_SIM_INSIDE_H
+#define TROUPE_SIM_INSIDE_H
+
+#include "base/assert.h"
+#include "base/list.h"
+#include "sim/sim.h"
+
+struct tr_sim {
+    uint64_t now;
+    uint64_t random; // the generator's state
+    uint64_t hash;
+    int64_t last_pid;
+    uint64_t last_source;
+    tr__list programs;
+    tr__list processes;
+    tr__list listeners;
+    bool stepping;
+    size_t capacity;
+    uint64_t delay_max;
+    bool whole;
+    int spawn_error;
+    unsigned spawn_error_in; // 0: none will fail
+};
+
+struct sim_listed {
+    tr__list node; // in sim->programs
+    const tr_sim_program *program;
+};
+
+// A process has one loop, so it is its own world.
+struct sim_process {
+    tr_world world;
+    tr_sim *sim;
+    tr__list node; // in sim->processes
+    int64_t pid;
+    tr__list sources;
+    uint64_t last_sent; // when the last of all that it sent arrives
+    bool woken;
+    bool polling;
+    const tr_sim_program *program; // NULL: the test itself, behind tr__sim_world
+    void *state;
+    struct sim_child *child; // how its parent knows it
+    bool opened;             // state is there
+    bool busy;               // its code is on the stack: may be dead, must not be freed
+    bool dead;
+};
+
+// What a source can tell, one upcall each.
+enum { SIM_READ = TR__READ, SIM_WRITE = TR__WRITE, SIM_CLOSED = 4, SIM_ACCEPT = 8, SIM_EXIT = 16 };
+#define SIM_LAST SIM_EXIT
+
+// Something of a world's that makes upcalls: an endpoint, a listener or a child.
+struct sim_source {
+    tr__list node; // in its process's sources
+    uint64_t id;   // for the hash
+    unsigned told; // in this poll
+    const struct sim_source_ops *ops;
+};
+
+struct sim_source_ops {
+    // Since when or from when on the event can be told; TR__NEVER when it is not in sight.
+    uint64_t (*due)(const struct sim_source *source, unsigned event);
+    // Make the upcall.
+    void (*tell)(struct sim_source *source, unsigned event);
+    // Its process is dead: the others must find out. The owner still holds it.
+    void (*sever)(struct sim_source *source);
+    // An endpoint's owner hears closed, if it is to be told.
+    void (*free)(struct sim_source *source, bool tell);
+};
+
+static inline struct sim_process *sim_process_of(tr_world *world)
+{
+    return (struct sim_process *)world;
+}
+
+// driver.c
+uint64_t tr__sim_below(tr_sim *sim, uint64_t limit); // a number under limit; any, when that is 0
+void tr__sim_note(tr_sim *sim, uint64_t fact);       // into the hash
+uint64_t tr__sim_arrival(tr_sim *sim);               // when something that leaves now arrives
+void tr__sim_wait(struct sim_process *process, uint64_t due);
+
+// world.c
+extern const tr_world_ops tr__sim_world_ops;
+void tr__sim_source_init(struct sim_source *source, tr_world *world,
+                         const struct sim_source_ops *ops);
+uint64_t tr__sim_sources_due(const struct sim_process *process);
+void tr__sim_sources_sever(struct sim_process *process);
+void tr__sim_sources_free(struct sim_process *process, bool tell);
+
+// process.c
+int tr__sim_process_new(tr_sim *sim, const tr_sim_program *program,
+                        struct sim_process **ret_process);
+void tr__sim_process_step(struct sim_process *process);
+void tr__sim_process_end(struct sim_process *process, int code, int signal);
+int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
+                  tr_process **ret_process, tr_endpoint **ret_endpoint);
+void tr__sim_process_signal(tr_process *process, int signal);
+int64_t tr__sim_process_pid(const tr_process *process);
+void tr__sim_process_close(tr_process **process);
+
+// pipe.c
+void tr__sim_endpoint_bind(tr_endpoint *endpoint, const tr_endpoint_up *up, void *owner);
+void tr__sim_endpoint_want(tr_endpoint *endpoint, unsigned events);
+ssize_t tr__sim_endpoint_read(tr_endpoint *endpoint, const tr_iov *iov, int count);
+ssize_t tr__sim_endpoint_write(tr_endpoint *endpoint, const tr_iov *iov, int count);
+void tr__sim_endpoint_shutdown(tr_endpoint *endpoint);
+void tr__sim_endpoint_close(tr_endpoint *endpoint);
+
+// listener.c
+int tr__sim_listen(tr_world *world, const char *path, const tr_listener_up *up, void *owner,
+                   tr_listener **ret_listener);
+void tr__sim_listener_close(tr_listener **listener);
+
+#endif

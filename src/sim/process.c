@@ -1,0 +1,285 @@
+// Processes: how they start, run, and end; and a child as its parent knows it.
+//
+// Death comes in two steps. A process that ends is dead at once: its endpoints and listeners are
+// cut off from the machine, its children are killed, its parent's exit notice is on its way. Its
+// memory goes when none of its code is on the stack any more, which is later when it dies in the
+// middle of its own step. The exit notice travels like bytes do, but comes no earlier than the last
+// byte and the end of all that the process wrote: whoever hears of an exit finds them there.
+#include "base/memory.h"
+#include "sim/inside.h"
+#include <signal.h>
+#include <string.h>
+#include <troupe/error.h>
+
+struct sim_child {
+    tr_process base;
+    struct sim_source source;
+    struct sim_process *process; // NULL when it has ended
+    int64_t pid;
+    const tr_process_up *up;
+    void *owner;
+    tr_exit_status status;
+    uint64_t due; // of the exit notice
+};
+
+// ---- A child ----
+
+static struct sim_child *child_of(const struct sim_source *source)
+{
+    return tr__container(source, struct sim_child, source);
+}
+
+static uint64_t child_due(const struct sim_source *source, unsigned event)
+{
+    return event == SIM_EXIT ? child_of(source)->due : TR__NEVER;
+}
+
+static void child_tell(struct sim_source *source, unsigned event)
+{
+    struct sim_child *child = child_of(source);
+    (void)event;
+    child->due = TR__NEVER;
+    child->up->exited(child->owner, &child->status);
+}
+
+static void child_kill(struct sim_source *source)
+{
+    struct sim_child *child = child_of(source);
+    if (child->process != NULL)
+        tr__sim_process_end(child->process, 0, SIGKILL);
+}
+
+static void child_free(struct sim_source *source, bool tell)
+{
+    (void)tell;
+    child_kill(source);
+    tr__list_remove(&source->node);
+    tr__free(child_of(source));
+}
+
+static const struct sim_source_ops child_source_ops = {
+    .due = child_due,
+    .tell = child_tell,
+    .sever = child_kill,
+    .free = child_free,
+};
+
+static void child_ended(struct sim_child *child, int code, int signal)
+{
+    child->status = (tr_exit_status){.code = code & 0xff, .signal = signal};
+    child->due = tr__sim_arrival(child->process->sim);
+    if (child->due < child->process->last_sent)
+        child->due = child->process->last_sent;
+    child->process = NULL;
+}
+
+// ---- A process ----
+
+int tr__sim_process_new(tr_sim *sim, const tr_sim_program *program,
+                        struct sim_process **ret_process)
+{
+    struct sim_process *process = tr__zalloc(sizeof *process);
+    if (process == NULL)
+        return TR_ENOMEM;
+    process->world.ops = &tr__sim_world_ops;
+    process->sim = sim;
+    process->pid = ++sim->last_pid;
+    process->program = program;
+    tr__list_init(&process->sources);
+    tr__list_append(&sim->processes, &process->node);
+    *ret_process = process;
+    return 0;
+}
+
+static void process_free(struct sim_process *process)
+{
+    if (process->opened)
+        process->program->close(process->state);
+    tr__sim_sources_free(process, false); // whom to tell went with the state
+    tr__list_remove(&process->node);
+    tr__free(process);
+}
+
+void tr__sim_process_end(struct sim_process *process, int code, int signal)
+{
+    if (process->dead)
+        return;
+    process->dead = true;
+    tr__sim_note(process->sim, (uint64_t)process->pid);
+    tr__sim_sources_sever(process);
+    if (process->child != NULL)
+        child_ended(process->child, code, signal);
+    process->child = NULL;
+    if (!process->busy)
+        process_free(process);
+}
+
+// None of its code is on the stack any more.
+static void process_leave(struct sim_process *process)
+{
+    int code = 0;
+    if (!process->dead && process->program->done(process->state, &code))
+        tr__sim_process_end(process, code, 0);
+    process->busy = false;
+    if (process->dead)
+        process_free(process);
+}
+
+void tr__sim_process_step(struct sim_process *process)
+{
+    tr_assert(!process->busy && !process->dead);
+    process->busy = true;
+    process->program->step(process->state);
+    process_leave(process);
+}
+
+// Run the program's open. On an error the process is gone.
+static int process_open(struct sim_process *process, tr_endpoint *link, const char *const *argv,
+                        const char *const *env)
+{
+    const tr_sim_program *program = process->program;
+    process->busy = true;
+    int rc = program->open(&process->world, link, argv, env, program->arg, &process->state);
+    process->opened = rc == 0;
+    if (rc < 0)
+        tr__sim_process_end(process, 0, SIGKILL);
+    process_leave(process);
+    return rc;
+}
+
+static const tr_sim_program *program_find(const tr_sim *sim, const char *path)
+{
+    for (tr__list *n = sim->programs.next; n != &sim->programs; n = n->next) {
+        const tr_sim_program *program = tr__container(n, struct sim_listed, node)->program;
+        if (strcmp(program->path, path) == 0)
+            return program;
+    }
+    return NULL;
+}
+
+// ---- Starting and ending, from outside the machine ----
+
+int tr__sim_start(tr_sim *sim, const char *path, const char *const *argv, int64_t *ret_pid)
+{
+    const tr_sim_program *program = program_find(sim, path);
+    struct sim_process *process = NULL;
+    if (program == NULL)
+        return TR_ENOENT;
+    int rc = tr__sim_process_new(sim, program, &process);
+    if (rc < 0)
+        return rc;
+    int64_t pid = process->pid;
+    rc = process_open(process, NULL, argv, (const char *const[]){NULL});
+    if (rc == 0)
+        *ret_pid = pid;
+    return rc;
+}
+
+static struct sim_process *process_find(const tr_sim *sim, int64_t pid)
+{
+    for (tr__list *n = sim->processes.next; n != &sim->processes; n = n->next) {
+        struct sim_process *process = tr__container(n, struct sim_process, node);
+        if (process->pid == pid && process->program != NULL && !process->dead)
+            return process;
+    }
+    return NULL;
+}
+
+int tr__sim_kill(tr_sim *sim, int64_t pid, int signal)
+{
+    struct sim_process *process = process_find(sim, pid);
+    if (process == NULL)
+        return TR_ENOENT;
+    tr__sim_process_end(process, 0, signal);
+    return 0;
+}
+
+bool tr__sim_alive(const tr_sim *sim, int64_t pid)
+{
+    return process_find(sim, pid) != NULL;
+}
+
+int64_t tr__sim_pid(const tr_world *world)
+{
+    return ((const struct sim_process *)world)->pid;
+}
+
+// ---- Children, from inside a world ----
+
+static struct sim_child *child_new(tr_world *world, const tr_process_up *up, void *owner)
+{
+    struct sim_child *child = tr__zalloc(sizeof *child);
+    if (child == NULL)
+        return NULL;
+    child->base.world = world;
+    child->up = up;
+    child->owner = owner;
+    child->due = TR__NEVER;
+    tr__sim_source_init(&child->source, world, &child_source_ops);
+    return child;
+}
+
+static int child_start(struct sim_child *child, const tr_sim_program *code,
+                       const tr_program *program, tr_endpoint **ret_endpoint)
+{
+    tr_world *parent = child->base.world;
+    tr_endpoint *endpoint = NULL, *link = NULL;
+    int rc = tr__sim_process_new(sim_process_of(parent)->sim, code, &child->process);
+    if (rc < 0)
+        return rc;
+    child->pid = child->process->pid;
+    child->process->child = child;
+    rc = tr__sim_pipe(parent, &child->process->world, &endpoint, &link);
+    if (rc < 0)
+        return rc;
+    rc = process_open(child->process, link, program->argv, program->env);
+    if (rc < 0)
+        tr__sim_endpoint_close(endpoint);
+    else
+        *ret_endpoint = endpoint;
+    return rc;
+}
+
+int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
+                  tr_process **ret_process, tr_endpoint **ret_endpoint)
+{
+    struct sim_process *parent = sim_process_of(world);
+    tr_sim *sim = parent->sim;
+    if (parent->dead)
+        return TR_EDOWN;
+    if (sim->spawn_error_in > 0 && --sim->spawn_error_in == 0)
+        return sim->spawn_error;
+    const tr_sim_program *code =
+        program->path == NULL ? parent->program : program_find(sim, program->path);
+    if (code == NULL)
+        return TR_ENOENT;
+    struct sim_child *child = child_new(world, up, owner);
+    if (child == NULL)
+        return TR_ENOMEM;
+    int rc = child_start(child, code, program, ret_endpoint);
+    if (rc < 0)
+        child_free(&child->source, false);
+    else
+        *ret_process = &child->base;
+    return rc;
+}
+
+// Every signal has its default action, which is to end the process; 0 only asks.
+void tr__sim_process_signal(tr_process *process, int signal)
+{
+    struct sim_child *child = (struct sim_child *)process;
+    if (child->process != NULL && signal != 0)
+        tr__sim_process_end(child->process, 0, signal);
+}
+
+int64_t tr__sim_process_pid(const tr_process *process)
+{
+    return ((const struct sim_child *)process)->pid;
+}
+
+void tr__sim_process_close(tr_process **process)
+{
+    if (*process != NULL)
+        child_free(&((struct sim_child *)*process)->source, false);
+    *process = NULL;
+}

@@ -1,0 +1,95 @@
+// Simulation: many processes in one thread, in virtual time, in an order that comes from a seed.
+//
+// A tr_sim is a small machine. It has a clock that moves only when nobody has anything to do (and
+// by a microsecond a step, so that a process that spins cannot stop it), programs, processes with
+// one loop each, pipes between them, and names to listen at. Each process sees the machine through
+// core/world.h and cannot tell it from the real one. Everything that a real machine leaves open is
+// drawn from the seed: who runs next, what is told first, how many bytes a read or a write moves,
+// and when they arrive. The same seed gives the same run, to the last byte: tr__sim_hash proves it.
+//
+// One thread means one: not even wake may come from another.
+//
+// What a program keeps outside of its state, as in globals, outlives its processes here: that is
+// the one thing that a killed process does not lose.
+#ifndef TROUPE_SIM_SIM_H
+#define TROUPE_SIM_SIM_H
+
+#include "core/world.h"
+
+typedef struct tr_sim tr_sim;
+
+// What a process runs. The simulator knows nothing of nodes: a node is one way to fill this in.
+typedef struct tr_sim_program {
+    const char *path;
+    // Start. link is the new process's now, NULL for one without a parent. argv and env are
+    // borrowed. An error ends the process before it began, and is the error of the spawn.
+    int (*open)(tr_world *world, tr_endpoint *link, const char *const *argv, const char *const *env,
+                void *arg, void **ret_state);
+    // One iteration of the process's loop; calls poll once.
+    void (*step)(void *state);
+    // When to step again if nothing happens before: 0: at once; TR__NEVER: not at all.
+    uint64_t (*due)(void *state);
+    // Whether the process has left, asked after open and each step.
+    bool (*done)(void *state, int *ret_code);
+    // Free the state; the process has ended, and nothing that is written here leaves it. What it
+    // does not close of its world, or the world itself, goes without an upcall afterwards.
+    void (*close)(void *state);
+    void *arg; // for open
+} tr_sim_program;
+
+// gives:  *ret_sim
+// errors: TR_ENOMEM
+int tr__sim_open(uint64_t seed, tr_sim **ret_sim);
+// Kills every process and frees every world that is left. Not from inside a step.
+void tr__sim_close(tr_sim **sim);
+
+// borrows: program, until the simulator is closed
+// errors:  TR_ENOMEM
+int tr__sim_program_add(tr_sim *sim, const tr_sim_program *program);
+
+// Start a process that has no parent. argv is NULL-terminated.
+// errors: TR_ENOENT, TR_ENOMEM, the program's own
+int tr__sim_start(tr_sim *sim, const char *path, const char *const *argv, int64_t *ret_pid);
+
+// A process ends at once, in the middle of its step, too; SIGSEGV stands for a crash. Its children
+// are killed with it.
+// errors: TR_ENOENT
+int tr__sim_kill(tr_sim *sim, int64_t pid, int signal);
+bool tr__sim_alive(const tr_sim *sim, int64_t pid);
+
+// A world for a test that is its own program. Its poll runs the machine until this world has
+// something to tell or due has come; it returns early when nothing will ever happen. It takes a
+// microsecond at least, in which others may step. It has no program: what it spawns needs a path.
+// gives:  *ret_world, to be closed by its own close
+// errors: TR_ENOMEM
+int tr__sim_world(tr_sim *sim, tr_world **ret_world);
+
+int64_t tr__sim_pid(const tr_world *world);
+
+// What a world lacks: two endpoints that are connected, in two worlds or in one; and the other
+// side of listen.
+// gives:  *ret_a, *ret_b; *ret_endpoint
+// errors: TR_ENOMEM; TR_ENOENT (nobody listens there), TR_EDOWN (the world's process is dead)
+int tr__sim_pipe(tr_world *a, tr_world *b, tr_endpoint **ret_a, tr_endpoint **ret_b);
+int tr__sim_connect(tr_sim *sim, tr_world *world, const char *path, tr_endpoint **ret_endpoint);
+
+// One process makes one step, or the clock moves to what happens next. Returns false when nothing
+// is left to happen: all have ended, or wait for each other.
+bool tr__sim_step(tr_sim *sim);
+// Let so much time pass.
+void tr__sim_run_for(tr_sim *sim, uint64_t ns);
+// Step until the condition holds. Returns whether it does, within limit_ns.
+bool tr__sim_run_until(tr_sim *sim, bool (*condition)(void *arg), void *arg, uint64_t limit_ns);
+
+uint64_t tr__sim_now(const tr_sim *sim);
+// All that was decided and delivered up to now, as one number.
+uint64_t tr__sim_hash(const tr_sim *sim);
+
+// How pipes behave from now on.
+void tr__sim_set_capacity(tr_sim *sim, size_t bytes); // of one direction; at first 64 KiB
+void tr__sim_set_delay(tr_sim *sim, uint64_t max_ns); // of bytes and exits; at first 100 us
+void tr__sim_set_whole(tr_sim *sim, bool whole);      // reads and writes move all they can
+// The nth spawn from now (1: the next one) fails with this error, once.
+void tr__sim_set_spawn_error(tr_sim *sim, int error, unsigned nth);
+
+#endif

@@ -1,0 +1,137 @@
+// The simulated world: its table, and what one poll tells.
+//
+// A poll never waits where a driver steps the processes: it tells what can be told now, each event
+// of each source once, in an order that the seed decides, and returns. Upcalls may close any source
+// and make new ones, so after each the next is chosen from what is there then.
+#include "sim/inside.h"
+#include <string.h>
+
+void tr__sim_source_init(struct sim_source *source, tr_world *world,
+                         const struct sim_source_ops *ops)
+{
+    struct sim_process *process = sim_process_of(world);
+    source->id = ++process->sim->last_source;
+    source->told = 0;
+    source->ops = ops;
+    tr__list_append(&process->sources, &source->node);
+}
+
+static struct sim_source *source_at(tr__list *node)
+{
+    return tr__container(node, struct sim_source, node);
+}
+
+uint64_t tr__sim_sources_due(const struct sim_process *process)
+{
+    uint64_t first = TR__NEVER;
+    for (tr__list *n = process->sources.next; n != &process->sources; n = n->next) {
+        for (unsigned event = 1; event <= SIM_LAST; event <<= 1) {
+            uint64_t due = source_at(n)->ops->due(source_at(n), event);
+            first = due < first ? due : first;
+        }
+    }
+    return first;
+}
+
+void tr__sim_sources_sever(struct sim_process *process)
+{
+    for (tr__list *n = process->sources.next; n != &process->sources; n = n->next)
+        source_at(n)->ops->sever(source_at(n));
+}
+
+void tr__sim_sources_free(struct sim_process *process, bool tell)
+{
+    while (!tr__list_empty(&process->sources)) {
+        struct sim_source *source = source_at(process->sources.next);
+        source->ops->free(source, tell);
+    }
+}
+
+static uint64_t world_now(tr_world *world)
+{
+    return sim_process_of(world)->sim->now;
+}
+
+static void world_random(tr_world *world, void *bytes, size_t size)
+{
+    unsigned char *at = bytes;
+    for (size_t i = 0; i < size; i++)
+        at[i] = (unsigned char)tr__sim_below(sim_process_of(world)->sim, 256);
+}
+
+// One of the events that can be told now and have not been in this poll.
+static bool world_pick(struct sim_process *process, struct sim_source **ret_source,
+                       unsigned *ret_event)
+{
+    tr_sim *sim = process->sim;
+    uint64_t count = 0;
+    for (tr__list *n = process->sources.next; n != &process->sources; n = n->next) {
+        struct sim_source *source = source_at(n);
+        for (unsigned event = 1; event <= SIM_LAST; event <<= 1) {
+            if ((source->told & event) || source->ops->due(source, event) > sim->now)
+                continue;
+            if (tr__sim_below(sim, ++count) > 0)
+                continue;
+            *ret_source = source;
+            *ret_event = event;
+        }
+    }
+    return count > 0;
+}
+
+static void world_poll(tr_world *world, uint64_t due)
+{
+    struct sim_process *process = sim_process_of(world);
+    struct sim_source *source = NULL;
+    unsigned event = 0;
+    tr_assert(!process->polling);
+    if (process->program == NULL)
+        tr__sim_wait(process, due);
+    process->polling = true;
+    process->woken = false;
+    for (tr__list *n = process->sources.next; n != &process->sources; n = n->next)
+        source_at(n)->told = 0;
+    while (!process->dead && world_pick(process, &source, &event)) {
+        source->told |= event;
+        tr__sim_note(process->sim, source->id * (SIM_LAST + 1) + event);
+        source->ops->tell(source, event);
+    }
+    process->polling = false;
+}
+
+static void world_wake(tr_world *world)
+{
+    sim_process_of(world)->woken = true;
+}
+
+// A process's world goes with the process; that of a test is all there is of it.
+static void world_close(tr_world **world)
+{
+    struct sim_process *process = sim_process_of(*world);
+    tr_assert(!process->polling);
+    tr__sim_sources_free(process, true);
+    if (process->program == NULL)
+        tr__sim_process_end(process, 0, 0);
+    *world = NULL;
+}
+
+const tr_world_ops tr__sim_world_ops = {
+    .name = "sim",
+    .now = world_now,
+    .random = world_random,
+    .poll = world_poll,
+    .wake = world_wake,
+    .endpoint_bind = tr__sim_endpoint_bind,
+    .endpoint_want = tr__sim_endpoint_want,
+    .endpoint_read = tr__sim_endpoint_read,
+    .endpoint_write = tr__sim_endpoint_write,
+    .endpoint_shutdown = tr__sim_endpoint_shutdown,
+    .endpoint_close = tr__sim_endpoint_close,
+    .spawn = tr__sim_spawn,
+    .process_signal = tr__sim_process_signal,
+    .process_pid = tr__sim_process_pid,
+    .process_close = tr__sim_process_close,
+    .listen = tr__sim_listen,
+    .listener_close = tr__sim_listener_close,
+    .close = world_close,
+};

@@ -1,0 +1,176 @@
+// The assembly: the one file that puts a node together out of the core, the remote part and the
+// real world, for programs whose main is tr_main and for those that embed a node.
+//
+// A child process is told by TROUPE_LINK=3:PID in its environment that its parent PID is at the
+// other end of descriptor 3. The variable is taken out at once, so that grandchildren which are no
+// business of ours do not see it.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "remote/remote.h"
+#include "uv/uv.h"
+
+#define LINK_ENV "TROUPE_LINK"
+#define LINK_FD  3
+
+// Whose child this process was started as; 0: nobody's.
+static pid_t child_of(void)
+{
+    const char *text = getenv(LINK_ENV);
+    int fd = 0, used = 0;
+    long pid = 0;
+    if (text == NULL || sscanf(text, "%d:%ld%n", &fd, &pid, &used) != 2)
+        return 0;
+    return fd == LINK_FD && text[used] == '\0' && pid > 0 ? (pid_t)pid : 0;
+}
+
+bool tr_is_child(void)
+{
+    return child_of() != 0;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+// The environment of every child of this process. Filled in once, by whichever node comes first.
+static const char *const *child_env(void)
+{
+    static char link[48];
+    static const char *const env[] = {link, NULL};
+    snprintf(link, sizeof link, LINK_ENV "=%d:%ld", LINK_FD, (long)getpid());
+    return env;
+}
+
+static tr__remote_opts remote_opts(const char *program, const tr_app *app)
+{
+    return (tr__remote_opts){
+        .name = base_name(program), .app = app, .program = program, .child_env = child_env()};
+}
+
+// ---- A node inside a program ----
+
+int tr_node_open(const tr_node_opts *opts, tr_node **ret_node)
+{
+    if (ret_node == NULL || (opts != NULL && opts->size != sizeof *opts))
+        return TR_EINVAL;
+    tr__remote_opts o = remote_opts(program_invocation_name, opts == NULL ? NULL : opts->app);
+    if (opts != NULL && opts->name != NULL)
+        o.name = opts->name;
+    if (opts != NULL)
+        o.flush_ms = opts->flush_ms;
+    tr_world *world;
+    int rc = tr__uv_open(&world);
+    return rc < 0 ? rc : tr__remote_open(&o, &world, ret_node);
+}
+
+int tr_node_listen(tr_node *node, const char *url)
+{
+    return node == NULL || url == NULL ? TR_EINVAL : tr__remote_listen(node, url);
+}
+
+int tr_node_run(tr_node *node)
+{
+    if (node == NULL)
+        return TR_EINVAL;
+    while (tr__node_step(node))
+        continue;
+    return node->error;
+}
+
+void tr_node_close(tr_node **node)
+{
+    if (node != NULL)
+        tr__node_free(node);
+}
+
+// ---- A program that is a node ----
+
+// Run to the end. Returns the process's exit status.
+static int main_run(tr_node *node)
+{
+    int rc = tr_node_run(node);
+    tr_node_close(&node);
+    return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int main_failed(int rc)
+{
+    tr__warn("node.open", "error=%s (%s)", tr_errname(rc), tr_strerror(rc));
+    return EXIT_FAILURE;
+}
+
+// A child must not outlive its parent, not even in an endless loop of its own. The parent may have
+// died before the signal was asked for.
+static void child_tie_to(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(EXIT_FAILURE);
+    unsetenv(LINK_ENV);
+    prctl(PR_SET_NAME, base_name(program_invocation_name)); // exec of /proc/self/exe named it "exe"
+}
+
+static int main_child(pid_t parent, const tr_app *app)
+{
+    child_tie_to(parent);
+    tr__remote_opts opts = remote_opts(program_invocation_name, app);
+    tr_world *world = NULL;
+    tr_endpoint *endpoint;
+    tr_node *node;
+    int rc = tr__uv_open(&world);
+    if (rc == 0)
+        rc = tr__uv_adopt(world, LINK_FD, &endpoint);
+    if (rc < 0 && world != NULL)
+        world->ops->close(&world);
+    if (rc == 0)
+        rc = tr__remote_open_child(&opts, &world, endpoint, &node);
+    return rc < 0 ? main_failed(rc) : main_run(node);
+}
+
+// The first behaviour, with the program's arguments as a list of text.
+static int main_spawn_first(tr_node *node, int argc, char **argv, const tr_app *app)
+{
+    size_t count = argc > 1 ? (size_t)argc - 1 : 0;
+    tr_val *args = tr__alloc((count + 1) * sizeof *args);
+    if (args == NULL)
+        return TR_ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        args[i] = tr_val_str(argv[i + 1]);
+    tr_spawn_opts opts = {.size = sizeof opts, .args = tr_val_list(args, count)};
+    int rc = tr_node_spawn(node, app->behaviors[0], &opts, NULL);
+    tr__free(args);
+    return rc;
+}
+
+static int main_first(int argc, char **argv, const tr_app *app)
+{
+    const char *program = argc > 0 && argv[0] != NULL ? argv[0] : program_invocation_name;
+    tr__remote_opts opts = remote_opts(program, app);
+    tr_world *world;
+    tr_node *node = NULL;
+    int rc = tr__uv_open(&world);
+    if (rc == 0)
+        rc = tr__remote_open(&opts, &world, &node);
+    if (rc == 0)
+        rc = main_spawn_first(node, argc, argv, app);
+    if (rc == 0)
+        return main_run(node);
+    tr_node_close(&node);
+    return main_failed(rc);
+}
+
+int tr_main(int argc, char **argv, const tr_app *app)
+{
+    if (app == NULL || app->count == 0 || (argc > 0 && argv == NULL))
+        return main_failed(TR_EINVAL);
+    pid_t parent = child_of();
+    return parent != 0 ? main_child(parent, app) : main_first(argc, argv, app);
+}

@@ -1,0 +1,172 @@
+// Endpoints: stream sockets, non-blocking.
+//
+// Reads and writes are the system's own, made within the call. libuv is asked to watch only for
+// what is wanted; it reports an error on a socket as a status and stops watching, so an error is
+// told as both readable and writable, and whoever reads or writes then meets it.
+//
+// After close an endpoint's memory lives on until its owner has heard `closed`: libuv's loop hands
+// it to world->ended when it has let go, and the next poll tells.
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/memory.h"
+#include "uv/inside.h"
+
+// Room for a burst; the system caps it at net.core.wmem_max. A local socket has no other buffer.
+#define SOCKET_BYTES (1 << 20)
+
+_Static_assert(sizeof(tr_iov) == sizeof(struct iovec) &&
+                   offsetof(tr_iov, base) == offsetof(struct iovec, iov_base) &&
+                   offsetof(tr_iov, len) == offsetof(struct iovec, iov_len),
+               "tr_iov is the system's iovec");
+_Static_assert((int)TR__READ == UV_READABLE && (int)TR__WRITE == UV_WRITABLE, "as in libuv");
+
+static struct real_endpoint *endpoint_of(tr_endpoint *base)
+{
+    return (struct real_endpoint *)base;
+}
+
+static struct real_endpoint *endpoint_of_source(struct real_source *source)
+{
+    return tr__container(source, struct real_endpoint, source);
+}
+
+static struct real_world *endpoint_world(const struct real_endpoint *endpoint)
+{
+    return real_world_of(endpoint->base.world);
+}
+
+static void endpoint_close_source(struct real_source *source)
+{
+    tr__uv_endpoint_close(&endpoint_of_source(source)->base);
+}
+
+int tr__uv_endpoint_open(struct real_world *world, int fd, tr_endpoint **ret_endpoint)
+{
+    struct real_endpoint *endpoint = tr__zalloc(sizeof *endpoint);
+    if (endpoint == NULL)
+        return TR_ENOMEM;
+    int rc = tr__uv_source_open(world, fd, endpoint_close_source, &endpoint->source);
+    if (rc < 0) {
+        tr__free(endpoint);
+        return rc;
+    }
+    int bytes = SOCKET_BYTES;
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    endpoint->base.world = &world->base;
+    *ret_endpoint = &endpoint->base;
+    return 0;
+}
+
+int tr__uv_adopt(tr_world *world, int fd, tr_endpoint **ret_endpoint)
+{
+    int type;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type}) < 0)
+        return -errno;
+    if (type != SOCK_STREAM)
+        return TR_EINVAL;
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return -errno;
+    return tr__uv_endpoint_open(real_world_of(world), fd, ret_endpoint);
+}
+
+void tr__uv_endpoint_bind(tr_endpoint *base, const tr_endpoint_up *up, void *owner)
+{
+    struct real_endpoint *endpoint = endpoint_of(base);
+    tr_assert(endpoint->want == 0);
+    endpoint->up = up;
+    endpoint->owner = owner;
+}
+
+static void endpoint_cool(struct real_endpoint *endpoint)
+{
+    struct real_spin *spin = &endpoint_world(endpoint)->spin;
+    if (spin->hot == endpoint)
+        spin->hot = NULL;
+}
+
+static void endpoint_ready(uv_poll_t *poll, int status, int events)
+{
+    struct real_endpoint *endpoint = endpoint_of_source(poll->data);
+    struct real_world *world = endpoint_world(endpoint);
+    world->stirred = true;
+    if (status < 0) {
+        events = TR__READ | TR__WRITE;
+        tr__uv_source_watch(&endpoint->source, (int)endpoint->want, endpoint_ready);
+    }
+    if ((unsigned)events & endpoint->want & TR__READ) {
+        bool moved = endpoint->up->readable(endpoint->owner);
+        if (moved && (endpoint->want & TR__READ))
+            world->spin.hot = endpoint;
+    }
+    if ((unsigned)events & endpoint->want & TR__WRITE) // readable may have closed it
+        endpoint->up->writable(endpoint->owner);
+}
+
+void tr__uv_endpoint_want(tr_endpoint *base, unsigned events)
+{
+    struct real_endpoint *endpoint = endpoint_of(base);
+    tr_assert(events == 0 || endpoint->up != NULL);
+    if (events == endpoint->want || uv_is_closing((uv_handle_t *)&endpoint->source.poll))
+        return;
+    endpoint->want = events;
+    tr__uv_source_watch(&endpoint->source, (int)events, endpoint_ready);
+    if (!(events & TR__READ))
+        endpoint_cool(endpoint);
+}
+
+ssize_t tr__uv_endpoint_read(tr_endpoint *base, const tr_iov *iov, int count)
+{
+    ssize_t n;
+    do
+        n = readv(endpoint_of(base)->source.fd, (const struct iovec *)iov, count);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+ssize_t tr__uv_endpoint_write(tr_endpoint *base, const tr_iov *iov, int count)
+{
+    // sendmsg and not writev: a peer that is gone shall be an error, not a SIGPIPE.
+    struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
+    ssize_t n;
+    do
+        n = sendmsg(endpoint_of(base)->source.fd, &msg, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+void tr__uv_endpoint_shutdown(tr_endpoint *base)
+{
+    shutdown(endpoint_of(base)->source.fd, SHUT_WR);
+}
+
+static void endpoint_let_go(uv_handle_t *handle)
+{
+    struct real_endpoint *endpoint = endpoint_of_source(handle->data);
+    struct real_world *world = endpoint_world(endpoint);
+    tr__list_append(&world->ended, &endpoint->source.node);
+    world->stirred = true;
+}
+
+void tr__uv_endpoint_close(tr_endpoint *base)
+{
+    struct real_endpoint *endpoint = endpoint_of(base);
+    if (uv_is_closing((uv_handle_t *)&endpoint->source.poll))
+        return;
+    endpoint->want = 0;
+    endpoint_cool(endpoint);
+    tr__uv_source_close(&endpoint->source, endpoint_let_go);
+}
+
+void tr__uv_endpoints_end(struct real_world *world)
+{
+    for (tr__list *node; (node = tr__list_pop(&world->ended)) != NULL;) {
+        struct real_endpoint *endpoint = tr__container(node, struct real_endpoint, source.node);
+        world->stirred = true;
+        if (endpoint->up != NULL)
+            endpoint->up->closed(endpoint->owner);
+        tr__free(endpoint);
+    }
+}

@@ -1,0 +1,98 @@
+// What the files of the real world share, and nobody else: libuv is included only here.
+#ifndef TROUPE_UV_INSIDE_H
+#define TROUPE_UV_INSIDE_H
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "base/assert.h"
+#include "base/list.h"
+#include "uv/uv.h"
+
+// A descriptor that libuv watches: what endpoints, processes and listeners have in common.
+struct real_source {
+    tr__list node; // in world->sources; a closed endpoint's: in world->ended
+    uv_poll_t poll;
+    int fd;
+    void (*close)(struct real_source *source); // for a world that closes before the owner did
+};
+
+struct real_endpoint {
+    tr_endpoint base;
+    struct real_source source;
+    unsigned want;
+    const tr_endpoint_up *up; // NULL: not bound, nobody is to hear of it
+    void *owner;
+};
+
+// Whether to poll for a little while before sleeping: spin.c.
+struct real_spin {
+    struct real_endpoint *hot; // moved bytes last, and wants to read; NULL: none
+    unsigned shorts;           // short waits in a row
+    unsigned patience;         // so many short waits before the next spin
+    unsigned wins;             // spins that paid since libuv's loop last ran
+};
+
+struct real_world {
+    tr_world base;
+    uv_loop_t loop;
+    uv_async_t async;
+    uv_timer_t timer;
+    uint64_t timer_due; // what the timer is set to; TR__NEVER: it is stopped
+    atomic_bool woken;  // by wake, and poll has not noticed yet
+    bool polling;
+    bool stirred; // there was something to tell in this poll
+    struct real_spin spin;
+    tr__list sources; // open
+    tr__list ended;   // endpoints that libuv has let go of; their owners hear in the next poll
+};
+
+static inline struct real_world *real_world_of(tr_world *world)
+{
+    return (struct real_world *)world;
+}
+
+// world.c
+uint64_t tr__uv_now(tr_world *world);
+void tr__uv_run(struct real_world *world, uv_run_mode mode);
+
+// source.c
+// moves: fd, only on success
+int tr__uv_source_open(struct real_world *world, int fd, void (*close)(struct real_source *source),
+                       struct real_source *source);
+void tr__uv_source_watch(struct real_source *source, int events, uv_poll_cb cb);
+// The descriptor is closed now; the memory may go when cb comes.
+void tr__uv_source_close(struct real_source *source, uv_close_cb cb);
+
+// spin.c
+void tr__uv_spin_init(struct real_spin *spin);
+// Poll briefly, if that has paid of late. Returns whether there is no need to sleep any more.
+bool tr__uv_spin(struct real_world *world, uint64_t start, uint64_t due);
+// Learn from a poll that slept.
+void tr__uv_spin_learn(struct real_world *world, uint64_t waited);
+
+// endpoint.c
+// moves: fd, only on success
+int tr__uv_endpoint_open(struct real_world *world, int fd, tr_endpoint **ret_endpoint);
+void tr__uv_endpoint_bind(tr_endpoint *endpoint, const tr_endpoint_up *up, void *owner);
+void tr__uv_endpoint_want(tr_endpoint *endpoint, unsigned events);
+ssize_t tr__uv_endpoint_read(tr_endpoint *endpoint, const tr_iov *iov, int count);
+ssize_t tr__uv_endpoint_write(tr_endpoint *endpoint, const tr_iov *iov, int count);
+void tr__uv_endpoint_shutdown(tr_endpoint *endpoint);
+void tr__uv_endpoint_close(tr_endpoint *endpoint);
+// Free what libuv has let go of; its owners hear of it.
+void tr__uv_endpoints_end(struct real_world *world);
+
+// process.c
+int tr__uv_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
+                 tr_process **ret_process, tr_endpoint **ret_endpoint);
+void tr__uv_process_signal(tr_process *process, int signal);
+int64_t tr__uv_process_pid(const tr_process *process);
+void tr__uv_process_close(tr_process **process);
+
+// listener.c
+int tr__uv_listen(tr_world *world, const char *path, const tr_listener_up *up, void *owner,
+                  tr_listener **ret_listener);
+void tr__uv_listener_close(tr_listener **listener);
+
+#endif

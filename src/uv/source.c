@@ -1,0 +1,37 @@
+// Sources: descriptors in libuv's loop.
+//
+// libuv only says when a descriptor is ready; reading and writing are ours, so that bytes go
+// straight to the caller's memory and leave within the call. A source's descriptor is closed right
+// after libuv was told to let go of it and never before: libuv 1.44 takes the number out of epoll
+// once more when it lets go, and by then the number may be another source's.
+#include <unistd.h>
+
+#include "uv/inside.h"
+
+int tr__uv_source_open(struct real_world *world, int fd, void (*close)(struct real_source *source),
+                       struct real_source *source)
+{
+    int rc = uv_poll_init(&world->loop, &source->poll, fd);
+    if (rc < 0)
+        return rc;
+    source->poll.data = source;
+    source->fd = fd;
+    source->close = close;
+    tr__list_append(&world->sources, &source->node);
+    return 0;
+}
+
+void tr__uv_source_watch(struct real_source *source, int events, uv_poll_cb cb)
+{
+    int rc = uv_poll_start(&source->poll, events, cb); // no events: stops
+    tr_assert(rc == 0);
+}
+
+void tr__uv_source_close(struct real_source *source, uv_close_cb cb)
+{
+    tr_assert(!uv_is_closing((uv_handle_t *)&source->poll));
+    tr__list_remove(&source->node);
+    uv_close((uv_handle_t *)&source->poll, cb);
+    close(source->fd);
+    source->fd = -1;
+}

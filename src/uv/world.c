@@ -1,0 +1,179 @@
+// The real world: clock, random bytes, waiting and waking, on one libuv loop.
+//
+// The core says what is due and libuv only waits for it: with one timer for the next due time, one
+// async handle for wake, and a poll handle for each descriptor (source.c). Invariants:
+// - upcalls come only from inside poll, but closed, which comes from the world's close as well;
+//   closed never comes in the poll in which an endpoint was closed: endpoint.c collects the closed
+//   ones and the next poll tells them first;
+// - poll returns for a reason: due has come, or `stirred` was set by a callback of libuv's;
+// - wake sends only when it finds `woken` false, and poll sets it false when libuv tells of the
+//   send. Both exchange, so whoever finds it true has handed over what it wrote before.
+//
+// libuv's timers count whole milliseconds of a clock that is cut off, so one that was rounded up
+// may still fire up to a millisecond early, even before uv_run waits, and then uv_run would wait
+// for ever. So the timer repeats each millisecond and sleep goes on until due: at most 1 ms late.
+#include <errno.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "uv/inside.h"
+
+#define NS_PER_MS 1000000u
+
+uint64_t tr__uv_now(tr_world *world)
+{
+    (void)world;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void world_random(tr_world *world, void *bytes, size_t size)
+{
+    (void)world;
+    for (size_t done = 0; done < size;) {
+        ssize_t n = getrandom((char *)bytes + done, size - done, 0);
+        tr_assert(n > 0 || errno == EINTR);
+        done += n > 0 ? (size_t)n : 0;
+    }
+}
+
+// Any thread.
+static void world_wake(tr_world *base)
+{
+    struct real_world *world = real_world_of(base);
+    if (!atomic_exchange(&world->woken, true))
+        uv_async_send(&world->async);
+}
+
+static void world_noticed(uv_async_t *async)
+{
+    struct real_world *world = async->data;
+    atomic_exchange(&world->woken, false);
+    world->stirred = true;
+}
+
+void tr__uv_run(struct real_world *world, uv_run_mode mode)
+{
+    world->spin.wins = 0;
+    uv_run(&world->loop, mode);
+}
+
+static void world_timer_fired(uv_timer_t *timer)
+{
+    (void)timer; // sleep looks at the clock
+}
+
+static void world_timer_set(struct real_world *world, uint64_t due)
+{
+    if (due == world->timer_due)
+        return;
+    world->timer_due = due;
+    uint64_t now = tr__uv_now(&world->base);
+    uint64_t wait_ms = due > now ? (due - now - 1) / NS_PER_MS + 1 : 0;
+    uv_update_time(&world->loop);
+    if (due == TR__NEVER)
+        uv_timer_stop(&world->timer);
+    else
+        uv_timer_start(&world->timer, world_timer_fired, wait_ms, 1);
+}
+
+static void world_sleep(struct real_world *world, uint64_t start, uint64_t due)
+{
+    uint64_t now;
+    world_timer_set(world, due);
+    do {
+        tr__uv_run(world, UV_RUN_ONCE);
+        now = tr__uv_now(&world->base);
+    } while (!world->stirred && now < due);
+    tr__uv_spin_learn(world, now - start);
+}
+
+static void world_poll(tr_world *base, uint64_t due)
+{
+    struct real_world *world = real_world_of(base);
+    tr_assert(!world->polling);
+    world->polling = true;
+    world->stirred = false;
+    tr__uv_endpoints_end(world);
+    uint64_t start = tr__uv_now(base);
+    if (world->stirred || due <= start)
+        tr__uv_run(world, UV_RUN_NOWAIT);
+    else if (!tr__uv_spin(world, start, due))
+        world_sleep(world, start, due);
+    world->polling = false;
+}
+
+static void world_close(tr_world **base)
+{
+    struct real_world *world = real_world_of(*base);
+    tr_assert(!world->polling);
+    while (!tr__list_empty(&world->sources)) {
+        struct real_source *source = tr__container(world->sources.next, struct real_source, node);
+        source->close(source);
+    }
+    uv_close((uv_handle_t *)&world->async, NULL);
+    uv_close((uv_handle_t *)&world->timer, NULL);
+    uv_run(&world->loop, UV_RUN_DEFAULT);
+    tr__uv_endpoints_end(world);
+    int rc = uv_loop_close(&world->loop);
+    tr_assert(rc == 0);
+    tr__free(world);
+    *base = NULL;
+}
+
+static const tr_world_ops world_ops = {
+    .name = "uv",
+    .now = tr__uv_now,
+    .random = world_random,
+    .poll = world_poll,
+    .wake = world_wake,
+    .endpoint_bind = tr__uv_endpoint_bind,
+    .endpoint_want = tr__uv_endpoint_want,
+    .endpoint_read = tr__uv_endpoint_read,
+    .endpoint_write = tr__uv_endpoint_write,
+    .endpoint_shutdown = tr__uv_endpoint_shutdown,
+    .endpoint_close = tr__uv_endpoint_close,
+    .spawn = tr__uv_spawn,
+    .process_signal = tr__uv_process_signal,
+    .process_pid = tr__uv_process_pid,
+    .process_close = tr__uv_process_close,
+    .listen = tr__uv_listen,
+    .listener_close = tr__uv_listener_close,
+    .close = world_close,
+};
+
+static int world_init(struct real_world *world)
+{
+    int rc = uv_loop_init(&world->loop);
+    if (rc < 0)
+        return rc;
+    rc = uv_async_init(&world->loop, &world->async, world_noticed);
+    if (rc < 0) {
+        uv_loop_close(&world->loop);
+        return rc;
+    }
+    uv_timer_init(&world->loop, &world->timer);
+    world->base.ops = &world_ops;
+    world->async.data = world;
+    world->timer_due = TR__NEVER;
+    tr__uv_spin_init(&world->spin);
+    tr__list_init(&world->sources);
+    tr__list_init(&world->ended);
+    return 0;
+}
+
+int tr__uv_open(tr_world **ret_world)
+{
+    struct real_world *world = tr__zalloc(sizeof *world);
+    if (world == NULL)
+        return TR_ENOMEM;
+    int rc = world_init(world);
+    if (rc < 0) {
+        tr__free(world);
+        return rc;
+    }
+    *ret_world = &world->base;
+    return 0;
+}

@@ -1,0 +1,130 @@
+// The real world passes the suite. Its programs are this one, started again with a role.
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <troupe/error.h>
+#include <unistd.h>
+
+#include "conform/world_suite.h"
+#include "support/cmocka.h"
+#include "uv/uv.h"
+
+#define LINK_FD 3
+
+// ---- The roles ----
+
+static int role_echo(void)
+{
+    char bytes[4096];
+    ssize_t n;
+    while ((n = read(LINK_FD, bytes, sizeof bytes)) > 0)
+        for (ssize_t done = 0, put; done < n; done += put)
+            if ((put = write(LINK_FD, bytes + done, (size_t)(n - done))) < 0)
+                return 1;
+    return n < 0;
+}
+
+static int role_last_words(void)
+{
+    static char words[LAST_WORDS];
+    memset(words, 'w', sizeof words);
+    ssize_t n = write(LINK_FD, words, sizeof words);
+    raise(SIGKILL);
+    return n != sizeof words;
+}
+
+static int role_play(const char *role)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    if (strncmp(role, "exit:", 5) == 0)
+        return atoi(role + 5);
+    if (strncmp(role, "signal:", 7) == 0)
+        return raise(atoi(role + 7));
+    if (strcmp(role, "echo") == 0)
+        return role_echo();
+    if (strcmp(role, "last-words") == 0)
+        return role_last_words();
+    return 99;
+}
+
+// ---- The harness ----
+
+static char directory[] = "/tmp/troupe-world-XXXXXX";
+static char path[sizeof directory + 16];
+
+static tr_world *open_world(void)
+{
+    tr_world *world = NULL;
+    assert_int_equal(0, tr__uv_open(&world));
+    return world;
+}
+
+static void close_world(tr_world **world)
+{
+    (*world)->ops->close(world);
+}
+
+static void pair(tr_world *world, tr_endpoint **ret_a, tr_endpoint **ret_b)
+{
+    int ends[2];
+    assert_int_equal(0, socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+    assert_int_equal(0, tr__uv_adopt(world, ends[0], ret_a));
+    assert_int_equal(0, tr__uv_adopt(world, ends[1], ret_b));
+}
+
+static const tr_program *program(tr_world *world, const char *role)
+{
+    (void)world;
+    static const char *argv[4] = {"test_world_uv", "--role"};
+    static tr_program self = {.argv = argv};
+    argv[2] = role;
+    self.path = strcmp(role, "missing") == 0 ? "/nowhere/to/be/found" : NULL;
+    return &self;
+}
+
+static int connect_to(tr_world *world, const char *to, tr_endpoint **ret_endpoint)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", to);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    int rc = connect(fd, (struct sockaddr *)&address, sizeof address) < 0 ? -errno : 0;
+    if (rc == 0)
+        rc = tr__uv_adopt(world, fd, ret_endpoint);
+    if (rc < 0)
+        close(fd);
+    return rc;
+}
+
+static struct world_harness harness = {
+    .name = "conform/world_uv",
+    .open = open_world,
+    .close = close_world,
+    .pair = pair,
+    .program = program,
+    .path = path,
+    .connect = connect_to,
+    .threads = true,
+};
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--role") == 0)
+        return role_play(argv[2]);
+    if (mkdtemp(directory) == NULL)
+        return 1;
+    snprintf(path, sizeof path, "%s/socket", directory);
+    int pidfd = pidfd_open(getpid(), 0);
+    if (pidfd < 0 && errno == ENOSYS) // as under valgrind 3.19
+        harness.program = NULL;
+    close(pidfd);
+    int failed = world_suite(&harness);
+    if (rmdir(directory) != 0) // not empty: a listener has left its file
+        failed++;
+    return failed;
+}

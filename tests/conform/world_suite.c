@@ -1,0 +1,833 @@
+// The tests hold for every world, so they promise themselves nothing about time but that it goes
+// on, and nothing about how many bytes one call moves. An upcall only counts and records: cmocka
+// must not jump out of it. What is bound to an endpoint hears of its end from the world's close, if
+// not before: so it is static.
+#include "conform/world_suite.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <string.h>
+#include <troupe/error.h>
+
+#include "support/cmocka.h"
+
+#define MS       1000000ull
+#define PATIENCE (20000 * MS)
+#define CHUNK    65536
+
+static const struct world_harness *harness;
+static tr_world *w; // the running test's
+
+static uint64_t now(void)
+{
+    return w->ops->now(w);
+}
+
+#define UNTIL(condition)                                                                           \
+    do {                                                                                           \
+        uint64_t until = now() + PATIENCE;                                                         \
+        while (!(condition)) {                                                                     \
+            assert_true(now() < until);                                                            \
+            w->ops->poll(w, until);                                                                \
+        }                                                                                          \
+    } while (0)
+
+// Let what should not happen happen.
+static void linger(void)
+{
+    uint64_t until = now() + 2 * MS;
+    while (now() < until)
+        w->ops->poll(w, until);
+}
+
+// ---- Endpoints: a side does as it is told and records what comes ----
+
+struct side {
+    tr_endpoint *endpoint;
+    unsigned readable, writable, closed; // upcalls
+    bool (*on_readable)(struct side *side);
+    struct side *other; // for an action that concerns both
+    size_t step;        // bytes that one call asks for
+    size_t got, put, total;
+    bool gone;   // was closed here
+    bool late;   // readable or writable came after that
+    bool wrong;  // bytes are not those that were written
+    bool full;   // a write found no room
+    ssize_t end; // what read said when there were no more bytes: 0 or an error
+};
+
+#define OPEN 1 // side.end, as long as it has not come
+
+static unsigned char byte_at(size_t i)
+{
+    return (unsigned char)(i * 7 + i / 251);
+}
+
+// One call, in two pieces where there is something to split.
+static int pieces(unsigned char *bytes, size_t size, tr_iov iov[2])
+{
+    size_t first = size / 3 + 1;
+    iov[0] = (tr_iov){bytes, first < size ? first : size};
+    iov[1] = (tr_iov){bytes + iov[0].len, size - iov[0].len};
+    return iov[1].len > 0 ? 2 : 1;
+}
+
+static bool side_read(struct side *side)
+{
+    unsigned char bytes[CHUNK];
+    tr_iov iov[2];
+    ssize_t n = w->ops->endpoint_read(side->endpoint, iov, pieces(bytes, side->step, iov));
+    for (ssize_t i = 0; i < n; i++)
+        side->wrong |= bytes[i] != byte_at(side->got + (size_t)i);
+    if (n > 0)
+        side->got += (size_t)n;
+    else if (n != TR_EAGAIN)
+        side->end = n;
+    if (side->end != OPEN)
+        w->ops->endpoint_want(side->endpoint, 0);
+    return n > 0;
+}
+
+static ssize_t side_write(struct side *side)
+{
+    unsigned char bytes[CHUNK];
+    tr_iov iov[2];
+    size_t rest = side->total - side->put;
+    size_t size = rest < side->step ? rest : side->step;
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = byte_at(side->put + i);
+    ssize_t n = w->ops->endpoint_write(side->endpoint, iov, pieces(bytes, size, iov));
+    side->full |= n == TR_EAGAIN;
+    side->put += n > 0 ? (size_t)n : 0;
+    return n;
+}
+
+static bool readable(void *owner)
+{
+    struct side *side = owner;
+    side->readable++;
+    side->late |= side->gone;
+    return side->on_readable != NULL && side->on_readable(side);
+}
+
+static void writable(void *owner)
+{
+    struct side *side = owner;
+    side->writable++;
+    side->late |= side->gone;
+    if (side->put < side->total)
+        side_write(side);
+    if (side->put == side->total)
+        w->ops->endpoint_want(side->endpoint, 0);
+}
+
+static void closed(void *owner)
+{
+    struct side *side = owner;
+    side->closed++;
+}
+
+static const tr_endpoint_up side_up = {
+    .readable = readable, .writable = writable, .closed = closed};
+
+static void side_bind(struct side *side, tr_endpoint *endpoint)
+{
+    *side = (struct side){.endpoint = endpoint, .step = CHUNK, .end = OPEN};
+    w->ops->endpoint_bind(endpoint, &side_up, side);
+}
+
+static void side_want(struct side *side, unsigned events)
+{
+    w->ops->endpoint_want(side->endpoint, events);
+}
+
+static void side_close(struct side *side)
+{
+    side->gone = true;
+    w->ops->endpoint_close(side->endpoint);
+}
+
+// From now on read whatever comes.
+static void side_listen(struct side *side)
+{
+    side->on_readable = side_read;
+    side_want(side, TR__READ);
+}
+
+// Write so many bytes more, now; they must find room at once, or later within poll.
+static void side_say(struct side *side, size_t size)
+{
+    side->total += size;
+    side_want(side, TR__WRITE);
+    UNTIL(side->put == side->total);
+}
+
+static void pair(struct side *a, struct side *b)
+{
+    tr_endpoint *endpoints[2];
+    harness->pair(w, &endpoints[0], &endpoints[1]);
+    side_bind(a, endpoints[0]);
+    side_bind(b, endpoints[1]);
+}
+
+// Goal:   bytes arrive whole and in order, whatever the sizes of reads and writes.
+// Method: writes of 1 to 64 bytes, reads of 64 to 1.
+static void test_bytes_of_every_size(void **state)
+{
+    (void)state;
+    for (size_t step = 1; step <= 64; step++) {
+        static struct side a, b;
+        pair(&a, &b);
+        a.step = step;
+        b.step = 65 - step;
+        side_listen(&b);
+        side_say(&a, 1000);
+        UNTIL(b.got == 1000);
+        w->ops->endpoint_shutdown(a.endpoint);
+        UNTIL(b.end != OPEN);
+        assert_int_equal(0, b.end);
+        assert_int_equal(1000, b.got);
+        assert_false(b.wrong);
+        side_close(&a);
+        side_close(&b);
+        UNTIL(a.closed && b.closed);
+    }
+}
+
+// Goal:   a reader that does not read makes the writer see TR_EAGAIN, and reading ends that.
+// Method: write 8 MiB, at first to nobody.
+static void test_back_pressure(void **state)
+{
+    (void)state;
+    static struct side a, b;
+    pair(&a, &b);
+    a.total = 8 << 20;
+    while (!a.full && a.put < a.total)
+        side_write(&a);
+    assert_true(a.full);
+    size_t held = a.put;
+    a.total = held + (1 << 20);
+    side_want(&a, TR__WRITE);
+    linger();
+    assert_int_equal(held, a.put);
+    side_listen(&b);
+    UNTIL(b.got == a.total);
+    assert_true(a.writable > 0);
+    assert_false(b.wrong);
+}
+
+static void test_shutdown_ends_one_direction(void **state)
+{
+    (void)state;
+    static struct side a, b;
+    pair(&a, &b);
+    side_say(&a, 3000);
+    w->ops->endpoint_shutdown(a.endpoint);
+    side_listen(&b);
+    UNTIL(b.end != OPEN);
+    assert_int_equal(0, b.end);
+    assert_int_equal(3000, b.got);
+    side_listen(&a);
+    b.total = 5;
+    assert_true(side_write(&b) > 0);
+    UNTIL(a.got == b.put);
+    assert_int_equal(OPEN, a.end);
+}
+
+static void test_end_comes_after_what_was_written(void **state)
+{
+    (void)state;
+    static struct side a, b;
+    pair(&a, &b);
+    side_say(&a, 3000);
+    side_close(&a);
+    UNTIL(a.closed);
+    side_listen(&b);
+    UNTIL(b.end != OPEN);
+    assert_int_equal(0, b.end);
+    assert_int_equal(3000, b.got);
+    assert_false(b.wrong);
+}
+
+static void test_readable_is_level_triggered_and_only_when_wanted(void **state)
+{
+    (void)state;
+    static struct side a, b;
+    pair(&a, &b);
+    side_say(&a, 1);
+    linger();
+    assert_int_equal(0, b.readable);
+    side_want(&b, TR__READ); // and does not read
+    UNTIL(b.readable == 3);
+    side_want(&b, 0);
+    unsigned before = b.readable;
+    linger();
+    assert_int_equal(before, b.readable);
+    side_listen(&b);
+    UNTIL(b.got == 1);
+    before = b.readable;
+    linger(); // a try or two are allowed, but nothing is there
+    assert_int_equal(1, b.got);
+    assert_int_equal(OPEN, b.end);
+}
+
+static void test_writable_is_level_triggered(void **state)
+{
+    (void)state;
+    static struct side a, b;
+    pair(&a, &b);
+    a.total = 1; // keeps wanting: nothing is written before put is total
+    a.put = 2;
+    side_want(&a, TR__WRITE);
+    UNTIL(a.writable == 3);
+    side_want(&a, 0);
+    linger();
+    assert_int_equal(3, a.writable);
+}
+
+static void test_closed_comes_once_and_later(void **state)
+{
+    (void)state;
+    static struct side a, b;
+    pair(&a, &b);
+    side_close(&a);
+    side_close(&a);
+    assert_int_equal(0, a.closed);
+    UNTIL(a.closed);
+    linger();
+    assert_int_equal(1, a.closed);
+}
+
+static bool close_twice(struct side *side)
+{
+    side_close(side);
+    side_close(side);
+    return false;
+}
+
+// Goal:   closed comes from a later poll than the one that made the upcall which closed.
+// Method: the poll in which readable closes must leave closed at 0.
+static void test_closed_in_an_upcall_comes_from_a_later_poll(void **state)
+{
+    (void)state;
+    static struct side a, b;
+    pair(&a, &b);
+    side_say(&b, 1);
+    a.on_readable = close_twice;
+    side_want(&a, TR__READ);
+    UNTIL(a.readable);
+    assert_int_equal(0, a.closed);
+    UNTIL(a.closed);
+    linger();
+    assert_int_equal(1, a.closed);
+    assert_false(a.late);
+}
+
+static bool close_both(struct side *side)
+{
+    side_close(side);
+    side_close(side->other);
+    return false;
+}
+
+// Goal:   after close nothing comes but closed, even when it was ready in the same poll.
+// Method: two endpoints have bytes; whichever hears first closes both.
+static void test_no_upcall_after_close(void **state)
+{
+    (void)state;
+    static struct side a[2], b[2];
+    for (int i = 0; i < 2; i++) {
+        pair(&a[i], &b[i]);
+        side_say(&b[i], 1);
+        a[i].other = &a[1 - i];
+        a[i].on_readable = close_both;
+    }
+    side_want(&a[0], TR__READ | TR__WRITE);
+    side_want(&a[1], TR__READ);
+    a[0].total = SIZE_MAX; // stays writable
+    UNTIL(a[0].closed && a[1].closed);
+    linger();
+    assert_int_equal(1, a[0].readable + a[1].readable);
+    assert_int_equal(2, a[0].closed + a[1].closed);
+    assert_false(a[0].late || a[1].late);
+}
+
+static void test_write_to_a_closed_peer_is_an_error(void **state)
+{
+    (void)state;
+    static struct side a, b;
+    pair(&a, &b);
+    side_close(&b);
+    UNTIL(b.closed);
+    ssize_t rc = 0;
+    a.total = SIZE_MAX;
+    UNTIL((rc = side_write(&a)) < 0 && rc != TR_EAGAIN);
+    assert_true(rc == TR_EPIPE || rc == -ECONNRESET);
+}
+
+// Goal:   a peer that goes without having read what was sent to it does not leave us waiting.
+static void test_peer_that_closes_unread_bytes_is_heard(void **state)
+{
+    (void)state;
+    static struct side a, b;
+    pair(&a, &b);
+    side_say(&a, 100);
+    side_say(&b, 10);
+    side_listen(&a);
+    side_close(&b);
+    UNTIL(a.end != OPEN);
+    assert_int_equal(10, a.got);
+    assert_true(a.end == 0 || a.end == -ECONNRESET);
+}
+
+// ---- Time, wake, random ----
+
+static void test_poll_returns_at_due_and_not_before(void **state)
+{
+    (void)state;
+    const uint64_t waits[] = {1, 200000, MS - 1, MS, MS + 1, 2 * MS + MS / 2, 5 * MS};
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+            uint64_t due = now() + waits[i];
+            w->ops->poll(w, due);
+            assert_true(now() >= due);
+        }
+    }
+}
+
+// Goal:   a poll that something else has ended does not spoil the next one for the same due.
+// Method: fractions of a millisecond, as worlds may count in whole ones.
+static void test_due_holds_until_it_has_come(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        uint64_t start = now(), due = start + 19 * MS / 10;
+        w->ops->wake(w);
+        w->ops->poll(w, due);
+        while (now() < start + MS / 2)
+            w->ops->poll(w, 0);
+        w->ops->poll(w, due);
+        assert_true(now() >= due);
+    }
+}
+
+static void test_poll_that_is_due_does_not_wait(void **state)
+{
+    (void)state;
+    w->ops->poll(w, 0);
+    uint64_t past = now();
+    for (int i = 0; i < 100; i++)
+        w->ops->poll(w, past);
+    assert_true(now() < past + PATIENCE);
+}
+
+// Goal:   wake ends one poll, and a wake that came twice ends one poll, too.
+static void test_wake_ends_the_next_poll(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 10; round++) {
+        uint64_t far = now() + PATIENCE;
+        w->ops->wake(w);
+        w->ops->wake(w);
+        w->ops->poll(w, far);
+        assert_true(now() < far);
+        uint64_t due = now() + MS;
+        w->ops->poll(w, due);
+        assert_true(now() >= due);
+    }
+}
+
+struct waker {
+    tr_world *world;
+    sem_t go;
+    int rounds;
+};
+
+static void *waker_run(void *arg)
+{
+    struct waker *waker = arg;
+    for (int i = 0; i < waker->rounds; i++) {
+        sem_wait(&waker->go);
+        waker->world->ops->wake(waker->world);
+    }
+    return NULL;
+}
+
+// Goal:   no wake is lost, whenever it comes.
+// Method: many wakes from another thread, each let loose right before a poll; a lost one leaves
+//         the poll waiting for due.
+static void test_wake_from_another_thread(void **state)
+{
+    (void)state;
+    if (!harness->threads)
+        skip();
+    struct waker waker = {.world = w, .rounds = 2000};
+    pthread_t thread;
+    sem_init(&waker.go, 0, 0);
+    assert_int_equal(0, pthread_create(&thread, NULL, waker_run, &waker));
+    uint64_t far = now() + PATIENCE;
+    for (int i = 0; i < waker.rounds; i++) {
+        sem_post(&waker.go);
+        w->ops->poll(w, far);
+    }
+    bool lost = now() >= far;
+    pthread_join(thread, NULL);
+    sem_destroy(&waker.go);
+    assert_false(lost);
+}
+
+static void test_random_differs(void **state)
+{
+    (void)state;
+    unsigned char a[600] = {0}, b[600] = {0}, zero[600] = {0};
+    w->ops->random(w, a, sizeof a);
+    w->ops->random(w, b, sizeof b);
+    assert_memory_not_equal(a, b, sizeof a);
+    assert_memory_not_equal(a + 568, zero, 32);
+    w->ops->random(w, zero, 0);
+    assert_int_equal(0, zero[0]);
+}
+
+// ---- Processes ----
+
+struct child {
+    tr_process *process;
+    struct side side;
+    unsigned exited;
+    tr_exit_status status;
+    bool close_at_exit;
+};
+
+static void exited(void *owner, const tr_exit_status *status)
+{
+    struct child *child = owner;
+    child->exited++;
+    child->status = *status;
+    if (child->close_at_exit)
+        w->ops->process_close(&child->process);
+}
+
+static const tr_process_up child_up = {.exited = exited};
+
+static void child_spawn(struct child *child, const char *role)
+{
+    tr_endpoint *endpoint;
+    *child = (struct child){0};
+    if (harness->program == NULL)
+        skip();
+    const tr_program *program = harness->program(w, role);
+    int rc = w->ops->spawn(w, program, &child_up, child, &child->process, &endpoint);
+    assert_int_equal(0, rc);
+    side_bind(&child->side, endpoint);
+}
+
+static void child_expect(struct child *child, int code, int signal)
+{
+    UNTIL(child->exited);
+    assert_int_equal(code, child->status.code);
+    assert_int_equal(signal, child->status.signal);
+    linger();
+    assert_int_equal(1, child->exited);
+}
+
+static void test_spawn_tells_the_exit_code(void **state)
+{
+    (void)state;
+    static struct child child, other;
+    child_spawn(&other, "exit:0");
+    child_expect(&other, 0, 0);
+    child_spawn(&child, "exit:3");
+    child_expect(&child, 3, 0);
+    assert_false(child.status.core);
+    side_listen(&child.side);
+    UNTIL(child.side.end != OPEN);
+    assert_int_equal(0, child.side.end);
+    w->ops->process_signal(child.process, SIGKILL); // it is gone: nobody else is hit
+    w->ops->process_close(&child.process);
+    assert_null(child.process);
+}
+
+static void test_spawn_tells_the_signal(void **state)
+{
+    (void)state;
+    static struct child child;
+    child_spawn(&child, "signal:9");
+    child.close_at_exit = true;
+    child_expect(&child, 0, SIGKILL);
+    assert_null(child.process);
+}
+
+static void test_spawn_of_what_cannot_run_is_an_error(void **state)
+{
+    (void)state;
+    if (harness->program == NULL)
+        skip();
+    tr_process *process = NULL;
+    tr_endpoint *endpoint = NULL;
+    struct child child = {0};
+    const tr_program *program = harness->program(w, "missing");
+    assert_int_equal(TR_ENOENT, w->ops->spawn(w, program, &child_up, &child, &process, &endpoint));
+    assert_null(process);
+    assert_null(endpoint);
+    linger();
+    assert_int_equal(0, child.exited);
+}
+
+static void test_children_are_talked_to(void **state)
+{
+    (void)state;
+    static struct child a, b;
+    child_spawn(&a, "echo");
+    child_spawn(&b, "echo");
+    assert_true(w->ops->process_pid(a.process) > 0);
+    assert_int_not_equal(w->ops->process_pid(a.process), w->ops->process_pid(b.process));
+    side_say(&a.side, 5000);
+    side_listen(&a.side);
+    UNTIL(a.side.got == 5000);
+    assert_false(a.side.wrong);
+    assert_int_equal(0, a.exited + b.exited);
+    w->ops->endpoint_shutdown(a.side.endpoint);
+    side_close(&b.side);
+    child_expect(&a, 0, 0);
+    child_expect(&b, 0, 0);
+    UNTIL(a.side.end != OPEN);
+    assert_int_equal(0, a.side.end);
+}
+
+static void test_last_words_are_there_after_exited(void **state)
+{
+    (void)state;
+    static struct child child;
+    child_spawn(&child, "last-words");
+    child_expect(&child, 0, SIGKILL);
+    unsigned char words[LAST_WORDS];
+    tr_iov iov = {words, sizeof words};
+    ssize_t n;
+    while (iov.len > 0 && (n = w->ops->endpoint_read(child.side.endpoint, &iov, 1)) > 0) {
+        iov.base = (unsigned char *)iov.base + n;
+        iov.len -= (size_t)n;
+    }
+    assert_int_equal(0, iov.len);
+    for (size_t i = 0; i < sizeof words; i++)
+        assert_int_equal('w', words[i]);
+    side_listen(&child.side);
+    UNTIL(child.side.end != OPEN);
+    assert_int_equal(0, child.side.end);
+}
+
+static void test_signal_reaches_the_process(void **state)
+{
+    (void)state;
+    static struct child child;
+    child_spawn(&child, "echo");
+    w->ops->process_signal(child.process, SIGTERM);
+    child_expect(&child, 0, SIGTERM);
+}
+
+static void test_process_close_kills(void **state)
+{
+    (void)state;
+    static struct child child;
+    child_spawn(&child, "echo");
+    side_say(&child.side, 1);
+    side_listen(&child.side);
+    UNTIL(child.side.got == 1);
+    w->ops->process_close(&child.process);
+    assert_null(child.process);
+    w->ops->process_close(&child.process);
+    UNTIL(child.side.end != OPEN);
+    assert_int_equal(0, child.exited);
+}
+
+// ---- Listeners ----
+
+#define GUESTS 40 // more than a world may accept at one go
+
+struct door {
+    tr_listener *listener;
+    unsigned accepted;
+    struct side guests[GUESTS];
+    tr_peer_cred cred;
+    bool refuse;
+};
+
+static void accepted(void *owner, tr_endpoint *endpoint, const tr_peer_cred *cred)
+{
+    struct door *door = owner;
+    struct side *guest = &door->guests[door->accepted++ % GUESTS];
+    door->cred = *cred;
+    side_bind(guest, endpoint);
+    if (door->refuse)
+        side_close(guest);
+    else
+        side_listen(guest);
+}
+
+static const tr_listener_up door_up = {.accepted = accepted};
+
+static int door_open(struct door *door)
+{
+    *door = (struct door){0};
+    return w->ops->listen(w, harness->path, &door_up, door, &door->listener);
+}
+
+static void visit(struct side *visitor)
+{
+    tr_endpoint *endpoint;
+    assert_int_equal(0, harness->connect(w, harness->path, &endpoint));
+    side_bind(visitor, endpoint);
+}
+
+static void test_listener_accepts(void **state)
+{
+    (void)state;
+    if (harness->path == NULL)
+        skip();
+    static struct door door;
+    static struct side visitors[GUESTS];
+    assert_int_equal(0, door_open(&door));
+    for (int i = 0; i < GUESTS; i++)
+        visit(&visitors[i]);
+    UNTIL(door.accepted == GUESTS);
+    assert_true(door.cred.same_user);
+    size_t got = 0;
+    for (int i = 0; i < GUESTS; i++)
+        side_say(&visitors[i], 100);
+    for (int i = 0; i < GUESTS; i++)
+        UNTIL(door.guests[i].got == 100);
+    side_listen(&visitors[0]);
+    side_close(&door.guests[0]); // which of the visitors this is, is not known
+    for (int i = 0; i < GUESTS; i++)
+        got += door.guests[i].got;
+    assert_int_equal(100 * GUESTS, got);
+    w->ops->listener_close(&door.listener);
+    assert_null(door.listener);
+}
+
+static void test_guest_may_be_refused_in_the_upcall(void **state)
+{
+    (void)state;
+    if (harness->path == NULL)
+        skip();
+    static struct door door;
+    static struct side visitor;
+    assert_int_equal(0, door_open(&door));
+    door.refuse = true;
+    visit(&visitor);
+    side_listen(&visitor);
+    UNTIL(visitor.end != OPEN && door.guests[0].closed);
+    assert_int_equal(0, visitor.end);
+    w->ops->listener_close(&door.listener);
+}
+
+static void test_path_has_one_listener(void **state)
+{
+    (void)state;
+    if (harness->path == NULL)
+        skip();
+    static struct door door, second;
+    assert_int_equal(0, door_open(&door));
+    assert_int_equal(TR_EADDRINUSE, door_open(&second));
+    w->ops->listener_close(&door.listener);
+    w->ops->listener_close(&door.listener);
+    tr_endpoint *endpoint;
+    assert_true(harness->connect(w, harness->path, &endpoint) < 0);
+    assert_int_equal(0, door_open(&second));
+    w->ops->listener_close(&second.listener);
+}
+
+// ---- The end ----
+
+// Goal:   a world can be closed at any time; owners of endpoints hear closed once, nobody else.
+// Method: with everything open and something to tell from each. What is lost shows as a leak.
+static void test_world_closes_with_everything_open(void **state)
+{
+    (void)state;
+    static struct side a, b, visitor;
+    static struct door door;
+    pair(&a, &b);
+    side_say(&a, 100);
+    if (harness->path != NULL) {
+        assert_int_equal(0, door_open(&door));
+        visit(&visitor);
+    }
+    side_want(&a, TR__READ | TR__WRITE);
+    side_want(&b, TR__READ);
+    side_close(&a);
+    w->ops->wake(w);
+    harness->close(&w);
+    assert_null(w);
+    assert_int_equal(1, a.closed);
+    assert_int_equal(1, b.closed);
+    assert_int_equal(harness->path != NULL, visitor.closed);
+    assert_int_equal(0, b.readable + door.accepted);
+    assert_false(a.late);
+}
+
+static void test_world_closes_over_its_children(void **state)
+{
+    (void)state;
+    static struct child alive, dead;
+    child_spawn(&alive, "echo");
+    child_spawn(&dead, "exit:0");
+    child_expect(&dead, 0, 0);
+    harness->close(&w);
+    assert_int_equal(1, alive.side.closed);
+    assert_int_equal(1, dead.side.closed);
+    assert_int_equal(0, alive.exited);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    w = harness->open();
+    return w == NULL;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    if (w != NULL)
+        harness->close(&w);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int world_suite(const struct world_harness *of)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_bytes_of_every_size),
+        TEST(test_back_pressure),
+        TEST(test_shutdown_ends_one_direction),
+        TEST(test_end_comes_after_what_was_written),
+        TEST(test_readable_is_level_triggered_and_only_when_wanted),
+        TEST(test_writable_is_level_triggered),
+        TEST(test_closed_comes_once_and_later),
+        TEST(test_closed_in_an_upcall_comes_from_a_later_poll),
+        TEST(test_no_upcall_after_close),
+        TEST(test_write_to_a_closed_peer_is_an_error),
+        TEST(test_peer_that_closes_unread_bytes_is_heard),
+        TEST(test_poll_returns_at_due_and_not_before),
+        TEST(test_due_holds_until_it_has_come),
+        TEST(test_poll_that_is_due_does_not_wait),
+        TEST(test_wake_ends_the_next_poll),
+        TEST(test_wake_from_another_thread),
+        TEST(test_random_differs),
+        TEST(test_spawn_tells_the_exit_code),
+        TEST(test_spawn_tells_the_signal),
+        TEST(test_spawn_of_what_cannot_run_is_an_error),
+        TEST(test_children_are_talked_to),
+        TEST(test_last_words_are_there_after_exited),
+        TEST(test_signal_reaches_the_process),
+        TEST(test_process_close_kills),
+        TEST(test_listener_accepts),
+        TEST(test_guest_may_be_refused_in_the_upcall),
+        TEST(test_path_has_one_listener),
+        TEST(test_world_closes_with_everything_open),
+        TEST(test_world_closes_over_its_children),
+    };
+    harness = of;
+    return cmocka_run_group_tests_name(of->name, tests, NULL, NULL);
+}

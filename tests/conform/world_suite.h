@@ -1,0 +1,37 @@
+// The contract of core/world.h as tests, run for every world: the real and the simulated one.
+#ifndef TROUPE_TESTS_WORLD_SUITE_H
+#define TROUPE_TESTS_WORLD_SUITE_H
+
+#include "core/world.h"
+
+// What a kind of world brings along to be tested. Each test opens a world and closes it.
+struct world_harness {
+    const char *name;
+    // Open a world, or fail the test.
+    tr_world *(*open)(void);
+    // Close it through its own close, and whatever open made around it.
+    void (*close)(tr_world **world);
+    // Two endpoints of this world that are connected with each other.
+    void (*pair)(tr_world *world, tr_endpoint **ret_a, tr_endpoint **ret_b);
+    // A program that plays a role. Valid until the next call, and so is what it points at. NULL:
+    // this world cannot start any.
+    //   exit:N     leaves with code N
+    //   signal:N   dies by signal N
+    //   echo       writes back what it reads from descriptor 3; leaves with 0 at the end of it
+    //   last-words writes LAST_WORDS bytes of 'w' to descriptor 3 and dies by SIGKILL
+    //   missing    cannot be executed: TR_ENOENT
+    const tr_program *(*program)(tr_world *world, const char *role);
+    // A path that nobody listens at yet. NULL: this world cannot listen.
+    const char *path;
+    // Connect to a listener of this world. Returns 0 or an error.
+    int (*connect)(tr_world *world, const char *path, tr_endpoint **ret_endpoint);
+    // wake may be called from another thread.
+    bool threads;
+};
+
+#define LAST_WORDS 16384
+
+// Returns the number of tests that failed.
+int world_suite(const struct world_harness *harness);
+
+#endif

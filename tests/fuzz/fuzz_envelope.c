@@ -1,0 +1,185 @@
+// Envelopes: whatever a peer says, before or after a proper hello, in frames of any size, the node
+// stands, at most that peer is closed, and another one is served as before.
+//
+// The first byte of the input says whether the hostile peer greets first; each further byte is the
+// size of a frame, followed by its bytes.
+#include <string.h>
+
+#include "base/assert.h"
+#include "remote/remote.h"
+#include "sim/sim.h"
+
+enum { GREETS = 1, STEPS = 6, ECHO_STEPS = 400 };
+
+// A peer made of nothing but a link.
+struct client {
+    tr__link *link;
+    bool echoed; // what it sent to actor 1 has come back
+};
+
+static tr_node *node;
+static tr_world *clients; // where the clients live
+static bool stopped;      // a peer has asked the actor to, as it may
+
+static int echo_receive(tr_actor *self, const tr_msg *msg)
+{
+    if (tr_msg_is(msg, "watch")) // for monitors in both directions
+        return tr_monitor(self, tr_msg_from(msg), NULL);
+    int rc = tr_reply(self, msg, tr_msg_body(msg));
+    return rc == TR_ENOMEM ? rc : 0;
+}
+static void echo_stop(tr_actor *self, tr_reason reason)
+{
+    (void)self;
+    tr_assert(reason.kind == TR_REASON_SHUTDOWN);
+    stopped = true;
+}
+static const tr_behavior echo = {.name = "echo", .receive = echo_receive, .stop = echo_stop};
+
+static int client_frame(void *owner, tr_buf *storage, const uint8_t *bytes, size_t size)
+{
+    (void)storage;
+    struct client *client = owner;
+    while (size > 0) {
+        tr__envelope e;
+        size_t used;
+        int rc = tr__envelope_read(bytes, size, &e, &used);
+        tr_assert(rc == 0 && used > 0 &&
+                  used <= size); // a node says nothing that it would not take
+        client->echoed |= e.kind == TR__MESSAGE && tr_str_eq(e.text, "echo");
+        bytes += used;
+        size -= used;
+    }
+    return 0;
+}
+
+static void client_drained(void *owner)
+{
+    (void)owner;
+}
+
+static void client_down(void *owner, int error)
+{
+    (void)error;
+    ((struct client *)owner)->link->ops->free(&((struct client *)owner)->link);
+}
+
+static const tr__link_up client_up = {
+    .frame = client_frame, .drained = client_drained, .down = client_down};
+
+static void client_open(struct client *client, tr_sim *sim)
+{
+    tr_endpoint *endpoint;
+    int rc = tr__sim_connect(sim, clients, "/node", &endpoint);
+    if (rc == 0)
+        rc = tr__link_sp_open(endpoint, &client_up, client, &client->link);
+    tr_assert(rc == 0);
+}
+
+static void client_send(struct client *client, const void *bytes, size_t size)
+{
+    tr__frame *frame;
+    if (client->link == NULL)
+        return;
+    int rc = tr__frame_new(&frame);
+    tr_assert(rc == 0);
+    uint8_t *to = tr__frame_reserve(frame, size);
+    tr_assert(to != NULL);
+    if (size > 0)
+        memcpy(to, bytes, size);
+    tr__frame_commit(frame, size);
+    client->link->ops->send(client->link, &frame);
+}
+
+static void client_say(struct client *client, tr_val envelope)
+{
+    tr_buf *packed = NULL;
+    int rc = tr_val_pack(envelope, &packed);
+    tr_assert(rc == 0);
+    client_send(client, tr_buf_data(packed), tr_buf_size(packed));
+    tr_buf_unref(&packed);
+}
+
+static void client_greet(struct client *client, uint64_t id)
+{
+    client_say(client, TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", id)));
+}
+
+static void step(void)
+{
+    bool alive = tr__node_step(node);
+    tr_assert(alive || stopped);
+    clients->ops->poll(clients, 0);
+}
+
+static void client_close(struct client *client)
+{
+    if (client->link != NULL)
+        client->link->ops->free(&client->link);
+}
+
+static void attack(struct client *hostile, const uint8_t *bytes, size_t size)
+{
+    if (size > 0 && bytes[0] & GREETS)
+        client_greet(hostile, 77);
+    for (size_t at = 1; at < size;) {
+        size_t left = size - at - 1, n = bytes[at] < left ? bytes[at] : left;
+        client_send(hostile, bytes + at + 1, n);
+        at += 1 + n;
+        step();
+    }
+    for (int i = 0; i < STEPS; i++)
+        step();
+}
+
+static void be_served(tr_sim *sim)
+{
+    struct client *good = &(struct client){0};
+    client_open(good, sim);
+    client_greet(good, 4711);
+    client_say(good, TR_LIST((int)TR__MESSAGE, TR__ROOT_ID, 9, "echo", "still there?"));
+    for (int i = 0; i < ECHO_STEPS && !good->echoed; i++)
+        step();
+    tr_assert(good->echoed);
+    client_close(good);
+}
+
+static void silence(const char *id, const char *text, void *arg)
+{
+    (void)id, (void)text, (void)arg;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    tr_sim *sim;
+    tr_world *world;
+    struct client hostile = {0};
+    tr_log_set(silence, NULL);
+    stopped = false;
+    int rc = tr__sim_open(1, &sim);
+    if (rc == 0)
+        rc = tr__sim_world(sim, &world);
+    if (rc == 0)
+        rc = tr__sim_world(sim, &clients);
+    tr__sim_set_whole(sim, true);
+    tr__sim_set_delay(sim, 0);
+    if (rc == 0)
+        rc = tr__remote_open(&(tr__remote_opts){.name = "fuzzed", .program = "fuzzed"}, &world,
+                             &node);
+    if (rc == 0)
+        rc = tr_node_spawn(node, &echo, NULL, NULL);
+    if (rc == 0)
+        rc = tr__remote_listen(node, "ipc:///node");
+    tr_assert(rc == 0);
+
+    client_open(&hostile, sim);
+    attack(&hostile, bytes, size);
+    if (!stopped)
+        be_served(sim);
+    client_close(&hostile);
+    tr__node_free(&node);
+    clients->ops->close(&clients);
+    tr__sim_close(&sim);
+    return 0;
+}

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Goal:   an installed troupe serves a program outside this tree.
+# Method: install the build ($2) to a directory of its own; build a program with what pkg-config
+#         says, against either library, and another with find_package; run all three.
+. "$(dirname "$0")/lib.sh"
+build=$2
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cmake --install "$build" --prefix "$dir/root" >/dev/null
+libdir=$(dirname "$(find "$dir/root" -name libtroupe.a)")
+export PKG_CONFIG_PATH=$libdir/pkgconfig LD_LIBRARY_PATH=$libdir
+
+cat >"$dir/main.c" <<'END'
+#include <stdio.h>
+#include <troupe.h>
+int main(void)
+{
+    return puts(tr_errname(TR_EFULL)) < 0;
+}
+END
+cat >"$dir/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.16)
+project(outside C)
+find_package(troupe 0.1 REQUIRED)
+add_executable(found main.c)
+target_link_libraries(found troupe::troupe)
+END
+gcc "$dir/main.c" -o "$dir/shared" $(pkg-config --cflags --libs troupe)
+gcc "$dir/main.c" -o "$dir/static" $(pkg-config --cflags troupe) "$libdir/libtroupe.a" \
+    $(pkg-config --static --libs troupe | sed 's/-ltroupe//')
+cmake -G Ninja -S "$dir" -B "$dir/build" -DCMAKE_PREFIX_PATH="$dir/root" >/dev/null
+cmake --build "$dir/build" >/dev/null
+for program in "$dir/shared" "$dir/static" "$dir/build/found"; do
+    [ "$("$program")" = TR_EFULL ] || echo "$program: does not run; see the install rules in CMakeLists.txt"
+done | findings

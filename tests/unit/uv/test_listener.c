@@ -1,0 +1,206 @@
+// What is the real world's own about listeners; tests/conform has what every world owes.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <troupe/error.h>
+#include <troupe/node.h>
+#include <unistd.h>
+
+#include "support/cmocka.h"
+#include "support/counted_memory.h"
+#include "uv/uv.h"
+
+static char directory[] = "/tmp/troupe-listen-XXXXXX";
+static struct sockaddr_un address = {.sun_family = AF_UNIX};
+static const char *const path = address.sun_path;
+
+static int setup(void **state)
+{
+    return tr__uv_open((tr_world **)state);
+}
+
+static int teardown(void **state)
+{
+    tr_world *world = *state;
+    world->ops->close(&world);
+    return 0;
+}
+
+static unsigned accepted_count;
+static int64_t accepted_pid;
+
+static void accepted(void *owner, tr_endpoint *endpoint, const tr_peer_cred *cred)
+{
+    (void)owner;
+    accepted_count++;
+    accepted_pid = cred->pid;
+    endpoint->world->ops->endpoint_close(endpoint);
+}
+
+static const tr_listener_up up = {.accepted = accepted};
+
+static tr_listener *listen_here(tr_world *world)
+{
+    tr_listener *listener;
+    accepted_count = 0;
+    assert_int_equal(0, world->ops->listen(world, path, &up, NULL, &listener));
+    return listener;
+}
+
+static int visit(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(0, connect(fd, (struct sockaddr *)&address, sizeof address));
+    return fd;
+}
+
+static void test_a_path_must_fit(void **state)
+{
+    tr_world *world = *state;
+    tr_listener *listener = NULL;
+    char lengthy[109] = {0};
+    memset(lengthy, 'x', 108);
+    assert_int_equal(TR_ENAMETOOLONG, world->ops->listen(world, lengthy, &up, NULL, &listener));
+    assert_int_equal(TR_EINVAL, world->ops->listen(world, "", &up, NULL, &listener));
+    assert_int_equal(TR_ENOENT, world->ops->listen(world, "/nowhere/x", &up, NULL, &listener));
+    memset(lengthy, 0, sizeof lengthy);
+    snprintf(lengthy, sizeof lengthy, "%s/", directory);
+    memset(lengthy + strlen(lengthy), 'x', 107 - strlen(lengthy));
+    assert_int_equal(0, world->ops->listen(world, lengthy, &up, NULL, &listener));
+    assert_int_equal(0, access(lengthy, F_OK)); // under its whole name
+    world->ops->listener_close(&listener);
+}
+
+static void test_the_file_is_the_owners_alone_and_goes_with_the_listener(void **state)
+{
+    tr_world *world = *state;
+    struct stat file;
+    mode_t mask = umask(0);
+    tr_listener *listener = listen_here(world);
+    umask(mask);
+    assert_int_equal(0, stat(path, &file));
+    assert_int_equal(0600, file.st_mode & 0777);
+    world->ops->listener_close(&listener);
+    assert_int_equal(-1, access(path, F_OK));
+}
+
+static void test_a_file_that_is_not_ours_stays(void **state)
+{
+    tr_world *world = *state;
+    tr_listener *listener = listen_here(world);
+    assert_int_equal(0, unlink(path));
+    close(open(path, O_CREAT | O_EXCL | O_WRONLY, 0600));
+    world->ops->listener_close(&listener);
+    assert_int_equal(0, unlink(path));
+}
+
+static void test_the_peers_process_is_known(void **state)
+{
+    tr_world *world = *state;
+    tr_listener *listener = listen_here(world);
+    int fd = visit();
+    world->ops->poll(world, TR__NEVER);
+    assert_int_equal(1, accepted_count);
+    assert_int_equal(getpid(), accepted_pid);
+    close(fd);
+    world->ops->listener_close(&listener);
+}
+
+static unsigned warnings;
+
+static void count_warning(const char *id, const char *text, void *arg)
+{
+    (void)text, (void)arg;
+    warnings += strcmp(id, "listen.descriptors") == 0;
+}
+
+// The limit that leaves no descriptor free.
+static rlim_t limit_now(void)
+{
+    int next = dup(0);
+    close(next);
+    return (rlim_t)next;
+}
+
+// Goal:   a process without descriptors tells those who connect, once warns, and recovers.
+// Method: three visitors connect, the limit is lowered, the listener polls until all have heard.
+static void test_without_descriptors_connections_are_dropped(void **state)
+{
+    tr_world *world = *state;
+    struct rlimit was, none;
+    int fds[3];
+    char byte;
+    tr_listener *listener = listen_here(world);
+    for (int i = 0; i < 3; i++)
+        fds[i] = visit();
+    warnings = 0;
+    tr_log_set(count_warning, NULL);
+    getrlimit(RLIMIT_NOFILE, &was);
+    none = (struct rlimit){limit_now(), was.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    world->ops->poll(world, TR__NEVER);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(0, recv(fds[i], &byte, 1, MSG_DONTWAIT));
+    setrlimit(RLIMIT_NOFILE, &was);
+    tr_log_set(NULL, NULL);
+    assert_int_equal(0, accepted_count);
+    assert_int_equal(1, warnings);
+    int fd = visit();
+    world->ops->poll(world, TR__NEVER);
+    assert_int_equal(1, accepted_count);
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+    close(fd);
+    world->ops->listener_close(&listener);
+}
+
+static void test_without_memory_nothing_is_left(void **state)
+{
+    (void)state;
+    tr_world *world;
+    tr_listener *listener;
+    size_t fail_at = 0;
+    char byte;
+    do {
+        counted_memory_start(++fail_at);
+        int rc = tr__uv_open(&world);
+        if (rc == 0) {
+            rc = world->ops->listen(world, path, &up, NULL, &listener);
+            if (rc == 0) {
+                int fd = visit();
+                world->ops->poll(world, TR__NEVER);
+                assert_int_equal(0, recv(fd, &byte, 1, MSG_DONTWAIT)); // closed or dropped
+                close(fd);
+            }
+            world->ops->close(&world);
+        }
+        assert_true(rc == 0 || rc == TR_ENOMEM);
+        assert_int_equal(0, counted_memory_stop());
+        assert_int_equal(-1, access(path, F_OK));
+    } while (counted_memory_failed());
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_path_must_fit),
+        TEST(test_the_file_is_the_owners_alone_and_goes_with_the_listener),
+        TEST(test_a_file_that_is_not_ours_stays),
+        TEST(test_the_peers_process_is_known),
+        TEST(test_without_descriptors_connections_are_dropped),
+        TEST(test_without_memory_nothing_is_left),
+    };
+    if (mkdtemp(directory) == NULL)
+        return 1;
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", directory);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + (rmdir(directory) != 0);
+}

@@ -1,0 +1,163 @@
+// When the world polls before it sleeps: tests look at what it has learned, not at the clock.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support/cmocka.h"
+#include "uv/inside.h"
+
+static int setup(void **state)
+{
+    return tr__uv_open((tr_world **)state);
+}
+
+static int teardown(void **state)
+{
+    tr_world *world = *state;
+    world->ops->close(&world);
+    return 0;
+}
+
+static void learn(struct real_world *world, bool stirred, uint64_t waited)
+{
+    world->stirred = stirred;
+    tr__uv_spin_learn(world, waited);
+    world->stirred = false;
+}
+
+static bool spin(struct real_world *world)
+{
+    return tr__uv_spin(world, tr__uv_now(&world->base), TR__NEVER);
+}
+
+static void test_only_short_waits_lead_to_a_spin(void **state)
+{
+    struct real_world *world = *state;
+    assert_false(spin(world));
+    assert_int_equal(1, world->spin.patience); // there was none
+    learn(world, true, 1000000);
+    learn(world, false, 1000);
+    assert_false(spin(world));
+    assert_int_equal(1, world->spin.patience);
+    learn(world, true, 1000);
+    assert_false(spin(world));
+    assert_int_equal(2, world->spin.patience); // there was one, for nothing
+}
+
+static void test_spins_for_nothing_become_rare(void **state)
+{
+    struct real_world *world = *state;
+    int spins = 0;
+    for (int i = 0; i < 127 + 3 * 64; i++) {
+        unsigned shorts;
+        learn(world, true, 1000);
+        shorts = world->spin.shorts;
+        assert_false(spin(world));
+        spins += world->spin.shorts < shorts;
+    }
+    assert_int_equal(7 + 3, spins); // after 1, 2, 4 ... 64, and then every 64 waits
+}
+
+static void test_a_spin_that_paid_makes_the_next_one_likely(void **state)
+{
+    struct real_world *world = *state;
+    world->spin.patience = world->spin.shorts = 64;
+    world->base.ops->wake(&world->base);
+    assert_true(spin(world));
+    assert_int_equal(1, world->spin.patience);
+}
+
+static void test_a_spin_ends_when_due_has_come(void **state)
+{
+    struct real_world *world = *state;
+    learn(world, true, 1000);
+    uint64_t start = tr__uv_now(&world->base);
+    assert_true(tr__uv_spin(world, start, start + 1000));
+    assert_true(tr__uv_now(&world->base) >= start + 1000);
+}
+
+static bool hot_readable(void *owner)
+{
+    (void)owner;
+    return true; // it says
+}
+
+static bool cold_readable(void *owner)
+{
+    *(bool *)owner = true;
+    return false;
+}
+
+static void nothing(void *owner)
+{
+    (void)owner;
+}
+
+static const tr_endpoint_up hot_up = {.readable = hot_readable, .closed = nothing};
+static const tr_endpoint_up cold_up = {.readable = cold_readable, .closed = nothing};
+
+static int readable_endpoint(tr_world *world, const tr_endpoint_up *up, void *owner)
+{
+    int ends[2];
+    tr_endpoint *endpoint;
+    assert_int_equal(0, socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+    assert_int_equal(0, tr__uv_adopt(world, ends[0], &endpoint));
+    assert_int_equal(1, write(ends[1], "x", 1));
+    world->ops->endpoint_bind(endpoint, up, owner);
+    world->ops->endpoint_want(endpoint, TR__READ);
+    return ends[1];
+}
+
+// Goal:   an endpoint that wins every spin does not keep the others from being heard.
+// Method: one that always says it has moved bytes, and another one.
+static void test_a_hot_endpoint_does_not_starve_the_others(void **state)
+{
+    struct real_world *world = *state;
+    tr_world *base = &world->base;
+    bool heard = false;
+    int hot = readable_endpoint(base, &hot_up, NULL);
+    base->ops->poll(base, 0);
+    assert_non_null(world->spin.hot);
+    world->spin.shorts = 1;
+    int cold = readable_endpoint(base, &cold_up, &heard);
+    int polls = 0;
+    do {
+        base->ops->poll(base, TR__NEVER);
+        polls++;
+    } while (!heard && polls < 100);
+    assert_int_equal(16, polls);
+    close(hot);
+    close(cold);
+}
+
+static void test_an_endpoint_that_is_not_wanted_is_not_hot(void **state)
+{
+    struct real_world *world = *state;
+    tr_world *base = &world->base;
+    int hot = readable_endpoint(base, &hot_up, NULL);
+    base->ops->poll(base, 0);
+    struct real_endpoint *endpoint = world->spin.hot;
+    assert_non_null(endpoint);
+    base->ops->endpoint_want(&endpoint->base, 0);
+    assert_null(world->spin.hot);
+    base->ops->endpoint_want(&endpoint->base, TR__READ);
+    base->ops->poll(base, 0);
+    assert_ptr_equal(endpoint, world->spin.hot);
+    base->ops->endpoint_close(&endpoint->base);
+    assert_null(world->spin.hot);
+    close(hot);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_only_short_waits_lead_to_a_spin),
+        TEST(test_spins_for_nothing_become_rare),
+        TEST(test_a_spin_that_paid_makes_the_next_one_likely),
+        TEST(test_a_spin_ends_when_due_has_come),
+        TEST(test_a_hot_endpoint_does_not_starve_the_others),
+        TEST(test_an_endpoint_that_is_not_wanted_is_not_hot),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
