@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/opts.h"
 #include "remote/remote.h"
 #include "uv/uv.h"
 
@@ -59,13 +60,13 @@ static tr__remote_opts remote_opts(const char *program, const tr_app *app)
 
 int tr_node_open(const tr_node_opts *opts, tr_node **ret_node)
 {
-    if (ret_node == NULL || (opts != NULL && opts->size != sizeof *opts))
+    tr_node_opts given;
+    if (ret_node == NULL || tr__opts_copy(opts, &given, sizeof given) < 0)
         return TR_EINVAL;
-    tr__remote_opts o = remote_opts(program_invocation_name, opts == NULL ? NULL : opts->app);
-    if (opts != NULL && opts->name != NULL)
-        o.name = opts->name;
-    if (opts != NULL)
-        o.flush_ms = opts->flush_ms;
+    tr__remote_opts o = remote_opts(program_invocation_name, given.app);
+    o.flush_ms = given.flush_ms;
+    if (given.name != NULL)
+        o.name = given.name;
     tr_world *world;
     int rc = tr__uv_open(&world);
     return rc < 0 ? rc : tr__remote_open(&o, &world, ret_node);

@@ -100,8 +100,7 @@ TR_API int tr_send(tr_actor *self, tr_addr to, const char *name, tr_val body);
  * returns: as tr_send; *msg is still yours when it is not 0 */
 TR_API int tr_send_msg(tr_actor *self, tr_addr to, tr_msg **msg);
 
-/* Answer a message: send to its sender, under the same name. A reply is never refused with
- * TR_EFULL for messages: who asked made the room for it.
+/* Answer a message: send to its sender, under the same name.
  * returns: as tr_send; TR_ENOACTOR when it was sent by no actor */
 TR_API int tr_reply(tr_actor *self, const tr_msg *msg, tr_val body);
 

@@ -70,7 +70,7 @@ TR_API int tr_msg_new(const char *name, tr_val body, tr_msg **ret_msg);
  * errors: TR_EINVAL, TR_EFULL (TR_BUFS_MAX are attached), TR_ENOMEM */
 TR_API int tr_msg_attach(tr_msg *msg, tr_buf **buf);
 
-/* A message with the same name, body and buffers, which may be sent or kept.
+/* A message with the same name, body and buffers, to be kept or sent; a notice can only be kept.
  * gives:  *ret_msg
  * errors: TR_EINVAL, TR_ENOMEM */
 TR_API int tr_msg_copy(const tr_msg *msg, tr_msg **ret_msg);

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/opts.h"
 #include "core/node.h"
 
 #define MAIL_MAX       4096u
@@ -109,18 +110,6 @@ int tr__actor_new(tr_loop *loop, tr_actor *parent, const tr_behavior *behavior,
     return 0;
 }
 
-// The caller's options, whatever version of the struct it was compiled with.
-static int spawn_opts(const tr_spawn_opts *opts, tr_spawn_opts *ret_opts)
-{
-    *ret_opts = (tr_spawn_opts){0};
-    if (opts == NULL)
-        return 0;
-    if (opts->size < offsetof(tr_spawn_opts, args) || opts->size > 4096)
-        return TR_EINVAL;
-    memcpy(ret_opts, opts, opts->size < sizeof *ret_opts ? opts->size : sizeof *ret_opts);
-    return 0;
-}
-
 static int spawn_check(const tr_node *node, const tr_behavior *behavior)
 {
     if (behavior == NULL || tr__name_check(behavior->name) == 0)
@@ -132,7 +121,7 @@ int tr_spawn(tr_actor *self, const tr_behavior *behavior, const tr_spawn_opts *o
              tr_addr *ret_addr)
 {
     tr_spawn_opts o;
-    if (!tr__actor_here(self) || self->state > TR__RUNNING || spawn_opts(opts, &o) < 0)
+    if (!tr__actor_here(self) || self->state > TR__RUNNING || tr__opts_copy(opts, &o, sizeof o) < 0)
         return TR_EINVAL;
     tr_node *node = self->loop->node;
     int rc = spawn_check(node, behavior);
@@ -153,7 +142,7 @@ int tr_fork(tr_actor *self, const char *path, const tr_spawn_opts *opts, tr_addr
 {
     tr_spawn_opts o;
     if (!tr__actor_here(self) || self->state > TR__RUNNING || path == NULL ||
-        spawn_opts(opts, &o) < 0)
+        tr__opts_copy(opts, &o, sizeof o) < 0)
         return TR_EINVAL;
     tr_node *node = self->loop->node;
     if (node->ending)
@@ -167,7 +156,7 @@ int tr__node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_op
                    tr_addr parent, tr_addr *ret_addr)
 {
     tr_spawn_opts o;
-    int rc = spawn_opts(opts, &o);
+    int rc = tr__opts_copy(opts, &o, sizeof o);
     if (rc == 0)
         rc = spawn_check(node, behavior);
     if (rc == 0 && o.isolation != TR_SHARED)
@@ -302,10 +291,10 @@ static void actor_tell_watchers(tr_actor *actor)
     }
 }
 
-// An error that nobody is told of would be lost.
+// Whether anybody watches or not: an error must not pass in silence.
 static void actor_log_end(const tr_actor *actor)
 {
-    if (actor->reason.kind == TR_REASON_ERROR && tr__list_empty(&actor->watchers))
+    if (actor->reason.kind == TR_REASON_ERROR)
         tr__warn("actor.failed", "actor=%s error=%s (%s)", actor->behavior->name,
                  tr_errname(actor->reason.code), tr_strerror(actor->reason.code));
 }

@@ -132,9 +132,10 @@ struct tr_actor {
     const tr_msg *stop_after; // in the mail: the last one before it is asked to stop
     tr_reason reason;
     uint8_t state; // tr__actor_state
-    bool stop_asked;          // it ends before its next message
-    bool started;                                 // so it will have its stop
-    bool root;                                    // no actor owns it
+    bool stop_asked; // it ends before its next message
+    bool started;    // so it will have its stop
+    bool refused;    // a sender was, for lack of room, and none was told that there is some
+    bool root;       // no actor owns it
     _Alignas(max_align_t) unsigned char memory[]; // the behaviour's state
 };
 

@@ -11,7 +11,7 @@
 #include "core/node.h"
 #include "data/doc.h"
 
-#define TURN_MESSAGES  128  // of one actor, before the next one has its turn
+#define TURN_MESSAGES  16   // of one actor, before the next one has its turn
 #define PHASE_MESSAGES 4096 // before timers and I/O have theirs
 #define PHASE_NS       TR_MS(1)
 #define CLOCK_EVERY    16 // messages
@@ -28,11 +28,21 @@ void tr__msg_consumed(tr_loop *loop, tr_msg **msg)
     tr_msg_free(msg);
 }
 
-static bool mail_full(const tr_actor *actor, size_t weight)
+static bool mail_refuses(tr_actor *actor, size_t weight)
 {
-    if (actor->mail_count >= actor->mail_max)
-        return true;
-    return actor->mail_count > 0 && actor->mail_bytes + weight > actor->mail_bytes_max;
+    bool full = actor->mail_count >= actor->mail_max ||
+                (actor->mail_count > 0 && actor->mail_bytes + weight > actor->mail_bytes_max);
+    actor->refused |= full;
+    return full;
+}
+
+// Whoever was refused may send again when half of the room is free.
+static void mail_make_room(tr_actor *actor)
+{
+    if (actor->mail_count > actor->mail_max / 2 || actor->mail_bytes > actor->mail_bytes_max / 2)
+        return;
+    actor->refused = false;
+    tr__list_splice(&actor->loop->writable, &actor->waiters);
 }
 
 void tr__mail_put(tr_actor *actor, tr_msg **msg)
@@ -77,9 +87,8 @@ static tr_msg *mail_take(tr_actor *actor)
     actor->mail_bytes -= msg->weight;
     if (msg == actor->stop_after)
         actor->stop_asked = true;
-    if (!tr__list_empty(&actor->waiters) && actor->mail_count <= actor->mail_max / 2 &&
-        actor->mail_bytes <= actor->mail_bytes_max / 2)
-        tr__list_splice(&actor->loop->writable, &actor->waiters);
+    if (actor->refused)
+        mail_make_room(actor);
     return msg;
 }
 
@@ -156,7 +165,7 @@ static int send_local(tr_actor *self, uint64_t to, const char *name, size_t name
     int rc = tr__doc_size(body, &size);
     if (rc < 0)
         return rc;
-    if (mail_full(actor, name_len + size))
+    if (mail_refuses(actor, name_len + size))
         return TR_EFULL;
     tr_msg *msg;
     rc = tr__msg_new(name, name_len, size, &msg);
@@ -190,7 +199,7 @@ static int send_msg_local(tr_actor *self, uint64_t to, tr_msg **msg)
     tr_actor *actor = tr__actor_find(self->loop->node, to);
     if (actor == NULL)
         return TR_ENOACTOR;
-    if (mail_full(actor, (*msg)->weight))
+    if (mail_refuses(actor, (*msg)->weight))
         return TR_EFULL;
     (*msg)->from = tr__actor_addr(self);
     tr__mail_put(actor, msg);
@@ -249,8 +258,8 @@ void tr__waiters_run(tr_loop *loop)
     }
 }
 
-// Where to wait: in the list of a full mailbox or link; among the writable when there is room, or
-// nobody, for the next send says which.
+// Where to wait: in the list of a mailbox or link that has refused somebody; among the writable
+// when there is room, or nobody, for the next send says which.
 static void wait_for_room(tr_node *node, tr_addr to, tr__waiter *waiter)
 {
     tr__list *list = &waiter->actor->loop->writable;
@@ -259,7 +268,8 @@ static void wait_for_room(tr_node *node, tr_addr to, tr__waiter *waiter)
         list = remote == NULL ? list : remote;
     } else {
         tr_actor *actor = tr__actor_find(node, to.actor);
-        list = actor == NULL || !mail_full(actor, 0) ? list : &actor->waiters;
+        bool full = actor != NULL && (mail_refuses(actor, 0) || actor->refused);
+        list = full ? &actor->waiters : list;
     }
     tr__list_append(list, &waiter->link);
 }

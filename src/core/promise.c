@@ -30,18 +30,26 @@ typedef struct reaction {
     tr_promise *next;        // may be NULL
 } reaction;
 
-static void reaction_free(reaction *r)
+static void promise_free(tr_promise *promise, tr__list *ret_dropped)
 {
-    if (r->drop != NULL)
-        r->drop(r->arg);
-    tr_promise_unref(&r->next);
-    tr__free(r);
+    tr__list_remove(&promise->owned.link);
+    tr__list_splice(ret_dropped, &promise->reactions);
+    tr_buf_unref(&promise->value);
+    tr__free(promise);
 }
 
-static void promise_drop_reactions(tr_promise *promise)
+// Free reactions, and with them the promises that nobody else holds. Without recursion, for a chain
+// may be long.
+static void reactions_drop(tr__list *reactions)
 {
-    for (tr__list *node; (node = tr__list_pop(&promise->reactions)) != NULL;)
-        reaction_free(tr__container(node, reaction, link));
+    for (tr__list *node; (node = tr__list_pop(reactions)) != NULL;) {
+        reaction *r = tr__container(node, reaction, link);
+        if (r->drop != NULL)
+            r->drop(r->arg);
+        if (r->next != NULL && --r->next->refs == 0)
+            promise_free(r->next, reactions);
+        tr__free(r);
+    }
 }
 
 // The actor ends: its microtasks have been dropped.
@@ -50,7 +58,7 @@ static void promise_close(tr__owned *owned)
     tr_promise *promise = tr__container(owned, tr_promise, owned);
     tr_promise_ref(promise);
     promise->actor = NULL;
-    promise_drop_reactions(promise);
+    reactions_drop(&promise->reactions);
     tr_promise *in_queue = promise->queued ? promise : NULL;
     promise->queued = false;
     tr_promise_unref(&in_queue);
@@ -89,10 +97,10 @@ void tr_promise_unref(tr_promise **promise)
     tr_assert(p->refs > 0);
     if (--p->refs > 0)
         return;
-    tr__list_remove(&p->owned.link);
-    promise_drop_reactions(p);
-    tr_buf_unref(&p->value);
-    tr__free(p);
+    tr__list dropped;
+    tr__list_init(&dropped);
+    promise_free(p, &dropped);
+    reactions_drop(&dropped);
 }
 
 static void promise_react(tr_actor *self, void *arg);
@@ -137,17 +145,18 @@ static void promise_react(tr_actor *self, void *arg)
 {
     tr_promise *promise = arg;
     promise->queued = false;
-    tr__list batch;
+    tr__list batch, gone;
     tr__list_init(&batch);
+    tr__list_init(&gone);
     tr__list_splice(&batch, &promise->reactions);
-    for (tr__list *node; (node = tr__list_pop(&batch)) != NULL;) {
+    for (tr__list *node; self->state == TR__RUNNING && (node = tr__list_pop(&batch)) != NULL;) {
         reaction *r = tr__container(node, reaction, link);
-        if (self->state == TR__RUNNING) {
-            int status = r->cb(self, promise->status, promise_value(promise), r->arg);
-            promise_settle_next(r->next, status, promise->value);
-        }
-        reaction_free(r);
+        int status = r->cb(self, promise->status, promise_value(promise), r->arg);
+        promise_settle_next(r->next, status, promise->value);
+        tr__list_append(&gone, node);
     }
+    tr__list_splice(&gone, &batch); // the actor is ending
+    reactions_drop(&gone);
     tr_promise_unref(&promise);
 }
 

@@ -187,48 +187,56 @@ static int child_start_process(tr__child *child, const tr_behavior *behavior, co
     return rc;
 }
 
-// The parent's hello says who the child is and what it is to run.
+// The parent's hello says who the child is and what it is to run. Packed before there is a process:
+// what cannot be sent must not cost one.
 static int child_hello(tr__child *child, tr_actor *self, const tr_behavior *behavior,
-                       const tr_spawn_opts *opts)
+                       const tr_spawn_opts *opts, tr_buf **ret_hello)
 {
     const tr_node *node = child->remote->node;
     tr_val hello = TR_MAP(
         "troupe", TR__PROTOCOL, "node", node->id, "name", node->name, "you", child->peer->node,
         "parent", self->id, "behavior", behavior == NULL ? TR_NULL : tr_val_str(behavior->name),
         "args", opts->args, "mail_max", opts->mail_max, "mail_bytes_max", opts->mail_bytes_max);
-    return tr__peer_post(child->peer, TR_LIST((int)TR__HELLO, hello));
+    return tr_val_pack(TR_LIST((int)TR__HELLO, hello), ret_hello);
 }
 
-// What cannot be sent must not cost a process.
-static int child_check(const tr_actor *self, const tr_behavior *behavior, const tr_spawn_opts *opts)
+static int child_start(tr__child *child, const tr_behavior *behavior, const char *path,
+                       const tr_spawn_opts *opts, tr_buf *hello)
 {
-    tr__remote *remote = self->loop->node->remote;
-    size_t size;
-    int rc = tr__doc_size(&opts->args, &size);
+    tr_endpoint *endpoint;
+    tr_val envelope;
+    int rc = child_start_process(child, behavior, path, opts, &endpoint);
+    if (rc == 0)
+        rc = tr__peer_connect(child->peer, endpoint);
     if (rc < 0)
         return rc;
-    if (behavior == NULL ||
-        tr__remote_behavior(remote, (tr_str){behavior->name, strlen(behavior->name)}) != NULL)
-        return 0;
+    tr__doc_view(tr_buf_data(hello), &envelope);
+    return tr__peer_post(child->peer, envelope);
+}
+
+static bool child_runs(const tr__remote *remote, const tr_behavior *behavior)
+{
+    tr_str name = {behavior->name, strlen(behavior->name)};
+    if (tr__remote_behavior(remote, name) != NULL)
+        return true;
     tr__node_errmsg(remote->node, "behavior %s is not one of the app's", behavior->name);
-    return TR_EINVAL;
+    return false;
 }
 
 int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *path,
                     const tr_spawn_opts *opts, tr_addr *ret_addr)
 {
     tr__child *child;
-    tr_endpoint *endpoint;
-    int rc = child_check(self, behavior, opts);
-    if (rc == 0)
-        rc = child_new(self, opts, &child);
+    if (behavior != NULL && !child_runs(self->loop->node->remote, behavior))
+        return TR_EINVAL;
+    int rc = child_new(self, opts, &child);
     if (rc < 0)
         return rc;
-    rc = child_start_process(child, behavior, path, opts, &endpoint);
+    tr_buf *hello = NULL;
+    rc = child_hello(child, self, behavior, opts, &hello);
     if (rc == 0)
-        rc = tr__peer_connect(child->peer, endpoint);
-    if (rc == 0)
-        rc = child_hello(child, self, behavior, opts);
+        rc = child_start(child, behavior, path, opts, hello);
+    tr_buf_unref(&hello);
     if (rc < 0) {
         tr__child_free(child);
         return rc;

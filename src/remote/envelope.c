@@ -165,8 +165,7 @@ static tr_reason reader_reason(reader *r)
     uint64_t kind = reader_uint(r);
     int64_t code = 0;
     bool ok = kind <= TR_REASON_NOACTOR;
-    ok =
-        tr_as_int(reader_next(r), &code) == 0 && code >= INT32_MIN && code <= INT32_MAX && ok;
+    ok = tr_as_int(reader_next(r), &code) == 0 && code >= INT32_MIN && code <= INT32_MAX && ok;
     ok = tr_as_bool(reader_next(r), &reason.core) == 0 && ok;
     if (!ok && r->error == 0)
         r->error = TR_EBADMSG;

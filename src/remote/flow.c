@@ -40,18 +40,15 @@ static void outflow_free(tr__peer *peer, tr__outflow *flow)
 {
     if (peer->last_out == flow)
         peer->last_out = NULL;
+    peer->bytes -= flow->bytes;
     tr__map_remove(&peer->outflows, flow->actor);
-    tr__list_splice(&peer->remote->node->loops[0]->writable, &flow->waiters);
     tr__free(flow);
 }
 
 static bool outflow_full(const tr__outflow *flow, size_t weight)
 {
-    if (flow->messages >= flow->messages_max)
-        return true;
-    if (flow->messages > 0 && flow->bytes + weight > flow->bytes_max)
-        return true;
-    return false;
+    return flow->messages >= flow->messages_max ||
+           (flow->messages > 0 && flow->bytes + weight > flow->bytes_max);
 }
 
 static bool peer_full(const tr__peer *peer, size_t weight)
@@ -59,20 +56,24 @@ static bool peer_full(const tr__peer *peer, size_t weight)
     return peer->bytes > 0 && peer->bytes + weight > TR__WINDOW_PEER_BYTES;
 }
 
+static int outflow_refuse(tr__peer *peer, bool *refused)
+{
+    *refused = true;
+    if (!peer->wants)
+        peer->wants = tr__peer_post(peer, TR_LIST((int)TR__WANT)) == 0;
+    return TR_EFULL;
+}
+
 int tr__outflow_take(tr__peer *peer, uint64_t actor, size_t weight, tr__outflow **ret_flow)
 {
+    if (peer_full(peer, weight))
+        return outflow_refuse(peer, &peer->crowded);
     tr__outflow *flow;
     int rc = outflow_get(peer, actor, &flow);
     if (rc < 0)
         return rc;
-    bool crowded = peer_full(peer, weight);
-    if (crowded || outflow_full(flow, weight)) {
-        flow->refused = true;
-        peer->crowded |= crowded;
-        if (!peer->wants)
-            peer->wants = tr__peer_post(peer, TR_LIST((int)TR__WANT)) == 0;
-        return TR_EFULL;
-    }
+    if (outflow_full(flow, weight))
+        return outflow_refuse(peer, &flow->refused);
     flow->messages++;
     flow->bytes += weight;
     peer->bytes += weight;
@@ -100,22 +101,11 @@ int tr__outflow_limit(tr__peer *peer, uint64_t actor, uint32_t messages, uint32_
     return 0;
 }
 
-static void outflow_wake(tr__peer *peer, tr__outflow *flow)
+// There is room: whoever waits in the list may try.
+static void waiters_wake(tr__peer *peer, bool *refused, tr__list *waiters)
 {
-    bool roomy = flow->messages <= flow->messages_max / 2 && flow->bytes <= flow->bytes_max / 2;
-    if (!flow->refused || !roomy)
-        return;
-    flow->refused = false;
-    tr__list_splice(&peer->remote->node->loops[0]->writable, &flow->waiters);
-}
-
-// The peer's own window had no room: any of its flows may be the one that waits.
-static void outflows_wake(tr__peer *peer)
-{
-    size_t at = 0;
-    for (tr__outflow *flow; (flow = tr__map_next(&peer->outflows, &at)) != NULL;)
-        outflow_wake(peer, flow);
-    peer->crowded = false;
+    *refused = false;
+    tr__list_splice(&peer->remote->node->loops[0]->writable, waiters);
 }
 
 int tr__outflow_credit(tr__peer *peer, const tr__envelope *e)
@@ -127,18 +117,21 @@ int tr__outflow_credit(tr__peer *peer, const tr__envelope *e)
     flow->bytes -= e->bytes;
     peer->bytes -= e->bytes;
     peer->wants = false;
-    outflow_wake(peer, flow);
-    if (peer->crowded)
-        outflows_wake(peer);
+    if (flow->messages <= flow->messages_max / 2 && flow->bytes <= flow->bytes_max / 2)
+        waiters_wake(peer, &flow->refused, &flow->waiters);
+    if (peer->bytes <= TR__WINDOW_PEER_BYTES / 2)
+        waiters_wake(peer, &peer->crowded, &peer->waiters);
     bool standard =
         flow->messages_max == TR__WINDOW_MESSAGES && flow->bytes_max == TR__WINDOW_BYTES;
-    if (flow->messages == 0 && standard && tr__list_empty(&flow->waiters))
+    if (flow->messages == 0 && standard)
         outflow_free(peer, flow);
     return 0;
 }
 
 tr__list *tr__outflow_waiters(tr__peer *peer, uint64_t actor)
 {
+    if (peer->crowded)
+        return &peer->waiters;
     tr__outflow *flow = tr__map_get(&peer->outflows, actor);
     return flow != NULL && flow->refused ? &flow->waiters : NULL;
 }
@@ -147,9 +140,10 @@ void tr__outflows_drop(tr__peer *peer)
 {
     size_t at = 0;
     for (tr__outflow *flow; (flow = tr__map_next(&peer->outflows, &at)) != NULL;) {
-        tr__list_splice(&peer->remote->node->loops[0]->writable, &flow->waiters);
+        waiters_wake(peer, &flow->refused, &flow->waiters);
         tr__free(flow);
     }
+    waiters_wake(peer, &peer->crowded, &peer->waiters);
     tr__map_clear(&peer->outflows);
     peer->last_out = NULL;
     peer->bytes = 0;
@@ -294,8 +288,8 @@ int tr__inflows_credit(tr__peer *peer)
         tr__inflow *flow = tr__container(peer->crediting.next, tr__inflow, crediting);
         int rc = 0;
         if (flow->owed > 0)
-            rc = tr__peer_post(
-                peer, TR_LIST((int)TR__CREDIT, flow->actor, flow->owed, flow->owed_bytes));
+            rc = tr__peer_post(peer,
+                               TR_LIST((int)TR__CREDIT, flow->actor, flow->owed, flow->owed_bytes));
         if (rc < 0)
             return rc;
         tr__list_remove(&flow->crediting);

@@ -31,7 +31,7 @@
 #define CHUNK_MIN 0x10000u   // many frames of small messages
 #define CHUNK_MAX 0x40000u   // several of TR__FRAME_FLUSH, and what a socket holds
 #define SPAN_MIN  0x1000u    // less room than this is not worth a read
-#define TRUST     0x400000u  // what the head of a frame alone can make us take
+#define TRUST     0x100000u  // what the head of a frame alone can make us take
 #define READ_MAX  0x100000u  // one upcall reads about so much, then others have their turn
 #define DRAIN_MAX 0x4000000u // more than any socket holds
 

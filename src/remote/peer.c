@@ -41,6 +41,7 @@ int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer)
     tr__list_init(&peer->dirty);
     tr__list_init(&peer->crediting);
     tr__list_init(&peer->watched);
+    tr__list_init(&peer->waiters);
     if (node != 0 && tr__map_put(&remote->nodes, node, peer) < 0) {
         tr__free(peer);
         return TR_ENOMEM;
@@ -147,6 +148,8 @@ int tr__peer_post(tr__peer *peer, tr_val envelope)
 {
     tr__frame *frame = tr__peer_frame(peer);
     int rc = frame == NULL ? TR_ENOMEM : tr__envelope_put(frame, envelope);
+    if (rc == 0 && tr__frame_size(frame) >= TR__FRAME_FLUSH)
+        peer->link->ops->send(peer->link, &peer->frame);
     if (rc == TR_ENOMEM && peer->link != NULL && !peer->broken) {
         peer->broken = true;
         if (tr__list_empty(&peer->dirty))
@@ -174,7 +177,7 @@ void tr__peer_refuse(tr__peer *peer, int error, const char *text)
 {
     tr__warn("peer.refused", "node=%016llx error=%s: %s", (unsigned long long)peer->node,
              tr_errname(error), text);
-    if (tr__peer_post(peer, TR_LIST((int)TR__REFUSE, error, text)) == 0)
+    if (tr__peer_post(peer, TR_LIST((int)TR__REFUSE, error, text)) == 0 && peer->frame != NULL)
         peer->link->ops->send(peer->link, &peer->frame);
     tr__peer_lost(peer);
 }

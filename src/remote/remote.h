@@ -84,9 +84,10 @@ struct tr__peer {
     tr__map outflows, inflows; // by actor
     tr__outflow *last_out;
     tr__inflow *last_in;
-    uint64_t bytes; // on the way to all of its actors
-    uint64_t held;  // bytes from it in mailboxes here
-    bool crowded;   // a send was refused because of all that is on the way
+    uint64_t bytes;   // on the way to all of its actors
+    uint64_t held;    // bytes from it in mailboxes here
+    bool crowded;     // a send was refused because of all that is on the way
+    tr__list waiters; // tr__waiter: until it is crowded no more
     tr__list crediting;
     tr__list watched; // tr__watcher: monitors of ours on its actors
     tr__map watchers; // by ref: its monitors on our actors

@@ -96,12 +96,12 @@ static void route_demonitor(tr_node *node, tr__monitor *monitor)
 static int route_stop(tr_node *node, tr_addr addr)
 {
     tr__peer *peer = tr__peer_find(node->remote, addr.node);
-    if (peer == NULL || (peer->link == NULL && peer->child == NULL))
+    bool process = peer != NULL && peer->child != NULL && addr.actor == TR__ROOT_ID;
+    if (peer == NULL || (peer->link == NULL && !process))
         return TR_EDOWN;
-    if (peer->child != NULL && addr.actor == TR__ROOT_ID)
-        tr__child_stop(peer->child);
-    else
+    if (!process)
         return tr__peer_post(peer, TR_LIST((int)TR__STOP, addr.actor));
+    tr__child_stop(peer->child);
     return 0;
 }
 
@@ -143,6 +143,7 @@ static void remote_leave(tr__remote *remote)
     tr_loop *loop = remote->node->loops[0];
     tr_reason reason = remote->node->first_reason;
     tr__listeners_close(remote);
+    route_flush(remote->node); // credits, before the bye
     for (tr__list *at = remote->peers.next; at != &remote->peers; at = at->next) {
         tr__peer *peer = tr__container(at, tr__peer, link_in_remote);
         tr__peer_post(peer, TR_LIST((int)TR__BYE, (int)reason.kind, reason.code, reason.core));

@@ -4,7 +4,7 @@
 //     prog_spawn_cost [MiB of memory, 2048 if not said]
 //
 // Where others use the machine, a spawn now and then waits a whole time slice (3 ms) for the child
-// to get a core. So the two sizes take turns, and the ratio is that of the fastest tenths.
+// to get a core. So the two sizes take turns, and the ratio is that of the fastest ones.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -75,15 +75,9 @@ static void measure(struct costs *c)
     munmap(memory, size);
 }
 
-static double fastest_tenth(struct costs *c)
+static double microseconds(const struct costs *c, int rank)
 {
-    qsort(c->took, (size_t)c->count, sizeof *c->took, compare);
-    return (double)c->took[c->count / 10] / 1000;
-}
-
-static double median(const struct costs *c) // sorted
-{
-    return (double)c->took[c->count / 2] / 1000;
+    return (double)c->took[rank] / 1000;
 }
 
 int main(int argc, char **argv)
@@ -97,8 +91,11 @@ int main(int argc, char **argv)
         measure(&small);
         measure(&large);
     }
-    double ratio = fastest_tenth(&large) / fastest_tenth(&small);
-    printf("median at %zu MiB %.0f us, at %zu MiB %.0f us, ratio of the fastest tenths %.2f\n",
-           small.mib, median(&small), large.mib, median(&large), ratio);
+    qsort(small.took, (size_t)small.count, sizeof *small.took, compare);
+    qsort(large.took, (size_t)large.count, sizeof *large.took, compare);
+    printf("median at %zu MiB %.0f us, at %zu MiB %.0f us, ratio of the fastest %.2f\n", small.mib,
+           microseconds(&small, small.count / 2), large.mib,
+           microseconds(&large, large.count / 2),
+           microseconds(&large, 0) / microseconds(&small, 0));
     return 0;
 }

@@ -148,6 +148,7 @@ static void what_is_not_json_is_refused(void **state)
         "\xef\xbb\xbf[]",
         "\"\\ud800\"",
         "\"\\udc00\"",
+        "\"\\udc00\\udc00\"",
         "\"\\ud800\\ud800\"",
         "\"\\ud800x\"",
         "\"\\ud800\\n\"",

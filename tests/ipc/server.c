@@ -1,0 +1,105 @@
+#include "ipc/server.h"
+
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ipc/numbered.h"
+#include "ipc/raw.h"
+
+#define BURST_BYTES 65536
+
+// ---- The server ----
+
+static int server_begin(tr_actor *self, const tr_val *args)
+{
+    tr_val path;
+    tr_str text;
+    char url[256];
+    int rc = tr_at(*args, 1, &path);
+    if (rc == 0)
+        rc = tr_as_str(path, &text);
+    if (rc < 0)
+        return rc;
+    snprintf(url, sizeof url, "ipc://%.*s", TR_STR_ARG(text));
+    rc = tr_node_listen(tr_node_of(self), url);
+    if (rc == 0)
+        puts("ready"), fflush(stdout);
+    return rc;
+}
+
+static int burst(tr_actor *self, const tr_msg *msg)
+{
+    int64_t count;
+    int rc = tr_as_int(tr_msg_body(msg), &count);
+    enum shape shape = count < 0 ? SMALL : BUFFER;
+    for (int64_t n = 0; rc == 0 && n < llabs(count); n++)
+        rc = numbered_send(self, tr_msg_from(msg), shape, BURST_BYTES, (uint64_t)n);
+    return rc == TR_EFULL ? 0 : rc;
+}
+
+static int server_receive(tr_actor *self, const tr_msg *msg)
+{
+    if (tr_msg_is(msg, "echo"))
+        return tr_reply(self, msg, tr_msg_body(msg));
+    if (tr_msg_is(msg, "burst"))
+        return burst(self, msg);
+    if (tr_msg_is(msg, "quit"))
+        return tr_exit(self, burst(self, msg));
+    return TR_EUNKNOWN;
+}
+static const tr_behavior server = {
+    .name = "server", .start = server_begin, .receive = server_receive};
+
+int server_main(int argc, char **argv)
+{
+    if (argc != 4 || strcmp(argv[1], "--serve") != 0)
+        return -1;
+    rlim_t limit = strtoul(argv[3], NULL, 10);
+    if (limit > 0)
+        setrlimit(RLIMIT_NOFILE, &(struct rlimit){limit, limit});
+    return tr_main(argc, argv, TR_APP(&server));
+}
+
+// ---- Its user ----
+
+pid_t server_start(const char *path, unsigned descriptors)
+{
+    int ends[2];
+    pid_t pid;
+    char limit[16], place[256], line[16];
+    snprintf(limit, sizeof limit, "%u", descriptors);
+    snprintf(place, sizeof place, "%s", path);
+    char name[] = "server", option[] = "--serve";
+    char *argv[] = {name, option, place, limit, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    if (pipe2(ends, 0) < 0)
+        abort();
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    if (posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv, environ) != 0)
+        abort();
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    if (read(ends[0], line, sizeof line) <= 0) // "ready", or it has failed
+        abort();
+    close(ends[0]);
+    return pid;
+}
+
+int server_stop(pid_t pid, const char *path)
+{
+    struct raw r;
+    int status;
+    raw_open(&r, -1, path);
+    raw_greet(&r);
+    raw_send(&r, TR_LIST((int)MESSAGE, r.actor, RAW_ACTOR, "quit", 0));
+    raw_next_of(&r, BYE);
+    raw_close(&r);
+    waitpid(pid, &status, 0);
+    return status;
+}

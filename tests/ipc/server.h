@@ -1,0 +1,24 @@
+// A node that strangers may talk to, in a process of its own: this program again, with arguments.
+#ifndef TROUPE_TESTS_IPC_SERVER_H
+#define TROUPE_TESTS_IPC_SERVER_H
+
+#include <sys/types.h>
+
+// Its actor 1 knows
+//   "echo"   replies with the same body
+//   "burst"  sends its sender numbered messages, as many as are accepted of the count in the body,
+//            each with 64 KiB, or small where the body is negative; then says "sent" to itself
+//   "quit"   sends the same, and exits in that turn
+// and counts everything else as unknown.
+
+// The main of a program that was started as one; -1 when it was not.
+int server_main(int argc, char **argv);
+
+// Start one that listens at the path, with at most so many descriptors (0: no limit); returns when
+// it does.
+pid_t server_start(const char *path, unsigned descriptors);
+
+// Have it exit, and return its status as waitpid gives it.
+int server_stop(pid_t pid, const char *path);
+
+#endif

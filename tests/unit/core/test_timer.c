@@ -1,0 +1,203 @@
+// What the conformance suite of the phases (tests/conform) cannot see: exact times, and timers of
+// the runtime's own.
+#include "stage.h"
+
+static uint64_t now(void)
+{
+    return stage.loop->world->ops->now(stage.loop->world);
+}
+
+// Wait for whatever is due next.
+static void run_timers(int count)
+{
+    for (int i = 0; i < count; i++) {
+        stage_step(); // poll waits until due
+        stage_step(); // and this fires
+    }
+}
+
+// ---- Actors' timers ----
+
+static uint64_t fired_at[8];
+static int fired;
+
+static void on_fire(tr_actor *self, void *arg)
+{
+    if (fired < 8)
+        fired_at[fired++] = tr_now(self);
+    tr__sim_run_for(stage.sim, arg == NULL ? 0 : *(uint64_t *)arg);
+}
+
+static tr_timer interval(tr_actor *self, uint64_t period, uint64_t *takes)
+{
+    tr_timer timer = {0};
+    fired = 0;
+    IN_TURN(self)
+    assert_int_equal(0, tr_interval_start(self, period, on_fire, takes, &timer));
+    return timer;
+}
+
+static void a_timer_fires_exactly_when_it_is_due(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a");
+    uint64_t start = now();
+    fired = 0;
+    IN_TURN(a)
+    assert_int_equal(0, tr_timer_start(a, 1234567, on_fire, NULL, NULL));
+    assert_int_equal(start + 1234567, tr__loop_due(stage.loop));
+    run_timers(1);
+    assert_int_equal(1, fired);
+    assert_int_equal(start + 1234567, fired_at[0]);
+    assert_int_equal(TR__NEVER, tr__loop_due(stage.loop));
+}
+
+static void an_interval_keeps_its_schedule_to_the_nanosecond(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a");
+    uint64_t start = now(), takes = TR_US(300);
+    tr_timer timer = interval(a, TR_MS(1), &takes);
+    run_timers(5);
+    assert_int_equal(5, fired);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(start + TR_MS(1) * (uint64_t)(i + 1), fired_at[i]);
+    IN_TURN(a)
+    tr_timer_clear(a, timer);
+    assert_int_equal(TR__NEVER, tr__loop_due(stage.loop));
+}
+
+// Goal:   an interval fires at points of its schedule only, and not for those that have passed.
+// Method: callbacks that take from nothing to several periods; the next point is looked up.
+static void an_interval_skips_what_it_has_missed(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t takes, next; // in tenths of a period, from the first firing
+    } cases[] = {{0, 10}, {9, 10}, {10, 20}, {11, 20}, {19, 20}, {20, 30}, {35, 40}, {99, 100}};
+    tr_actor *a = stage_actor("a");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t takes = cases[i].takes * TR_US(100);
+        tr_timer timer = interval(a, TR_MS(1), &takes);
+        run_timers(2);
+        assert_int_equal(2, fired);
+        assert_int_equal(cases[i].next * TR_US(100), fired_at[1] - fired_at[0]);
+        IN_TURN(a)
+        tr_timer_clear(a, timer);
+    }
+}
+
+static void timers_end_with_their_actor(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a"), *b = stage_actor("b");
+    IN_TURN(a)
+    {
+        assert_int_equal(0, tr_timer_start(a, TR_MS(1), NOTE("a's"), NULL));
+        assert_int_equal(0, tr_interval_start(a, TR_MS(1), NOTE("a's"), NULL));
+    }
+    IN_TURN(b)
+    assert_int_equal(0, tr_timer_start(b, TR_MS(2), NOTE("b's"), NULL));
+    stage_exit(a, TR_NORMAL);
+    assert_int_equal(1, stage.loop->timers.count);
+    run_timers(1);
+    assert_heard("a:stop=normal b's");
+}
+
+static void delays_have_a_limit(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a");
+    uint64_t most = (uint64_t)1 << 62;
+    tr_timer timer = {0};
+    IN_TURN(a)
+    {
+        assert_int_equal(0, tr_timer_start(a, most, NOTE("never"), &timer));
+        assert_int_equal(TR_EINVAL, tr_timer_start(a, most + 1, NOTE("never"), NULL));
+        assert_int_equal(TR_EINVAL, tr_timer_start(a, UINT64_MAX, NOTE("never"), NULL));
+        assert_int_equal(0, tr_interval_start(a, most, NOTE("never"), NULL));
+        assert_int_equal(TR_EINVAL, tr_interval_start(a, most + 1, NOTE("never"), NULL));
+        assert_int_equal(TR_EINVAL, tr_interval_start(a, 0, NOTE("never"), NULL));
+        tr_timer_clear(a, timer);
+    }
+    assert_int_equal(1, stage.loop->timers.count);
+}
+
+// Goal:   a timer's handle never means another timer.
+// Method: clear the first handle over and over while others come and go in its place.
+static void an_old_handle_clears_nothing(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a");
+    tr_timer first = {0}, timer = {0};
+    IN_TURN(a)
+    {
+        assert_int_equal(0, tr_timer_start(a, 1, NOTE("timer"), &first));
+        tr_timer_clear(a, first);
+        for (int i = 0; i < 1000; i++) {
+            assert_int_equal(0, tr_timer_start(a, 1, NOTE("timer"), &timer));
+            assert_int_not_equal(first.id, timer.id);
+            tr_timer_clear(a, first);
+            assert_int_equal(1, stage.loop->timers.count);
+            tr_timer_clear(a, timer);
+        }
+        assert_int_equal(first.id >> 28, timer.id >> 28); // the same place
+    }
+    assert_int_equal(0, stage.loop->timers.count);
+}
+
+// ---- The runtime's own timers ----
+
+static tr__timer own;
+static bool own_was_in_a_turn;
+
+static void own_fire(tr__timer *timer)
+{
+    own_was_in_a_turn |= stage.loop->current != NULL;
+    fired_at[fired++] = now();
+    if (fired < 3)
+        tr__timer_arm(stage.loop, timer, now()); // for the next phase
+}
+
+static void a_timer_of_the_runtime_fires_outside_of_turns_once_a_phase(void **state)
+{
+    (void)state;
+    fired = own_was_in_a_turn = 0;
+    own = (tr__timer){.fire = own_fire};
+    assert_int_equal(0, tr__timer_arm(stage.loop, &own, now() + TR_S(9)));
+    assert_int_equal(0, tr__timer_arm(stage.loop, &own, now() + TR_MS(1))); // moved
+    stage_step();
+    for (int i = 1; i <= 3; i++) {
+        stage_step();
+        assert_int_equal(i, fired);
+    }
+    assert_false(own_was_in_a_turn);
+}
+
+static void a_timer_of_the_runtime_can_be_disarmed_at_any_time(void **state)
+{
+    (void)state;
+    own = (tr__timer){.fire = own_fire};
+    tr__timer_disarm(stage.loop, &own);
+    assert_int_equal(0, tr__timer_arm(stage.loop, &own, now()));
+    tr__timer_disarm(stage.loop, &own);
+    tr__timer_disarm(stage.loop, &own);
+    fired = 0;
+    stage_run();
+    assert_int_equal(0, fired);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STAGE_TEST(a_timer_fires_exactly_when_it_is_due),
+        STAGE_TEST(an_interval_keeps_its_schedule_to_the_nanosecond),
+        STAGE_TEST(an_interval_skips_what_it_has_missed),
+        STAGE_TEST(timers_end_with_their_actor),
+        STAGE_TEST(delays_have_a_limit),
+        STAGE_TEST(an_old_handle_clears_nothing),
+        STAGE_TEST(a_timer_of_the_runtime_fires_outside_of_turns_once_a_phase),
+        STAGE_TEST(a_timer_of_the_runtime_can_be_disarmed_at_any_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
