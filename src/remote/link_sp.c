@@ -10,8 +10,9 @@
 // a chunk that nobody else refers to is written from its beginning again, which costs no memory in
 // the steady state; otherwise reading goes on behind `end`, or in a fresh chunk. The start of an
 // item that does not fit is moved along. A frame larger than CHUNK_MAX gets a chunk of its own size
-// and is read straight into it. Nobody gets memory for a promise: such a chunk is at most TRUST
-// large, or twice what has really arrived.
+// and is read straight into it. Nobody gets memory for a promise: such a chunk grows by what has
+// really arrived, or by TRUST where that is more. The last few large ones are kept and used again
+// when their messages are gone: fresh memory costs more in page faults than reading into it.
 //
 // Writing. A queue of frames, the hello first: a frame with nothing but a header. A send writes at
 // once unless the endpoint was full; then the rest leaves when it is writable. After an error of
@@ -28,11 +29,13 @@
 #include "data/buf.h"
 #include "remote/link.h"
 
-#define CHUNK_MIN 0x10000u   // many frames of small messages
-#define CHUNK_MAX 0x40000u   // several of TR__FRAME_FLUSH, and what a socket holds
-#define SPAN_MIN  0x1000u    // less room than this is not worth a read
-#define TRUST     0x100000u  // what the head of a frame alone can make us take
-#define READ_MAX  0x100000u  // one upcall reads about so much, then others have their turn
+#define CHUNK_MIN 0x10000u  // many frames of small messages
+#define CHUNK_MAX 0x40000u  // several of TR__FRAME_FLUSH, and what a socket holds
+#define SPAN_MIN  0x1000u   // less room than this is not worth a read
+#define TRUST     0x200000u // what the head of a frame alone can make us take
+#define READ_MAX  0x100000u // one upcall reads about so much, then others have their turn
+#define SPARES    4
+#define SPARE_MAX 0x200000u  // a larger chunk is not kept
 #define DRAIN_MAX 0x4000000u // more than any socket holds
 
 // Where the fields lie in a hello and in the head of a frame.
@@ -58,6 +61,8 @@ struct link_sp {
     bool greeted; // the peer's hello has come
     tr_buf *chunk;
     size_t begin, end, need;
+    tr_buf *spares[SPARES]; // large chunks, which messages may still refer to
+    unsigned next_spare;    // to be replaced
 
     enum writing writing;
     tr__frame *head, *tail; // the queue; not empty between calls: the endpoint is full
@@ -201,16 +206,44 @@ static void sp_finish(tr__link *base)
 
 // ---- Reading ----
 
+// A spare one that is not much too large and that nobody refers to any more, or a new one.
+static int sp_chunk_take(struct link_sp *link, size_t size, tr_buf **ret_chunk)
+{
+    for (unsigned i = 0; i < SPARES; i++) {
+        tr_buf *spare = link->spares[i];
+        bool fits = spare != NULL && tr_buf_size(spare) >= size && tr_buf_size(spare) / 2 <= size;
+        if (fits && !tr__buf_is_shared(spare)) {
+            link->spares[i] = NULL;
+            *ret_chunk = spare;
+            return 0;
+        }
+    }
+    return tr_buf_new(size, ret_chunk);
+}
+
+static void sp_chunk_drop(struct link_sp *link)
+{
+    size_t size = link->chunk == NULL ? 0 : tr_buf_size(link->chunk);
+    if (size >= CHUNK_MAX && size <= SPARE_MAX) {
+        tr_buf **spare = &link->spares[link->next_spare++ % SPARES];
+        tr_buf_unref(spare);
+        *spare = link->chunk;
+        link->chunk = NULL;
+    } else {
+        tr_buf_unref(&link->chunk);
+    }
+}
+
 static int sp_chunk_renew(struct link_sp *link, size_t size)
 {
     tr_buf *fresh;
-    int rc = tr_buf_new(size, &fresh);
+    int rc = sp_chunk_take(link, size, &fresh);
     if (rc < 0)
         return rc;
     if (link->begin != link->end)
         memcpy(tr_buf_data(fresh), (uint8_t *)tr_buf_data(link->chunk) + link->begin,
                link->end - link->begin);
-    tr_buf_unref(&link->chunk);
+    sp_chunk_drop(link);
     link->chunk = fresh;
     link->end -= link->begin;
     link->begin = 0;
@@ -240,6 +273,7 @@ static int sp_chunk_prepare(struct link_sp *link)
         return 0;
     if (span > CHUNK_MAX) {
         size_t trust = have + (have > TRUST ? have : TRUST);
+        span = (span + CHUNK_MIN - 1) / CHUNK_MIN * CHUNK_MIN; // fits the next one as well
         return sp_chunk_renew(link, span < trust ? span : trust);
     }
     return sp_chunk_renew(link, span > CHUNK_MIN ? CHUNK_MAX : CHUNK_MIN);
@@ -298,7 +332,7 @@ static int sp_chunk_deliver(struct link_sp *link)
         rc = sp_item_deliver(link, item, link->need);
     }
     if (link->begin == link->end && tr_buf_size(link->chunk) > CHUNK_MAX) {
-        tr_buf_unref(&link->chunk);
+        sp_chunk_drop(link);
         link->begin = link->end = 0;
     }
     return rc;
@@ -385,6 +419,8 @@ static void sp_closed(void *arg)
     struct link_sp *link = arg;
     sp_queue_clear(link);
     tr_buf_unref(&link->chunk);
+    for (unsigned i = 0; i < SPARES; i++)
+        tr_buf_unref(&link->spares[i]);
     tr__free(link);
 }
 

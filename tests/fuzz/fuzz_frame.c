@@ -96,7 +96,7 @@ static void try_reading(const uint8_t *choices, const uint8_t *bytes, size_t siz
         fake_end(end);
     fake_run(world);
     tr_assert(!(choices[0] & END) || r.downs == 1);
-    tr_assert(counted.peak < 6 * size + 0x200000);
+    tr_assert(counted.peak < 6 * size + 0x300000);
     receiver_close(&r);
     fake_run(world);
     fake_world_free(&world);
