@@ -33,6 +33,7 @@ struct tr_msg {
     uint32_t weight; // bytes that count against limits: body, name and buffers
     uint8_t buf_count;
     uint8_t name_len;
+    bool block; // its memory is one of the small blocks (msg.c)
     char name[];
 };
 
@@ -48,6 +49,9 @@ size_t tr__name_check(const char *name);
 
 // A message with room for a body of body_size bytes at ret_msg->body, to be filled in.
 int tr__msg_new(const char *name, size_t name_len, size_t body_size, tr_msg **ret_msg);
+
+// Give back the small blocks that the loop keeps.
+void tr__msg_blocks_clear(tr_loop *loop);
 
 // A monitor's notice, whose reason is set when it is known. Setting cannot fail.
 int tr__notice_new(uint64_t monitor, tr_addr addr, tr_msg **ret_msg);
@@ -83,7 +87,7 @@ int tr__microtask(tr_actor *actor, tr_callback cb, void *arg); // also from anot
 
 // ---- Timers (timer.c) ----
 
-// A timer of the runtime's own: fire runs in the timers phase, outside of any turn.
+// A timer of the runtime's own: fire runs once in the timers phase, outside of any turn.
 typedef struct tr__timer {
     tr__heap_node node;
     void (*fire)(struct tr__timer *timer);
@@ -220,6 +224,8 @@ struct tr_loop {
     tr__map monitors; // by ref
     uint64_t next_ref;
     uint64_t dead_letters;
+    tr_msg *blocks; // that were small messages (msg.c)
+    uint32_t block_count;
 };
 
 // One iteration: every phase once. Waits in poll if there is nothing to do.

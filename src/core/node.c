@@ -50,6 +50,7 @@ static void loop_free(tr_loop *loop)
     tr__slots_clear(&loop->timer_ids);
     tr__slots_clear(&loop->actors);
     tr__map_clear(&loop->monitors);
+    tr__msg_blocks_clear(loop);
     if (loop->world != NULL)
         loop->world->ops->close(&loop->world);
     tr__free(loop);

@@ -132,7 +132,7 @@ static void reader_check(reader *r, bool ok)
         r->error = TR_EBADMSG;
 }
 
-// The two forms that put_uint writes are read without the detour.
+// The forms that put_uint and put_name write are read without the detour.
 static uint64_t reader_uint(reader *r)
 {
     uint64_t number = 0;
@@ -155,6 +155,13 @@ static uint64_t reader_uint(reader *r)
 static tr_str reader_str(reader *r)
 {
     tr_str text = {"", 0};
+    size_t size = (size_t)(r->end - r->at);
+    if (r->left > 0 && size > 0 && (r->at[0] & 0xe0) == 0xa0 && size > (r->at[0] & 0x1fu)) {
+        text = (tr_str){(const char *)r->at + 1, r->at[0] & 0x1fu};
+        r->at += 1 + text.len;
+        r->left--;
+        return text;
+    }
     reader_check(r, tr_as_str(reader_next(r), &text) == 0);
     return text;
 }
