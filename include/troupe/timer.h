@@ -2,12 +2,11 @@
  *
  * One iteration of a loop runs its phases in this order, which is Node's:
  *
- *     starts of new actors -> timers -> pending -> poll (mailboxes, then I/O) -> immediates ->
- * close
+ *     starts of actors -> timers -> pending -> poll (mailboxes, then I/O) -> immediates -> close
  *
  * After every callback, in whichever phase, come its ticks and then its microtasks, until both are
- * empty or TR_JOBS_MAX of them have run; what is left goes on in the next iteration's pending
- * phase, before any other callback of that actor.
+ * empty or TR_JOBS_MAX of them have run. What is left goes on in the next pending phase, or at the
+ * end of that actor's next callback if that comes first, ahead of what the callback adds.
  *
  * Everything armed here belongs to the actor that armed it and ends with it. A callback never runs
  * inside the call that arms it. */

@@ -321,7 +321,7 @@ static void actor_close(tr_actor *actor)
     actor->state = TR__CLOSED;
     actor_close_owned(actor);
     tr__mail_drop(actor);
-    tr__list_splice(&actor->loop->writable, &actor->waiters);
+    tr_assert(tr__list_empty(&actor->waiters)); // there was room at last
     actor_log_end(actor);
     actor_tell_watchers(actor);
     actor_leave_node(actor);

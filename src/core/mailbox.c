@@ -68,7 +68,6 @@ void tr__notice_put(tr_actor *actor, tr_msg **notice)
         last->next = *notice;
         if (actor->mail.tail == last)
             actor->mail.tail = *notice;
-        actor->mail_count++;
     }
     *notice = NULL;
     tr__actor_wake(actor);
@@ -82,11 +81,13 @@ static tr_msg *mail_take(tr_actor *actor)
     msg = tr__queue_pop(&actor->mail);
     if (msg == NULL)
         return NULL;
+    if (msg == actor->stop_after)
+        actor->stop_asked = true;
+    if (msg->down != NULL)
+        return msg;
     tr_assert(actor->mail_count > 0 && actor->mail_bytes >= msg->weight);
     actor->mail_count--;
     actor->mail_bytes -= msg->weight;
-    if (msg == actor->stop_after)
-        actor->stop_asked = true;
     if (actor->refused)
         mail_make_room(actor);
     return msg;

@@ -102,7 +102,7 @@ int tr_monitor(tr_actor *self, tr_addr addr, uint64_t *ret_monitor)
 }
 
 // A notice that waits in the mailbox already is taken back.
-static void monitor_take_back(tr_actor *self, tr__queue *queue, uint64_t ref, bool counted)
+static void monitor_take_back(tr_actor *self, tr__queue *queue, uint64_t ref)
 {
     tr_msg *before = NULL;
     for (tr_msg *m = queue->head; m != NULL; before = m, m = m->next) {
@@ -114,9 +114,10 @@ static void monitor_take_back(tr_actor *self, tr__queue *queue, uint64_t ref, bo
             before->next = m->next;
         if (queue->tail == m)
             queue->tail = before;
-        if (m == self->stop_after)
-            self->stop_asked = true;
-        self->mail_count -= counted;
+        if (m == self->stop_after) {
+            self->stop_after = before;
+            self->stop_asked |= before == NULL;
+        }
         tr_msg_free(&m);
         return;
     }
@@ -130,7 +131,7 @@ void tr_demonitor(tr_actor *self, uint64_t monitor)
     if (m != NULL && m->actor == self) {
         monitor_cancel(m);
     } else if (m == NULL) {
-        monitor_take_back(self, &self->notices, monitor, false);
-        monitor_take_back(self, &self->mail, monitor, true);
+        monitor_take_back(self, &self->notices, monitor);
+        monitor_take_back(self, &self->mail, monitor);
     }
 }

@@ -42,6 +42,7 @@ void tr__timers_run(tr_loop *loop)
     uint64_t now = loop->world->ops->now(loop->world), order = loop->timers.order;
     while (first != NULL && first->key <= now && first->order < order) {
         tr__timer *timer = tr__container(first->node, tr__timer, node);
+        tr__timer_disarm(loop, timer);
         timer->fire(timer);
         first = tr__heap_first(&loop->timers);
     }
@@ -61,7 +62,7 @@ static void timer_close(tr__owned *owned)
     timer_free(tr__container(owned, actor_timer, owned));
 }
 
-// The next point of the fixed schedule that is not past.
+// The next point of the fixed schedule that lies ahead.
 static uint64_t timer_next_due(const actor_timer *t, uint64_t now)
 {
     uint64_t due = t->due + t->period;
@@ -77,7 +78,8 @@ static void timer_fire(tr__timer *timer)
     if (t->period != 0 && actor->state == TR__RUNNING) {
         tr_world *world = actor->loop->world;
         t->due = timer_next_due(t, world->ops->now(world));
-        tr__heap_move(&actor->loop->timers, t->due, &timer->node);
+        int rc = tr__timer_arm(actor->loop, timer, t->due);
+        tr_assert(rc == 0); // there is room where it has just been
     } else {
         timer_free(t);
     }
@@ -142,5 +144,5 @@ void tr_timer_clear(tr_actor *self, tr_timer timer)
 
 uint64_t tr_now(const tr_actor *self)
 {
-    return self->loop->world->ops->now(self->loop->world);
+    return self == NULL ? 0 : self->loop->world->ops->now(self->loop->world);
 }

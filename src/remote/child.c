@@ -45,8 +45,6 @@ static void child_step(tr__timer *timer)
     ops->process_signal(child->process, term ? SIGTERM : SIGKILL);
     if (term)
         child_arm(child, child->term_ns);
-    else
-        tr__timer_disarm(child_loop(child), timer);
 }
 
 void tr__child_stop(tr__child *child)

@@ -128,8 +128,9 @@ static void route_flush(tr_node *node)
 static void remote_late(tr__timer *timer)
 {
     tr__remote *remote = tr__container(timer, tr__remote, deadline);
-    tr__timer_disarm(remote->node->loops[0], timer);
+    tr_world *world = remote->node->loops[0]->world;
     remote->stage = TR__LATE;
+    world->ops->wake(world); // nothing else may end the poll of this iteration
 }
 
 static void remote_stop_children(tr__remote *remote)

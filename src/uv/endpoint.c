@@ -131,6 +131,7 @@ ssize_t tr__uv_endpoint_write(tr_endpoint *base, const tr_iov *iov, int count)
     // sendmsg and not writev: a peer that is gone shall be an error, not a SIGPIPE.
     struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
     ssize_t n;
+    endpoint_world(endpoint_of(base))->spin.wrote = true;
     do
         n = sendmsg(endpoint_of(base)->source.fd, &msg, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);

@@ -30,6 +30,7 @@ struct real_spin {
     struct real_endpoint *hot; // moved bytes last, and wants to read; NULL: none
     unsigned shorts;           // short waits in a row
     unsigned patience;         // so many short waits before the next spin
+    bool wrote;                // since the last spin: an answer is to be expected
     unsigned wins;             // spins that paid since libuv's loop last ran
 };
 

@@ -205,6 +205,7 @@ const struct attack attacks[] = {
     {"messages to nobody are dropped", messages_to_nobody, GOES_ON, 0},
 };
 const size_t attack_count = sizeof attacks / sizeof *attacks;
+_Static_assert(sizeof attacks / sizeof *attacks <= ATTACKS_MAX, "room for all of them");
 
 bool attack_answered(const struct attack *attack, struct raw *r)
 {

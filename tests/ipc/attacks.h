@@ -11,6 +11,7 @@ struct attack {
     int error;                              // REFUSES: what it says
 };
 
+#define ATTACKS_MAX 32
 extern const struct attack attacks[];
 extern const size_t attack_count;
 

@@ -98,11 +98,20 @@ static bool read_whole(const struct raw *r, void *bytes, size_t size)
     return true;
 }
 
+static bool read_sp_hello(struct raw *r)
+{
+    uint8_t hello[sizeof sp_hello];
+    r->met = read_whole(r, hello, sizeof hello);
+    if (r->met && memcmp(hello, sp_hello, sizeof hello) != 0)
+        abort();
+    return r->met;
+}
+
 static bool read_frame(struct raw *r)
 {
     uint8_t head[13];
     uint64_t length;
-    if (!read_whole(r, head, sizeof head))
+    if ((!r->met && !read_sp_hello(r)) || !read_whole(r, head, sizeof head))
         return false;
     memcpy(&length, head + 1, sizeof length);
     length = be64toh(length);
@@ -163,10 +172,7 @@ static void learn(struct raw *r, const msgpack_object_map *hello)
 
 bool raw_greet(struct raw *r)
 {
-    uint8_t theirs[sizeof sp_hello];
     raw_sp_hello(r);
-    if (!read_whole(r, theirs, sizeof theirs) || memcmp(theirs, sp_hello, sizeof theirs) != 0)
-        return false;
     const msgpack_object_array *e = raw_next(r);
     if (e == NULL || e->ptr[0].via.u64 != HELLO || e->ptr[1].type != MSGPACK_OBJECT_MAP)
         return false;

@@ -14,6 +14,7 @@ struct raw {
     int fd;
     uint64_t node;  // its own id
     uint64_t actor; // whom it talks to: 1, or for a child its parent's actor
+    bool met;       // their SP hello has been read
     char *frame;    // the one that is being read
     size_t size, at;
     msgpack_unpacked envelope;
@@ -31,7 +32,7 @@ void raw_send(struct raw *r, tr_val envelope); // a frame of its own
 void raw_finish(struct raw *r);
 
 void raw_sp_hello(struct raw *r);
-// Both hellos, both ways. false: refused.
+// Both hellos, both ways; false: theirs has not come.
 bool raw_greet(struct raw *r);
 
 // The next envelope, a list whose first item is its kind; NULL: the end, or 10 s of silence, which

@@ -1,8 +1,10 @@
 #include "ipc/server.h"
 
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,22 +35,27 @@ static int server_begin(tr_actor *self, const tr_val *args)
 
 static int burst(tr_actor *self, const tr_msg *msg)
 {
-    int64_t count;
-    int rc = tr_as_int(tr_msg_body(msg), &count);
+    int count;
+    tr_addr witness;
+    int rc = TR_READ(tr_msg_body(msg), "count", &count, "witness", &witness);
     enum shape shape = count < 0 ? SMALL : BUFFER;
-    for (int64_t n = 0; rc == 0 && n < llabs(count); n++)
+    for (int n = 0; rc == 0 && n < abs(count); n++)
         rc = numbered_send(self, tr_msg_from(msg), shape, BURST_BYTES, (uint64_t)n);
-    return rc == TR_EFULL ? 0 : rc;
+    if (rc == 0 || rc == TR_EFULL)
+        rc = tr_send(self, witness, "sent", TR_NULL);
+    return rc == TR_ENOACTOR ? 0 : rc;
 }
 
 static int server_receive(tr_actor *self, const tr_msg *msg)
 {
-    if (tr_msg_is(msg, "echo"))
-        return tr_reply(self, msg, tr_msg_body(msg));
+    if (tr_msg_is(msg, "echo")) {
+        int rc = tr_reply(self, msg, tr_msg_body(msg));
+        return rc == TR_EFULL || rc == TR_EDOWN ? 0 : rc; // its own fault, or gone
+    }
     if (tr_msg_is(msg, "burst"))
         return burst(self, msg);
     if (tr_msg_is(msg, "quit"))
-        return tr_exit(self, burst(self, msg));
+        return burst(self, msg), tr_exit(self, TR_NORMAL);
     return TR_EUNKNOWN;
 }
 static const tr_behavior server = {
@@ -58,6 +65,7 @@ int server_main(int argc, char **argv)
 {
     if (argc != 4 || strcmp(argv[1], "--serve") != 0)
         return -1;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); // whatever becomes of the test
     rlim_t limit = strtoul(argv[3], NULL, 10);
     if (limit > 0)
         setrlimit(RLIMIT_NOFILE, &(struct rlimit){limit, limit});
@@ -97,7 +105,8 @@ int server_stop(pid_t pid, const char *path)
     int status;
     raw_open(&r, -1, path);
     raw_greet(&r);
-    raw_send(&r, TR_LIST((int)MESSAGE, r.actor, RAW_ACTOR, "quit", 0));
+    raw_send(&r, TR_LIST((int)MESSAGE, r.actor, RAW_ACTOR, "quit",
+                         TR_MAP("count", 0, "witness", TR_NOBODY)));
     raw_next_of(&r, BYE);
     raw_close(&r);
     waitpid(pid, &status, 0);

@@ -6,9 +6,9 @@
 
 // Its actor 1 knows
 //   "echo"   replies with the same body
-//   "burst"  sends its sender numbered messages, as many as are accepted of the count in the body,
-//            each with 64 KiB, or small where the body is negative; then says "sent" to itself
-//   "quit"   sends the same, and exits in that turn
+//   "burst"  sends its sender `count` numbered messages of 64 KiB (small ones when the count is
+//            negative) or as many as are accepted, and then tells the witness "sent"
+//   "quit"   does the same, and exits in that turn
 // and counts everything else as unknown.
 
 // The main of a program that was started as one; -1 when it was not.

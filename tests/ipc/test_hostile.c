@@ -1,15 +1,17 @@
 // A peer that breaks the rules loses at most its own link; it hears why where the protocol says so;
 // and the node goes on serving the others.
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ipc/attacks.h"
+#include "ipc/numbered.h"
 #include "ipc/server.h"
 #include "support/ipc.h"
 
-#define GROWTH_MAX (8u << 20)
+#define GROWTH_MAX (32u << 20) // a peer may have as much as its window, and malloc keeps some
 #define STATUS     7 // prog_hostile's, when all is well
 
 // ---- Strangers ----
@@ -65,4 +67,222 @@ static void a_stranger_attacks(void **state)
     assert_true(attack_answered(attack, &bad));
     raw_close(&bad);
     assert_served();
+}
+
+static void a_second_peer_of_the_same_node_is_refused(void **state)
+{
+    (void)state;
+    const struct attack twin = {.then = REFUSES, .error = TR_EEXIST};
+    struct raw bad;
+    raw_open(&bad, -1, served.path);
+    bad.node = served.good.node;
+    raw_greet(&bad);
+    assert_true(attack_answered(&twin, &bad));
+    raw_close(&bad);
+    assert_served();
+}
+
+// Ask for so many messages and return how many are sent.
+static uint64_t burst_without_credit(int count)
+{
+    struct raw bad;
+    uint64_t messages = 0;
+    const msgpack_object_array *e;
+    raw_open(&bad, -1, served.path);
+    raw_greet(&bad);
+    raw_send(&bad, TR_LIST((int)MESSAGE, 1, RAW_ACTOR, "burst",
+                           TR_MAP("count", count, "witness",
+                                  ((tr_addr){served.good.node, RAW_ACTOR}))));
+    assert_non_null(raw_next_of(&served.good, MESSAGE));
+    raw_send(&bad, TR_LIST((int)MONITOR, 12345, 1)); // of nobody: the answer comes behind them all
+    while ((e = raw_next(&bad)) != NULL && e->ptr[0].via.u64 != DOWN)
+        messages += e->ptr[0].via.u64 == MESSAGE;
+    assert_non_null(e);
+    raw_close(&bad);
+    assert_served();
+    return messages;
+}
+
+static void one_that_gives_no_credit_is_sent_no_more_than_the_window(void **state)
+{
+    (void)state;
+    assert_int_equal(4096, burst_without_credit(-10000));
+    assert_int_equal((16u << 20) / 65536 - 1, burst_without_credit(1000)); // their names weigh, too
+}
+
+static void what_was_accepted_leaves_while_a_slow_peer_reads(void **state)
+{
+    (void)state;
+    const msgpack_object_array *e;
+    uint64_t messages = 0;
+    raw_send(&served.good, TR_LIST((int)MESSAGE, 1, RAW_ACTOR, "quit",
+                                    TR_MAP("count", 160, "witness", TR_NOBODY)));
+    while ((e = raw_next(&served.good)) != NULL && e->ptr[0].via.u64 != BYE) {
+        poll(NULL, 0, 5); // slow
+        messages += e->ptr[0].via.u64 == MESSAGE;
+    }
+    assert_int_equal(160, messages);
+    assert_non_null(e);
+    assert_true(raw_ended(&served.good));
+}
+
+static int served_to_the_end(void **state)
+{
+    int status;
+    assert_int_equal(served.pid, waitpid(served.pid, &status, 0));
+    assert_int_equal(0, status);
+    raw_close(&served.good);
+    return ipc_end(state);
+}
+
+// ---- A peer that never reads ----
+
+static int burster_receive(tr_actor *self, const tr_msg *msg)
+{
+    for (uint64_t n = 0; n < 160; n++) {
+        int rc = numbered_send(self, tr_msg_from(msg), BUFFER, 65536, n);
+        if (rc < 0)
+            return rc;
+    }
+    return tr_exit(self, TR_NORMAL);
+}
+static const tr_behavior burster = {.name = "burster", .receive = burster_receive};
+
+static void a_peer_that_does_not_read_delays_the_end_no_longer_than_flush_ms(void **state)
+{
+    (void)state;
+    tr_node *node;
+    struct raw bad;
+    char url[128];
+    const char *path = ipc_path("socket");
+    snprintf(url, sizeof url, "ipc://%s", path);
+    assert_int_equal(0, tr_node_open(TR_NODE(.flush_ms = 200), &node));
+    assert_int_equal(0, tr_node_spawn(node, &burster, NULL, NULL));
+    assert_int_equal(0, tr_node_listen(node, url));
+    raw_open(&bad, -1, path);
+    raw_sp_hello(&bad);
+    raw_send(&bad, TR_LIST((int)HELLO, TR_MAP("troupe", 1, "node", bad.node)));
+    raw_send(&bad, TR_LIST((int)MESSAGE, 1, RAW_ACTOR, "burst", TR_NULL));
+    uint64_t start = ipc_now();
+    assert_int_equal(0, tr_node_run(node));
+    assert_in_range((ipc_now() - start) / 1000000, 200, 5000);
+    tr_node_close(&node);
+    raw_close(&bad);
+}
+
+// ---- Children ----
+
+static struct {
+    const char *attack;
+    tr_reason reason;
+    bool next_one_works;
+} seen;
+
+static int child_start(tr_actor *self, const tr_val *args)
+{
+    return tr_send(self, tr_parent(self), "works", *args);
+}
+static const tr_behavior child = {.name = "child", .start = child_start};
+
+static int parent_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    tr_addr kid;
+    const char *argv[] = {seen.attack, NULL};
+    int rc = tr_fork(self, ipc_program("prog_hostile"), TR_SPAWN(.argv = argv, .stop_ms = 100),
+                     &kid);
+    return rc < 0 ? rc : tr_monitor(self, kid, NULL);
+}
+
+static int parent_receive(tr_actor *self, const tr_msg *msg)
+{
+    if (tr_msg_is(msg, "echo"))
+        return tr_reply(self, msg, tr_msg_body(msg));
+    if (tr_msg_is(msg, "works")) {
+        seen.next_one_works = true;
+        return tr_exit(self, TR_NORMAL);
+    }
+    if (tr_msg_down(msg) == NULL)
+        return TR_EUNKNOWN;
+    seen.reason = tr_msg_down(msg)->reason;
+    return tr_spawn(self, &child, TR_SPAWN(.isolation = TR_PROCESS), NULL);
+}
+static const tr_behavior parent = {
+    .name = "parent", .start = parent_start, .receive = parent_receive};
+
+#define APP TR_APP(&child)
+
+static void see_child_end(const char *attack, tr_reason_kind kind, int code)
+{
+    memset(&seen, 0, sizeof seen);
+    seen.attack = attack;
+    assert_int_equal(0, ipc_run(APP, &parent, TR_NULL));
+    assert_int_equal(kind, seen.reason.kind);
+    assert_int_equal(code, seen.reason.code);
+    assert_true(seen.next_one_works);
+}
+
+static void a_child_attacks(void **state)
+{
+    const struct attack *attack = *state;
+    see_child_end(attack->name, TR_REASON_EXITED, STATUS);
+}
+
+static void a_child_that_is_another_node_than_it_was_given_is_refused(void **state)
+{
+    (void)state;
+    see_child_end("another node than it was given is refused", TR_REASON_EXITED, STATUS);
+}
+
+static void a_child_that_closes_its_link_and_lives_is_ended(void **state)
+{
+    (void)state;
+    see_child_end("closes the link and lives", TR_REASON_KILLED, SIGTERM);
+}
+
+// ---- All of them ----
+
+static const struct CMUnitTest own_tests[] = {
+    cmocka_unit_test_setup_teardown(a_second_peer_of_the_same_node_is_refused, serve,
+                                    serve_no_more),
+    cmocka_unit_test_setup_teardown(one_that_gives_no_credit_is_sent_no_more_than_the_window, serve,
+                                    serve_no_more),
+    cmocka_unit_test_setup_teardown(what_was_accepted_leaves_while_a_slow_peer_reads, serve,
+                                    served_to_the_end),
+    IPC_TEST(a_peer_that_does_not_read_delays_the_end_no_longer_than_flush_ms),
+    IPC_TEST(a_child_that_is_another_node_than_it_was_given_is_refused),
+    IPC_TEST(a_child_that_closes_its_link_and_lives_is_ended),
+};
+
+// Each attack is a test of its own, once by a stranger and once by a child.
+static struct CMUnitTest attack_test(const char *who, const struct attack *attack)
+{
+    static char names[2 * ATTACKS_MAX][96];
+    static size_t next;
+    char *name = names[next++];
+    bool stranger = strcmp(who, "stranger") == 0;
+    snprintf(name, sizeof names[0], "%s: %s", who, attack->name);
+    return (struct CMUnitTest){.name = name,
+                               .test_func = stranger ? a_stranger_attacks : a_child_attacks,
+                               .setup_func = stranger ? serve : ipc_begin,
+                               .teardown_func = stranger ? serve_no_more : ipc_end,
+                               .initial_state = (void *)(uintptr_t)attack};
+}
+
+int main(int argc, char **argv)
+{
+    if (tr_is_child())
+        return tr_main(argc, argv, APP);
+    int rc = server_main(argc, argv);
+    if (rc >= 0)
+        return rc;
+    struct CMUnitTest tests[2 * ATTACKS_MAX + sizeof own_tests / sizeof *own_tests];
+    size_t n = 0;
+    for (size_t i = 0; i < attack_count; i++) {
+        tests[n++] = attack_test("stranger", &attacks[i]);
+        tests[n++] = attack_test("child", &attacks[i]);
+    }
+    memcpy(tests + n, own_tests, sizeof own_tests);
+    n += sizeof own_tests / sizeof *own_tests;
+    return _cmocka_run_group_tests("ipc/hostile", tests, n, NULL, NULL);
 }

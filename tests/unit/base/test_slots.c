@@ -81,6 +81,7 @@ static void an_index_without_generations_left_is_retired(void **state)
     tr__slots_remove(&slots, last);
     assert_null(tr__slots_find(&slots, last));
     assert_int_equal(0, tr__slots_add(&slots, &items[1], &next));
+    assert_ptr_equal(&items[1], tr__slots_find(&slots, next));
     assert_int_not_equal(index_of(last), index_of(next));
     assert_null(tr__slots_find(&slots, last));
     tr__slots_clear(&slots);

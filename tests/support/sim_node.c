@@ -1,0 +1,128 @@
+#include "support/sim_node.h"
+
+#include <stdlib.h>
+#include <troupe/error.h>
+
+#include "remote/remote.h"
+#include "support/cmocka.h"
+
+// A process's state.
+struct node {
+    struct sim_nodes *nodes;
+    tr_node *node;
+    bool first; // nobody's child
+    bool idle;  // its last step found nothing to do
+    bool left;
+};
+
+static int node_begin(struct node *n, tr_world *world, tr_endpoint *link, const char *name)
+{
+    const tr_app *app = n->nodes->app;
+    tr__remote_opts opts = {.name = name, .program = name, .app = app};
+    if (link != NULL)
+        return tr__remote_open_child(&opts, &world, link, &n->node);
+    int rc = tr__remote_open(&opts, &world, &n->node);
+    return rc < 0 ? rc : tr_node_spawn(n->node, app->behaviors[0], NULL, NULL);
+}
+
+static int node_open(tr_world *world, tr_endpoint *link, const char *const *argv,
+                     const char *const *env, void *arg, void **ret_state)
+{
+    struct node *n = calloc(1, sizeof *n);
+    (void)env;
+    n->nodes = arg;
+    n->first = link == NULL;
+    int rc = node_begin(n, world, link, argv[0]);
+    if (rc < 0) {
+        tr__node_free(&n->node);
+        free(n);
+        return rc;
+    }
+    n->nodes->open++;
+    *ret_state = n;
+    return 0;
+}
+
+// The loop of a real node looks at what its poll has brought before it polls again. Here it is
+// stepped only when it says that it is due, so it is until a step has done nothing.
+static void node_step(void *state)
+{
+    struct node *n = state;
+    tr_sim *sim = n->nodes->sim;
+    uint64_t before = tr__sim_hash(sim);
+    n->idle = tr__loop_due(n->node->loops[0]) > tr__sim_now(sim);
+    n->left = !tr__node_step(n->node);
+    n->idle = n->idle && before == tr__sim_hash(sim);
+}
+
+static uint64_t node_due(void *state)
+{
+    struct node *n = state;
+    return n->idle ? tr__loop_due(n->node->loops[0]) : 0;
+}
+
+// As tr_main.
+static bool node_done(void *state, int *ret_code)
+{
+    struct node *n = state;
+    *ret_code = n->node->error < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (n->left && n->first)
+        n->nodes->code = *ret_code;
+    return n->left;
+}
+
+static void node_close(void *state)
+{
+    struct node *n = state;
+    tr__node_free(&n->node);
+    n->nodes->open--;
+    free(n);
+}
+
+void sim_nodes_open(struct sim_nodes *nodes, uint64_t seed, const tr_app *app)
+{
+    *nodes = (struct sim_nodes){.app = app};
+    nodes->program = (tr_sim_program){
+        .path = "node",
+        .open = node_open,
+        .step = node_step,
+        .due = node_due,
+        .done = node_done,
+        .close = node_close,
+        .arg = nodes,
+    };
+    assert_int_equal(0, tr__sim_open(seed, &nodes->sim));
+    assert_int_equal(0, tr__sim_program_add(nodes->sim, &nodes->program));
+    tr__sim_set_whole(nodes->sim, seed % 4 == 0);
+    tr__sim_set_delay(nodes->sim, seed % 5 == 0 ? 0 : (uint64_t)1000 << seed % 12);
+    if (seed % 3 == 0)
+        tr__sim_set_capacity(nodes->sim, 512);
+}
+
+void sim_nodes_close(struct sim_nodes *nodes)
+{
+    tr__sim_close(&nodes->sim);
+    assert_int_equal(0, nodes->open);
+}
+
+void sim_nodes_start(struct sim_nodes *nodes)
+{
+    const char *const argv[] = {"node", NULL};
+    assert_int_equal(0, tr__sim_start(nodes->sim, "node", argv, &nodes->first));
+}
+
+static bool nodes_ended(void *arg)
+{
+    return ((struct sim_nodes *)arg)->open == 0;
+}
+
+bool sim_nodes_run(struct sim_nodes *nodes, uint64_t seconds)
+{
+    sim_nodes_start(nodes);
+    return tr__sim_run_until(nodes->sim, nodes_ended, nodes, TR_S(seconds));
+}
+
+void sim_nodes_kill(struct sim_nodes *nodes, const tr_actor *actor, int signal)
+{
+    tr__sim_kill(nodes->sim, tr__sim_pid(actor->loop->world), signal);
+}

@@ -1,0 +1,210 @@
+// The core without memory: a scenario with everything in it, in which the n-th allocation fails,
+// for n = 1 and up until none does.
+//
+// Each step of it either does all or says TR_ENOMEM, which ends its actor. Whatever fails, the node
+// comes to its end, each actor that has started has its stop, and no memory is lost.
+#include "stage.h"
+#include "support/counted_memory.h"
+
+static int started, stopped;
+static int unexpected; // results other than those that there may be
+
+// What a step says. The other actor may have failed before, and ended.
+static int check(int rc)
+{
+    unexpected += rc != 0 && rc != TR_ENOMEM && rc != TR_ENOACTOR;
+    return rc;
+}
+
+static void on_nothing(tr_actor *self, void *arg)
+{
+    (void)self, (void)arg;
+}
+
+static int on_settled(tr_actor *self, int status, tr_val value, void *arg)
+{
+    (void)self, (void)value, (void)arg;
+    return check(status);
+}
+
+// ---- A child: gets messages until it is told to end ----
+
+static int child_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    started++;
+    return check(tr_send(self, tr_parent(self), "ready", TR_MAP("some", "thing")));
+}
+
+static int child_receive(tr_actor *self, const tr_msg *msg)
+{
+    tr_msg *copy = NULL;
+    int rc = tr_msg_copy(msg, &copy);
+    if (rc == 0)
+        rc = tr_send_msg(self, tr_parent(self), &copy);
+    tr_msg_free(&copy);
+    if (rc == 0 && tr_msg_is(msg, "end"))
+        rc = tr_exit(self, TR_NORMAL);
+    return check(rc);
+}
+
+static void count_stop(tr_actor *self, tr_reason reason)
+{
+    (void)self, (void)reason;
+    stopped++;
+}
+
+static const tr_behavior child = {
+    .name = "child", .start = child_start, .receive = child_receive, .stop = count_stop};
+
+// ---- The parent ----
+
+static int parent_spawn(tr_actor *self)
+{
+    tr_addr addr;
+    int rc = check(tr_spawn(self, &child, TR_SPAWN(.args = TR_LIST(1, 2), .mail_max = 2), &addr));
+    if (rc == 0)
+        rc = check(tr_monitor(self, addr, NULL));
+    if (rc == 0)
+        rc = check(tr_monitor(self, TR_NOBODY, NULL));
+    if (rc == 0)
+        rc = check(tr_send(self, addr, "work", TR_V("x")));
+    if (rc == 0)
+        rc = check(tr_send(self, addr, "end", TR_NULL));
+    if (rc == 0)
+        rc = check(tr_on_writable(self, addr, on_nothing, NULL));
+    return rc;
+}
+
+static int parent_arm(tr_actor *self)
+{
+    int rc = check(tr_timer_start(self, TR_MS(1), on_nothing, NULL, NULL));
+    if (rc == 0)
+        rc = check(tr_interval_start(self, TR_MS(1), on_nothing, NULL, NULL));
+    if (rc == 0)
+        rc = check(tr_immediate(self, on_nothing, NULL));
+    if (rc == 0)
+        rc = check(tr_microtask(self, on_nothing, NULL));
+    for (int i = 0; rc == 0 && i <= TR_JOBS_MAX; i++)
+        rc = check(tr_next_tick(self, on_nothing, NULL));
+    return rc;
+}
+
+static int parent_promise(tr_actor *self)
+{
+    tr_promise *first = NULL, *second = NULL, *all = NULL, *race = NULL;
+    int rc = check(tr_promise_new(self, &first));
+    if (rc == 0)
+        rc = check(tr_promise_then(first, on_settled, NULL, &second));
+    tr_promise *const both[] = {first, second};
+    if (rc == 0)
+        rc = check(tr_promise_all(self, both, 2, &all));
+    if (rc == 0)
+        rc = check(tr_promise_race(self, both, 2, &race));
+    if (rc == 0)
+        rc = check(tr_promise_then(all, on_settled, NULL, NULL));
+    if (rc == 0)
+        rc = check(tr_promise_resolve(first, TR_MAP("a", 1)));
+    tr_promise_unref(&first);
+    tr_promise_unref(&second);
+    tr_promise_unref(&all);
+    tr_promise_unref(&race);
+    return rc;
+}
+
+static int parent_attach(tr_actor *self)
+{
+    tr_msg *msg = NULL;
+    tr_buf *buf = NULL;
+    int rc = check(tr_msg_new("attached", TR_LIST(1, 2, 3), &msg));
+    if (rc == 0)
+        rc = check(tr_buf_new(100, &buf));
+    if (rc == 0)
+        rc = check(tr_msg_attach(msg, &buf));
+    if (rc == 0)
+        rc = check(tr_send_msg(self, tr_self(self), &msg));
+    tr_buf_unref(&buf);
+    tr_msg_free(&msg);
+    return rc;
+}
+
+static int parent_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    started++;
+    int rc = parent_spawn(self);
+    if (rc == 0)
+        rc = parent_arm(self);
+    if (rc == 0)
+        rc = parent_promise(self);
+    if (rc == 0)
+        rc = parent_attach(self);
+    return rc;
+}
+
+static int parent_receive(tr_actor *self, const tr_msg *msg)
+{
+    const tr_down *down = tr_msg_down(msg);
+    bool last = down != NULL && down->reason.kind != TR_REASON_NOCONNECTION;
+    return last ? tr_exit(self, TR_NORMAL) : 0;
+}
+
+static const tr_behavior parent = {
+    .name = "parent", .start = parent_start, .receive = parent_receive, .stop = count_stop};
+
+// ---- The sweep ----
+
+static void warn_nobody(const char *id, const char *text, void *arg)
+{
+    (void)id, (void)text, (void)arg;
+}
+
+// Returns how the node ended, or why it could not begin.
+static int scenario(void)
+{
+    tr_sim *sim = NULL;
+    tr_world *world = NULL;
+    tr_node *node = NULL;
+    int rc = tr__sim_open(1, &sim);
+    if (rc == 0)
+        rc = tr__sim_world(sim, &world);
+    if (rc == 0)
+        rc = tr__node_new(0, "test", &world, &node);
+    if (rc == 0)
+        rc = tr_node_spawn(node, &parent, NULL, NULL);
+    if (rc == 0) {
+        for (int i = 0; tr__node_step(node); i++)
+            assert_true(i < 100);
+        rc = node->error;
+    }
+    tr__node_free(&node);
+    if (world != NULL)
+        world->ops->close(&world);
+    tr__sim_close(&sim);
+    return rc;
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    size_t fail_at = 0;
+    tr_log_set(warn_nobody, NULL);
+    do {
+        started = stopped = unexpected = 0;
+        counted_memory_start(++fail_at);
+        int rc = scenario();
+        assert_true(rc == 0 || (rc == TR_ENOMEM && counted_memory_failed()));
+        assert_int_equal(0, unexpected);
+        assert_int_equal(started, stopped);
+        assert_int_equal(0, counted_memory_stop());
+    } while (counted_memory_failed());
+    assert_int_equal(2, started);
+    assert_true(fail_at > 50);
+    tr_log_set(NULL, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
