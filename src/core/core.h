@@ -135,7 +135,7 @@ struct tr_actor {
     tr__backlog *backlog;
     const tr_msg *stop_after; // in the mail: the last one before it is asked to stop
     tr_reason reason;
-    uint8_t state; // tr__actor_state
+    uint8_t state;   // tr__actor_state
     bool stop_asked; // it ends before its next message
     bool started;    // so it will have its stop
     bool refused;    // a sender was, for lack of room, and none was told that there is some
@@ -155,7 +155,8 @@ tr_addr tr__actor_addr(const tr_actor *actor);
 int tr__actor_new(tr_loop *loop, tr_actor *parent, const tr_behavior *behavior,
                   const tr_spawn_opts *opts, tr_addr parent_addr, tr_actor **ret_actor);
 void tr__actor_exit(tr_actor *actor, tr_reason reason); // the first reason stays
-// What the asker (or with actor 0: its whole node; nobody: no one) has sent before is handled first.
+// What the asker (or with actor 0: its whole node; nobody: no one) has sent before is handled
+// first.
 void tr__actor_ask_stop(tr_actor *actor, tr_addr asker);
 void tr__actor_wake(tr_actor *actor); // there is mail
 

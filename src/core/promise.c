@@ -262,8 +262,6 @@ static void gather_drop(void *arg)
 
 static int gather_new(tr_actor *self, size_t count, gather **ret_gather)
 {
-    if (count > SIZE_MAX / sizeof(struct gather_item) - sizeof(gather))
-        return TR_EINVAL;
     gather *g = tr__zalloc(sizeof *g + count * sizeof g->items[0]);
     if (g == NULL)
         return TR_ENOMEM;

@@ -917,16 +917,16 @@ static void stop_comes_in_the_close_phase(void **state)
     assert_string_equal("exit message immediate stop timeout", said);
 }
 
-static void on_arm_and_exit(tr_actor *self, void *arg)
+static void on_say_exit(tr_actor *self, void *arg)
 {
-    on_exit(self, arg);
     say("exit");
+    on_exit(self, arg);
 }
 
 static void receive_and_exit(tr_actor *self, const tr_msg *msg)
 {
     if (tr_msg_is(msg, "exit"))
-        on_arm_and_exit(self, NULL);
+        on_say_exit(self, NULL);
     else
         say("late");
 }
@@ -944,38 +944,38 @@ static void arm_late(tr_actor *self)
     tr_immediate(self, SAY("late"));
 }
 
-static void on_exit_then_late(tr_actor *self, void *arg)
+static void on_arm_and_exit(tr_actor *self, void *arg)
 {
     arm_late(self);
-    on_arm_and_exit(self, arg);
+    on_say_exit(self, arg);
 }
 
 static void exit_by_start(tr_actor *self)
 {
-    on_exit_then_late(self, NULL);
+    on_arm_and_exit(self, NULL);
 }
 
 static void exit_by_tick(tr_actor *self)
 {
-    tr_next_tick(self, on_arm_and_exit, NULL);
+    tr_next_tick(self, on_say_exit, NULL);
     arm_late(self);
 }
 
 static void exit_by_microtask(tr_actor *self)
 {
-    tr_microtask(self, on_exit_then_late, NULL);
+    tr_microtask(self, on_arm_and_exit, NULL);
     tr_microtask(self, SAY("late"));
 }
 
 static void exit_by_timer(tr_actor *self)
 {
-    tr_timer_start(self, 0, on_exit_then_late, NULL, NULL);
+    tr_timer_start(self, 0, on_arm_and_exit, NULL, NULL);
     tr_timer_start(self, 0, SAY("late"), NULL);
 }
 
 static void exit_by_immediate(tr_actor *self)
 {
-    tr_immediate(self, on_exit_then_late, NULL);
+    tr_immediate(self, on_arm_and_exit, NULL);
     tr_immediate(self, SAY("late"));
 }
 
@@ -988,7 +988,7 @@ static void exit_by_message(tr_actor *self)
 
 static void exit_by_room(tr_actor *self)
 {
-    tr_on_writable(self, tr_self(self), on_exit_then_late, NULL);
+    tr_on_writable(self, tr_self(self), on_arm_and_exit, NULL);
     tr_on_writable(self, tr_self(self), SAY("late"));
 }
 
@@ -1054,7 +1054,9 @@ static void be_stopped(tr_actor *self)
 static void another_thread_stops_a_node_that_waits(void **state)
 {
     (void)state;
-    for (int i = 0; harness->threads && i < TIMES / 10; i++) {
+    if (!harness->threads)
+        skip();
+    for (int i = 0; i < TIMES / 10; i++) {
         open_node();
         play(NULL, &(struct script){.start = be_stopped, .stop = "stop"});
         run();

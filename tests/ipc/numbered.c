@@ -48,8 +48,8 @@ static int send_document(tr_actor *self, tr_addr to, size_t bytes, uint64_t numb
     if (words == NULL)
         return TR_ENOMEM;
     fill(words, bytes, number);
-    int rc = tr_send(self, to, "numbered",
-                     TR_MAP("n", number, "bytes", ((tr_bytes){words, bytes})));
+    int rc =
+        tr_send(self, to, "numbered", TR_MAP("n", number, "bytes", ((tr_bytes){words, bytes})));
     free(words);
     return rc;
 }

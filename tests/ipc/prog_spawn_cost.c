@@ -94,8 +94,7 @@ int main(int argc, char **argv)
     qsort(small.took, (size_t)small.count, sizeof *small.took, compare);
     qsort(large.took, (size_t)large.count, sizeof *large.took, compare);
     printf("median at %zu MiB %.0f us, at %zu MiB %.0f us, ratio of the fastest %.2f\n", small.mib,
-           microseconds(&small, small.count / 2), large.mib,
-           microseconds(&large, large.count / 2),
+           microseconds(&small, small.count / 2), large.mib, microseconds(&large, large.count / 2),
            microseconds(&large, 0) / microseconds(&small, 0));
     return 0;
 }

@@ -56,7 +56,8 @@ static int teller_start(tr_actor *self, const tr_val *args)
     tr_addr parent;
     int rc = tr_get_addr(*args, "parent", &parent);
     bool known = rc == 0 && tr_addr_eq(parent, tr_parent(self));
-    return tr_send(self, tr_parent(self), "told", TR_MAP("known", tr_val_bool(known), "args", *args));
+    return tr_send(self, tr_parent(self), "told",
+                   TR_MAP("known", tr_val_bool(known), "args", *args));
 }
 static const tr_behavior teller = {.name = "teller", .start = teller_start};
 
@@ -189,8 +190,8 @@ static int fork_start(tr_actor *self, const tr_val *args)
     const char *env[] = {"TROUPE_TEST_ENV=added", NULL};
     char name[64] = {0};
     snprintf(name, sizeof name, "%s", strrchr(arguments[0], '/') + 1);
-    return tr_fork(self, ipc_program(name),
-                   TR_SPAWN(.argv = argv, .env = env, .args = TR_V(5)), NULL);
+    return tr_fork(self, ipc_program(name), TR_SPAWN(.argv = argv, .env = env, .args = TR_V(5)),
+                   NULL);
 }
 
 static void a_forked_program_gets_its_arguments_and_environment(void **state)
@@ -272,8 +273,7 @@ static int foreign_start(tr_actor *self, const tr_val *args)
 static void a_program_that_does_not_speak_is_told_by_its_status(void **state)
 {
     (void)state;
-    const tr_behavior parent = {
-        .name = "parent", .start = foreign_start, .receive = note_reason};
+    const tr_behavior parent = {.name = "parent", .start = foreign_start, .receive = note_reason};
     foreign = "/bin/true";
     run(&parent);
     assert_int_equal(TR_REASON_EXITED, seen.reason.kind);
@@ -286,7 +286,7 @@ static void a_program_that_does_not_speak_is_told_by_its_status(void **state)
 
 // ---- Monitors across the link ----
 
-static int end_inner;      // with this reason
+static int end_inner;     // with this reason
 static bool kill_process; // or kill its process
 static tr_addr inner_addr;
 

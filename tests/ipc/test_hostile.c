@@ -12,7 +12,7 @@
 #include "support/ipc.h"
 
 #define GROWTH_MAX (32u << 20) // a peer may have as much as its window, and malloc keeps some
-#define STATUS     7 // prog_hostile's, when all is well
+#define STATUS     7           // prog_hostile's, when all is well
 
 // ---- Strangers ----
 
@@ -90,9 +90,9 @@ static uint64_t burst_without_credit(int count)
     const msgpack_object_array *e;
     raw_open(&bad, -1, served.path);
     raw_greet(&bad);
-    raw_send(&bad, TR_LIST((int)MESSAGE, 1, RAW_ACTOR, "burst",
-                           TR_MAP("count", count, "witness",
-                                  ((tr_addr){served.good.node, RAW_ACTOR}))));
+    raw_send(&bad,
+             TR_LIST((int)MESSAGE, 1, RAW_ACTOR, "burst",
+                     TR_MAP("count", count, "witness", ((tr_addr){served.good.node, RAW_ACTOR}))));
     assert_non_null(raw_next_of(&served.good, MESSAGE));
     raw_send(&bad, TR_LIST((int)MONITOR, 12345, 1)); // of nobody: the answer comes behind them all
     while ((e = raw_next(&bad)) != NULL && e->ptr[0].via.u64 != DOWN)
@@ -116,7 +116,7 @@ static void what_was_accepted_leaves_while_a_slow_peer_reads(void **state)
     const msgpack_object_array *e;
     uint64_t messages = 0;
     raw_send(&served.good, TR_LIST((int)MESSAGE, 1, RAW_ACTOR, "quit",
-                                    TR_MAP("count", 160, "witness", TR_NOBODY)));
+                                   TR_MAP("count", 160, "witness", TR_NOBODY)));
     while ((e = raw_next(&served.good)) != NULL && e->ptr[0].via.u64 != BYE) {
         poll(NULL, 0, 5); // slow
         messages += e->ptr[0].via.u64 == MESSAGE;
@@ -189,8 +189,8 @@ static int parent_start(tr_actor *self, const tr_val *args)
     (void)args;
     tr_addr kid;
     const char *argv[] = {seen.attack, NULL};
-    int rc = tr_fork(self, ipc_program("prog_hostile"), TR_SPAWN(.argv = argv, .stop_ms = 100),
-                     &kid);
+    int rc =
+        tr_fork(self, ipc_program("prog_hostile"), TR_SPAWN(.argv = argv, .stop_ms = 100), &kid);
     return rc < 0 ? rc : tr_monitor(self, kid, NULL);
 }
 

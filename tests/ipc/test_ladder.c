@@ -46,10 +46,10 @@ static tr_reason reason;
 static int parent_start(tr_actor *self, const tr_val *args)
 {
     tr_addr kid;
-    int rc = tr_spawn(self, &child,
-                      TR_SPAWN(.isolation = TR_PROCESS, .args = *args, .stop_ms = STOP_MS,
-                               .term_ms = TERM_MS),
-                      &kid);
+    int rc = tr_spawn(
+        self, &child,
+        TR_SPAWN(.isolation = TR_PROCESS, .args = *args, .stop_ms = STOP_MS, .term_ms = TERM_MS),
+        &kid);
     return rc < 0 ? rc : tr_monitor(self, kid, NULL);
 }
 

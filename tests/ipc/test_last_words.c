@@ -77,7 +77,8 @@ static int listening_parent_start(tr_actor *self, const tr_val *args)
     tr_addr kid;
     int rc = talk_read(*args, &l->talk);
     if (rc == 0)
-        rc = tr_spawn(self, &speaking_child, TR_SPAWN(.isolation = TR_PROCESS, .args = *args), &kid);
+        rc =
+            tr_spawn(self, &speaking_child, TR_SPAWN(.isolation = TR_PROCESS, .args = *args), &kid);
     return rc < 0 ? rc : tr_monitor(self, kid, NULL);
 }
 

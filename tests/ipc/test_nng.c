@@ -14,15 +14,18 @@
 #define TIMEOUT_MS 10000
 
 // By hand, as docs/protocol.md says.
-static const char hello[] = "\x92\x00"                    // [0,
-                            "\x82\xa6troupe\x01"          //  {"troupe": 1,
-                            "\xa4node\x2a";               //   "node": 42}]
-static const char ask[] = "\x95\x01\x01\x05\xa4" "echo"   // [1, actor 1, from 5, "echo",
-                          "\x92\xa2hi\xcd\x03\xe8";       //  ["hi", 1000]]
-static const char reply[] = "\x95\x01\x05\x01\xa4" "echo" // [1, actor 5, from 1, "echo",
-                            "\x92\xa2hi\xcd\x03\xe8";     //  ["hi", 1000]]
-static const char quit[] = "\x95\x01\x01\x05\xa4" "quit\xc0";
-static const char bye[] = "\x94\x08\x00\x00\xc2";       // [8, normal, 0, false]
+static const char hello[] = "\x92\x00"           // [0,
+                            "\x82\xa6troupe\x01" //  {"troupe": 1,
+                            "\xa4node\x2a";      //   "node": 42}]
+static const char ask[] = "\x95\x01\x01\x05\xa4"
+                          "echo"                    // [1, actor 1, from 5, "echo",
+                          "\x92\xa2hi\xcd\x03\xe8"; //  ["hi", 1000]]
+static const char reply[] = "\x95\x01\x05\x01\xa4"
+                            "echo"                    // [1, actor 5, from 1, "echo",
+                            "\x92\xa2hi\xcd\x03\xe8"; //  ["hi", 1000]]
+static const char quit[] = "\x95\x01\x01\x05\xa4"
+                           "quit\xc0";
+static const char bye[] = "\x94\x08\x00\x00\xc2"; // [8, normal, 0, false]
 
 #define SIZE(bytes) (sizeof(bytes) - 1)
 
@@ -100,9 +103,11 @@ static void run_nngcat(const char *url, const char *file, char *ret_text, size_t
 {
     int ends[2], status;
     pid_t pid;
-    char *argv[] = {(char *)"nngcat", (char *)"--pair1",        (char *)"--dial", (char *)url,
-                    (char *)"--file", (char *)file,             (char *)"--hex",
-                    (char *)"--recv-timeout", (char *)"1",      NULL};
+    char *argv[] = {(char *)"nngcat", (char *)"--pair1",
+                    (char *)"--dial", (char *)url,
+                    (char *)"--file", (char *)file,
+                    (char *)"--hex",  (char *)"--recv-timeout",
+                    (char *)"1",      NULL};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     assert_int_equal(0, pipe2(ends, 0));

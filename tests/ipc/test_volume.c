@@ -101,8 +101,8 @@ static void exchange(enum shape shape, uint64_t bytes, uint64_t count)
     count = ipc_scaled(count);
     parents = (struct stream){0};
     child_reason = (tr_reason){.kind = TR_REASON_NOACTOR};
-    assert_int_equal(0, ipc_run(APP, &parent,
-                                TR_MAP("shape", (int)shape, "bytes", bytes, "count", count)));
+    assert_int_equal(
+        0, ipc_run(APP, &parent, TR_MAP("shape", (int)shape, "bytes", bytes, "count", count)));
     assert_int_equal(TR_REASON_NORMAL, child_reason.kind);
     assert_int_equal(count, parents.sent);
     assert_int_equal(count, parents.got);

@@ -84,9 +84,8 @@ static bool proc_stat(pid_t pid, char *ret_state, unsigned long *ret_ticks)
     text[n] = '\0';
     unsigned long user = 0, system = 0;
     const char *name_end = strrchr(text, ')');
-    if (name_end == NULL ||
-        sscanf(name_end, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", ret_state, &user,
-               &system) != 3)
+    if (name_end == NULL || sscanf(name_end, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+                                   ret_state, &user, &system) != 3)
         return false;
     *ret_ticks = user + system;
     return true;

@@ -42,9 +42,9 @@ uint64_t ipc_now(void); // monotonic nanoseconds
 // Of any process, by its id. 0 when it is gone.
 size_t ipc_descriptors(pid_t pid);
 size_t ipc_threads(pid_t pid);
-size_t ipc_rss(pid_t pid);         // bytes resident
-uint64_t ipc_cpu(pid_t pid);       // nanoseconds that it has run, to 10 ms
-bool ipc_alive(pid_t pid);         // and not a zombie
+size_t ipc_rss(pid_t pid);   // bytes resident
+uint64_t ipc_cpu(pid_t pid); // nanoseconds that it has run, to 10 ms
+bool ipc_alive(pid_t pid);   // and not a zombie
 
 // Of this process. Returns how many there are; writes at most max.
 size_t ipc_children(pid_t *ret_pids, size_t max);

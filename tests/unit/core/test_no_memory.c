@@ -112,9 +112,42 @@ static int parent_promise(tr_actor *self)
     return rc;
 }
 
+static int promise_settled(tr_actor *self)
+{
+    tr_promise *promise = NULL;
+    int rc = check(tr_promise_new(self, &promise));
+    if (rc == 0)
+        rc = check(tr_promise_resolve(promise, TR_NULL));
+    if (rc == 0)
+        rc = check(tr_promise_then(promise, on_settled, NULL, NULL));
+    tr_promise_unref(&promise);
+    return rc;
+}
+
+// So many settled at once that the ring of microtasks has to grow, and then, by the reactions of
+// the first one, so many more that it has to once more.
+static int parent_many_promises(tr_actor *self)
+{
+    tr_promise *first = NULL;
+    int rc = check(tr_promise_new(self, &first));
+    for (int i = 0; rc == 0 && i < 40; i++) {
+        tr_promise *next = NULL;
+        rc = i % 2 == 0 ? promise_settled(self) : 0;
+        if (rc == 0)
+            rc = check(tr_promise_then(first, on_settled, NULL, &next));
+        if (rc == 0)
+            rc = check(tr_promise_then(next, on_settled, NULL, NULL));
+        tr_promise_unref(&next);
+    }
+    if (rc == 0)
+        rc = check(tr_promise_resolve(first, TR_NULL));
+    tr_promise_unref(&first);
+    return rc;
+}
+
 static int parent_attach(tr_actor *self)
 {
-    tr_msg *msg = NULL;
+    tr_msg *msg = NULL, *copy = NULL;
     tr_buf *buf = NULL;
     int rc = check(tr_msg_new("attached", TR_LIST(1, 2, 3), &msg));
     if (rc == 0)
@@ -122,9 +155,12 @@ static int parent_attach(tr_actor *self)
     if (rc == 0)
         rc = check(tr_msg_attach(msg, &buf));
     if (rc == 0)
+        rc = check(tr_msg_copy(msg, &copy));
+    if (rc == 0)
         rc = check(tr_send_msg(self, tr_self(self), &msg));
     tr_buf_unref(&buf);
     tr_msg_free(&msg);
+    tr_msg_free(&copy);
     return rc;
 }
 
@@ -134,9 +170,11 @@ static int parent_start(tr_actor *self, const tr_val *args)
     started++;
     int rc = parent_spawn(self);
     if (rc == 0)
-        rc = parent_arm(self);
-    if (rc == 0)
         rc = parent_promise(self);
+    if (rc == 0)
+        rc = parent_many_promises(self);
+    if (rc == 0)
+        rc = parent_arm(self);
     if (rc == 0)
         rc = parent_attach(self);
     return rc;

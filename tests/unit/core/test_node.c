@@ -42,6 +42,18 @@ static void a_node_without_actors_has_ended(void **state)
     assert_int_equal(TR_SHUTDOWN, tr_node_spawn(stage.node, &plain, NULL, NULL));
 }
 
+static void a_node_that_is_ending_spawns_nothing(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a");
+    stage.node->ending = true;
+    IN_TURN(a)
+    {
+        assert_int_equal(TR_SHUTDOWN, tr_spawn(a, &plain, NULL, NULL));
+        assert_int_equal(TR_SHUTDOWN, tr_fork(a, "/bin/true", NULL, NULL));
+    }
+}
+
 static void a_node_that_expects_its_first_actor_waits(void **state)
 {
     (void)state;
@@ -141,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STAGE_TEST(a_node_has_an_id_of_its_own),
         STAGE_TEST(a_node_without_actors_has_ended),
+        STAGE_TEST(a_node_that_is_ending_spawns_nothing),
         STAGE_TEST(a_node_that_expects_its_first_actor_waits),
         STAGE_TEST(the_error_of_a_node_is_the_first_of_its_roots),
         STAGE_TEST(a_node_may_be_stopped_before_it_runs),
