@@ -4,6 +4,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -256,6 +257,33 @@ static void a_behaviour_that_the_app_does_not_list_is_an_error_of_the_call(void 
     assert_non_null(strstr(seen.text, "unlisted"));
 }
 
+// Allow one descriptor more each time, so that a spawn fails at one after the other.
+static int scarce_start(tr_actor *self, const tr_val *args)
+{
+    struct rlimit old, limit;
+    getrlimit(RLIMIT_NOFILE, &old);
+    limit = old;
+    int lowest = dup(STDIN_FILENO); // of those that are free
+    close(lowest);
+    limit.rlim_cur = (rlim_t)lowest;
+    do {
+        setrlimit(RLIMIT_NOFILE, &limit);
+        seen.rc = spawn_child(self, &inner, *args);
+        setrlimit(RLIMIT_NOFILE, &old);
+        limit.rlim_cur++;
+        seen.count += seen.rc == -EMFILE;
+    } while (seen.rc == -EMFILE);
+    return tr_exit(self, TR_NORMAL);
+}
+
+static void a_spawn_without_descriptors_is_an_error_of_the_call(void **state)
+{
+    (void)state;
+    run(&(tr_behavior){.name = "parent", .start = scarce_start});
+    assert_in_range(seen.count, 3, 16); // the link's two ends, what watches the process; and gaps
+    assert_int_equal(0, seen.rc);
+}
+
 // ---- Programs that are not troupe's ----
 
 static const char *foreign;
@@ -397,6 +425,7 @@ int main(int argc, char **argv)
         IPC_TEST(what_a_child_starts_by_itself_does_not_see_the_link_s_variable),
         IPC_TEST(a_child_writes_to_the_standard_output_of_its_parent),
         IPC_TEST(a_behaviour_that_the_app_does_not_list_is_an_error_of_the_call),
+        IPC_TEST(a_spawn_without_descriptors_is_an_error_of_the_call),
         IPC_TEST(a_program_that_does_not_speak_is_told_by_its_status),
         IPC_TEST(the_end_of_an_actor_inside_a_child_is_told_with_its_reason),
         IPC_TEST(an_actor_inside_a_child_ends_with_its_process),

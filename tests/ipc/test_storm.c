@@ -87,6 +87,8 @@ static int start_victim(tr_actor *self, struct victim *victim)
     victim->pid = newest_child();
     rc = victim->pid == 0 ? TR_EIO : tr_monitor(self, victim->addr, NULL);
     if (rc == 0)
+        rc = tr_send(self, victim->addr, "work", TR_NULL);
+    if (rc == 0)
         rc = tr_timer_start(self, next_random() % KILL_MAX_NS, kill_victim, victim, NULL);
     return rc;
 }

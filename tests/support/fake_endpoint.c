@@ -101,9 +101,10 @@ static ssize_t fake_write(tr_endpoint *base, const tr_iov *iov, int count)
     if (e->write_error != 0 || e->peer->closed)
         return e->write_error != 0 ? e->write_error : TR_EPIPE;
     size_t total = 0;
-    for (int i = 0; i < count; i++) {
+    size_t n = 1;
+    for (int i = 0; i < count && n > 0; i++) {
         tr_assert(iov[i].len > 0);
-        size_t n = fake_least(fake_least(iov[i].len, fake_room(e->peer)), e->write_max - total);
+        n = fake_least(fake_least(iov[i].len, fake_room(e->peer)), e->write_max - total);
         fake_put(e->peer, iov[i].base, n);
         total += n;
     }

@@ -50,60 +50,36 @@ size_t ipc_threads(pid_t pid)
     return directory_entries(path);
 }
 
-// The number behind a name at the start of a line; 0 when there is none.
-static size_t proc_number(pid_t pid, const char *file, const char *name)
-{
-    char line[256];
-    size_t number = 0;
-    snprintf(line, sizeof line, "/proc/%d/%s", (int)pid, file);
-    FILE *in = fopen(line, "r");
-    if (in == NULL)
-        return 0;
-    while (fgets(line, sizeof line, in) != NULL)
-        if (strncmp(line, name, strlen(name)) == 0)
-            number += strtoul(line + strlen(name), NULL, 10);
-    fclose(in);
-    return number;
-}
-
 size_t ipc_rss(pid_t pid)
 {
-    return proc_number(pid, "status", "VmRSS:") * 1024;
-}
-
-// The fields of /proc/PID/stat from the state on.
-static bool proc_stat(pid_t pid, char *ret_state, unsigned long *ret_ticks)
-{
-    char text[1024];
-    snprintf(text, sizeof text, "/proc/%d/stat", (int)pid);
-    FILE *in = fopen(text, "r");
+    char path[64];
+    size_t pages = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    FILE *in = fopen(path, "r");
     if (in == NULL)
-        return false;
-    size_t n = fread(text, 1, sizeof text - 1, in);
+        return 0;
+    if (fscanf(in, "%*u %zu", &pages) != 1)
+        pages = 0;
     fclose(in);
-    text[n] = '\0';
-    unsigned long user = 0, system = 0;
-    const char *name_end = strrchr(text, ')');
-    if (name_end == NULL || sscanf(name_end, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-                                   ret_state, &user, &system) != 3)
-        return false;
-    *ret_ticks = user + system;
-    return true;
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 uint64_t ipc_cpu(pid_t pid)
 {
-    char state;
-    unsigned long ticks = 0;
-    return proc_stat(pid, &state, &ticks) ? ticks * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK))
-                                          : 0;
-}
-
-bool ipc_alive(pid_t pid)
-{
-    char state;
-    unsigned long ticks;
-    return proc_stat(pid, &state, &ticks) && state != 'Z' && state != 'X';
+    char text[1024];
+    unsigned long user, system;
+    snprintf(text, sizeof text, "/proc/%d/stat", (int)pid);
+    FILE *in = fopen(text, "r");
+    if (in == NULL)
+        return 0;
+    text[fread(text, 1, sizeof text - 1, in)] = '\0';
+    fclose(in);
+    const char *name_end = strrchr(text, ')'); // the name may have anything in it
+    if (name_end == NULL ||
+        sscanf(name_end, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) !=
+            2)
+        return 0;
+    return (user + system) * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 static size_t task_children(const char *task, pid_t *ret_pids, size_t max)

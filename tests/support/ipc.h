@@ -44,7 +44,6 @@ size_t ipc_descriptors(pid_t pid);
 size_t ipc_threads(pid_t pid);
 size_t ipc_rss(pid_t pid);   // bytes resident
 uint64_t ipc_cpu(pid_t pid); // nanoseconds that it has run, to 10 ms
-bool ipc_alive(pid_t pid);   // and not a zombie
 
 // Of this process. Returns how many there are; writes at most max.
 size_t ipc_children(pid_t *ret_pids, size_t max);
