@@ -233,7 +233,11 @@ int tr_send_msg(tr_actor *self, tr_addr to, tr_msg **msg)
 
 int tr_reply(tr_actor *self, const tr_msg *msg, tr_val body)
 {
-    return msg == NULL ? TR_EINVAL : tr_send(self, msg->from, msg->name, body);
+    int rc = msg == NULL ? TR_EINVAL : tr_send(self, msg->from, msg->name, body);
+    if (rc != TR_EFULL && rc != TR_EDOWN && rc != TR_ENOACTOR)
+        return rc;
+    tr__dead_letter(self->loop); // the asker's fault: it must not end the one who answers
+    return 0;
 }
 
 // ---- Waiting for room ----

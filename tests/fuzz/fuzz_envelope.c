@@ -25,8 +25,7 @@ static int echo_receive(tr_actor *self, const tr_msg *msg)
 {
     if (tr_msg_is(msg, "watch")) // for monitors in both directions
         return tr_monitor(self, tr_msg_from(msg), NULL);
-    int rc = tr_reply(self, msg, tr_msg_body(msg));
-    return rc == TR_ENOMEM ? rc : 0;
+    return tr_reply(self, msg, tr_msg_body(msg));
 }
 static void echo_stop(tr_actor *self, tr_reason reason)
 {

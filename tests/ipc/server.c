@@ -48,10 +48,8 @@ static int burst(tr_actor *self, const tr_msg *msg)
 
 static int server_receive(tr_actor *self, const tr_msg *msg)
 {
-    if (tr_msg_is(msg, "echo")) {
-        int rc = tr_reply(self, msg, tr_msg_body(msg));
-        return rc == TR_EFULL || rc == TR_EDOWN ? 0 : rc; // its own fault, or gone
-    }
+    if (tr_msg_is(msg, "echo"))
+        return tr_reply(self, msg, tr_msg_body(msg));
     if (tr_msg_is(msg, "burst"))
         return burst(self, msg);
     if (tr_msg_is(msg, "quit"))

@@ -182,19 +182,27 @@ static void a_reply_goes_to_the_sender_under_the_same_name(void **state)
     assert_heard("b:ask=1 a:ask={\"re\":1}");
 }
 
-static void a_reply_to_nobody_is_an_error(void **state)
+static void a_reply_that_nobody_takes_is_a_dead_letter(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a");
-    tr_msg *msg = NULL;
-    assert_int_equal(0, tr_msg_new("m", TR_NULL, &msg));
+    tr_actor *a = stage_actor("a"), *full = stage_actor_with("full", TR_SPAWN(.mail_max = 1));
+    tr_msg *from_nobody = NULL, *from_full = NULL;
+    assert_int_equal(0, tr_msg_new("m", TR_NULL, &from_nobody));
+    assert_int_equal(0, tr_msg_new("m", TR_NULL, &from_full));
+    from_full->from = tr_self(full);
     IN_TURN(a)
     {
-        assert_int_equal(TR_ENOACTOR, tr_reply(a, msg, TR_NULL));
+        assert_int_equal(0, tr_reply(a, from_nobody, TR_NULL));
+        assert_int_equal(1, tr_node_dead_letters(stage.node));
+        assert_int_equal(0, tr_reply(a, from_full, TR_NULL));
+        assert_int_equal(1, tr_node_dead_letters(stage.node));
+        assert_int_equal(0, tr_reply(a, from_full, TR_NULL));
+        assert_int_equal(2, tr_node_dead_letters(stage.node));
         assert_int_equal(TR_EINVAL, tr_reply(a, NULL, TR_NULL));
-        assert_int_equal(TR_EINVAL, tr_reply(NULL, msg, TR_NULL));
+        assert_int_equal(TR_EINVAL, tr_reply(NULL, from_nobody, TR_NULL));
     }
-    tr_msg_free(&msg);
+    tr_msg_free(&from_nobody);
+    tr_msg_free(&from_full);
 }
 
 // ---- Messages made by hand ----
@@ -497,7 +505,7 @@ int main(void)
         STAGE_TEST(one_message_is_taken_however_large),
         STAGE_TEST(downs_come_through_a_full_mailbox),
         STAGE_TEST(a_reply_goes_to_the_sender_under_the_same_name),
-        STAGE_TEST(a_reply_to_nobody_is_an_error),
+        STAGE_TEST(a_reply_that_nobody_takes_is_a_dead_letter),
         STAGE_TEST(one_message_can_be_sent_to_many),
         STAGE_TEST(a_message_that_nobody_takes_stays_the_senders),
         STAGE_TEST(nobody_can_send_a_false_down),
