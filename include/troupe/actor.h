@@ -120,8 +120,9 @@ TR_API int tr_on_writable(tr_actor *self, tr_addr to, tr_callback cb, void *arg)
  * returns: 0, so that a handler can return it */
 TR_API int tr_exit(tr_actor *self, int reason);
 
-/* Ask an actor to shut down: it ends with TR_REASON_SHUTDOWN, after what the asker has sent to it
- * before and ahead of all other mail. The same is asked of what an actor has spawned when it ends.
+/* Ask an actor to shut down: it ends with TR_REASON_SHUTDOWN when it has handled what the asker has
+ * sent to it before; mail behind that is not handled any more. What an actor has spawned is asked
+ * the same when it ends.
  * One in a child process that has not ended within stop_ms is sent SIGTERM, and then SIGKILL.
  * returns: 0; TR_ENOACTOR, TR_EDOWN as tr_send */
 TR_API int tr_stop(tr_actor *self, tr_addr addr);
