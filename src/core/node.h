@@ -7,8 +7,7 @@
 
 #include "core/route.h"
 
-#define TR__LOOPS_MAX 4096u // 12 bits of an actor's id
-#define TR__ROOT_ID   1u    // the id of a node's first actor: loop 0, index 0, generation 1
+#define TR__ROOT_ID 1u // the id of a node's first actor: loop 0, index 0, generation 1
 
 struct tr_node {
     uint64_t id;
