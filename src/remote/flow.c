@@ -40,7 +40,7 @@ static void outflow_free(tr__peer *peer, tr__outflow *flow)
 {
     if (peer->last_out == flow)
         peer->last_out = NULL;
-    peer->bytes -= flow->bytes;
+    tr_assert(flow->bytes == 0 && tr__list_empty(&flow->waiters));
     tr__map_remove(&peer->outflows, flow->actor);
     tr__free(flow);
 }
@@ -113,6 +113,8 @@ int tr__outflow_credit(tr__peer *peer, const tr__envelope *e)
     tr__outflow *flow = tr__map_get(&peer->outflows, e->actor);
     if (flow == NULL || e->messages > flow->messages || e->bytes > flow->bytes)
         return TR_EBADMSG; // credit for what was never sent
+    if ((e->messages == flow->messages) != (e->bytes == flow->bytes))
+        return TR_EBADMSG; // every message weighs something, so both come to an end at once
     flow->messages -= (uint32_t)e->messages;
     flow->bytes -= e->bytes;
     peer->bytes -= e->bytes;

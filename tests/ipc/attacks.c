@@ -135,6 +135,14 @@ static void a_bomb_in_a_map(struct raw *r)
     message_with(r, "\x81\x01\xdf\xff\xff\xff\xff", 7);
 }
 
+// Its answer is outstanding, and weighs more than one byte.
+static void credit_that_does_not_add_up(struct raw *r)
+{
+    raw_greet(r);
+    raw_ask(r);
+    raw_send(r, TR_LIST((int)CREDIT, RAW_ACTOR, 1, 1));
+}
+
 static void credit_for_nothing(struct raw *r)
 {
     raw_greet(r);
@@ -198,6 +206,7 @@ const struct attack attacks[] = {
     {"a list that announces 4 billion items closes", a_bomb_of_4_billion_items, CLOSES, 0},
     {"a map that announces 4 billion pairs closes", a_bomb_in_a_map, CLOSES, 0},
     {"credit for what was never sent closes", credit_for_nothing, CLOSES, 0},
+    {"credit that does not add up closes", credit_that_does_not_add_up, CLOSES, 0},
     {"the same monitor twice closes", a_monitor_twice, CLOSES, 0},
     {"more messages than the window closes", more_messages_than_the_window, CLOSES, 0},
     {"an unknown envelope is passed over", an_unknown_envelope, GOES_ON, 0},
