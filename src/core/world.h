@@ -1,9 +1,10 @@
 // The world: every effect that the core may have. This is the seam between troupe and everything
 // outside it; src/uv implements it for real on libuv, src/sim in virtual time with a seeded order.
 //
-// There is one world per loop. Everything is called on the loop's own thread, except wake. An
-// upcall comes only from inside poll, never from inside another call, and runs to its end before
-// the next one. Objects (endpoints, processes, listeners) belong to the loop whose world made them.
+// There is one world per loop. Everything is called on the loop's own thread, except wake, another
+// and the thread calls. An upcall comes only from inside poll, never from inside another call, and
+// runs to its end before the next one. Objects (endpoints, processes, listeners) belong to the loop
+// whose world made them.
 //
 // A world is told here what bytes to move and when to sleep. What the bytes mean, what a turn is,
 // and which timer is due are the core's business: a timer is only the due time handed to poll.
@@ -65,6 +66,15 @@ typedef struct tr_process_up {
     void (*exited)(void *owner, const tr_exit_status *status);
 } tr_process_up;
 
+// What a thread runs. Both are called on that thread.
+typedef struct tr_thread_up {
+    // One iteration of its loop; calls poll once. false: that was the last one.
+    bool (*run)(void *owner);
+    // When to run again if nothing happens before: 0: at once; TR__NEVER: when the world is woken or
+    // has something to tell. Only a world that steps its threads itself asks.
+    uint64_t (*due)(void *owner);
+} tr_thread_up;
+
 // A program to start. All borrowed until spawn returns.
 typedef struct tr_program {
     const char *path;        // NULL: this very program
@@ -83,8 +93,19 @@ typedef struct tr_world_ops {
     // Wait until the clock reaches due, an endpoint, process or listener has something to tell, or
     // somebody calls wake; make the upcalls; return. due 0: do not wait. May return early.
     void (*poll)(tr_world *world, uint64_t due);
-    // Make the running or the next poll return soon. Any thread; cheap when already woken.
+    // Make the running or the next poll return soon. Any thread; cheap when already woken, and when
+    // nobody sleeps in poll.
     void (*wake)(tr_world *world);
+
+    // A world for one more loop of this process, to be polled by a thread of its own. Any thread.
+    // gives: *ret_world. errors: TR_ENOMEM, system errors (-EMFILE, ...)
+    int (*another)(tr_world *world, tr_world **ret_world);
+    // Start a thread that calls up->run until that returns false. Any thread, while none runs for
+    // this world. errors: TR_ENOMEM, system errors
+    int (*thread_start)(tr_world *world, const tr_thread_up *up, void *owner);
+    // Wait for the thread's end. Its last run has returned false or is about to, with nobody's help.
+    // Any thread, once for each start.
+    void (*thread_join)(tr_world *world);
 
     // Set who hears of the endpoint, before anything is wanted of it.
     void (*endpoint_bind)(tr_endpoint *endpoint, const tr_endpoint_up *up, void *owner);
