@@ -4,6 +4,7 @@
 // A child process is told by TROUPE_LINK=3:PID in its environment that its parent PID is at the
 // other end of descriptor 3. The variable is taken out at once, so that grandchildren which are no
 // business of ours do not see it.
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 
 #define LINK_ENV "TROUPE_LINK"
 #define LINK_FD  3
+
+#define LOOPS_MAX 1024u // of the loops that are shared; the rest is for threads of their own
 
 // Whose child this process was started as; 0: nobody's.
 static pid_t child_of(void)
@@ -50,10 +53,21 @@ static const char *const *child_env(void)
     return env;
 }
 
+// The processors that this process may use.
+static uint32_t processors(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count > 0 ? (uint32_t)count : 1;
+}
+
 static tr__remote_opts remote_opts(const char *program, const tr_app *app)
 {
-    return (tr__remote_opts){
-        .name = base_name(program), .app = app, .program = program, .child_env = child_env()};
+    return (tr__remote_opts){.name = base_name(program),
+                             .app = app,
+                             .program = program,
+                             .child_env = child_env(),
+                             .loops = processors()};
 }
 
 // ---- A node inside a program ----
@@ -61,9 +75,12 @@ static tr__remote_opts remote_opts(const char *program, const tr_app *app)
 int tr_node_open(const tr_node_opts *opts, tr_node **ret_node)
 {
     tr_node_opts given;
-    if (ret_node == NULL || tr__opts_copy(opts, &given, sizeof given) < 0)
+    if (ret_node == NULL || tr__opts_copy(opts, &given, sizeof given) < 0 ||
+        given.loops > LOOPS_MAX)
         return TR_EINVAL;
     tr__remote_opts o = remote_opts(program_invocation_name, given.app);
+    if (given.loops != 0)
+        o.loops = given.loops;
     o.flush_ms = given.flush_ms;
     if (given.name != NULL)
         o.name = given.name;

@@ -44,16 +44,44 @@ typedef struct tr_behavior {
 
 /* Where a new actor's loop lives. */
 typedef enum tr_isolation {
-    TR_SHARED, /* on the spawner's loop */
+    TR_SHARED, /* with others: on one of the loops that the node's actors share */
+    TR_THREAD, /* a loop and a thread of its own, which it shares with what it spawns TR_HERE */
     TR_PROCESS /* in a process of its own */
 } tr_isolation;
+
+/* On which of the shared loops (tr_node_opts.loops). An actor stays there for life. */
+typedef enum tr_placement {
+    TR_HERE,         /* the spawner's own: what they say to each other is cheapest */
+    TR_SPREAD,       /* one after the other */
+    TR_LEAST_LOADED, /* the one with the fewest actors */
+    TR_BY_KEY        /* the same one for the same placement_key */
+} tr_placement;
+
+/* What becomes of a message that comes to a full mailbox. What is dropped is a dead letter, and its
+ * sender is told 0. */
+typedef enum tr_mail_policy {
+    TR_MAIL_FAIL,        /* the sender is told TR_EFULL, and nothing was sent */
+    TR_MAIL_DROP_NEWEST, /* it is dropped */
+    TR_MAIL_DROP_OLDEST  /* those that wait longest are dropped until there is room for it */
+} tr_mail_policy;
 
 typedef struct tr_spawn_opts {
     size_t size; /* set by TR_SPAWN */
     tr_isolation isolation;
-    tr_val args;             /* for start; copied */
-    uint32_t mail_max;       /* messages waiting before senders see TR_EFULL; 0: 4096 */
-    uint32_t mail_bytes_max; /* bytes waiting, likewise; one message is always taken; 0: 16 MiB */
+    tr_val args; /* for start; copied */
+
+    /* TR_SHARED only. */
+    tr_placement placement;
+    const char *placement_key; /* TR_BY_KEY. borrows, until the call ends */
+
+    /* The mailbox: how many messages, and bytes, may wait before it is full (one message is always
+     * taken), and what then. 0: 4096 messages, 16 MiB. Senders on another loop or node count what
+     * they have sent and is not handled against these limits, each such loop or node by itself; one
+     * that has not spawned the actor takes the default limits, on another loop until the first of
+     * its messages has been handled. */
+    uint32_t mail_max;
+    uint32_t mail_bytes_max;
+    tr_mail_policy mail_policy;
 
     /* TR_PROCESS and tr_fork only: how long each step of stopping may take before the next one:
      * asked to shut down, SIGTERM, SIGKILL. 0: 5000 and 2000. */
@@ -70,9 +98,11 @@ typedef struct tr_spawn_opts {
 /* Start an actor. Its start runs after this turn, before the loop's next timers. The new actor
  * is the spawner's: it is asked to shut down when the spawner ends.
  *
+ * Messages may be sent to it at once, wherever it lives. One that cannot live there after all, for
+ * want of memory, ends before its start.
+ *
  * TR_PROCESS starts this program once more and runs the behaviour there, found by its name among
- * those given to tr_main or tr_node_open. Messages may be sent to it at once. Its end is known from
- * the reaped process, never guessed.
+ * those given to tr_main or tr_node_open. Its end is known from the reaped process, never guessed.
  *
  * borrows: behavior, for the life of the program; opts (NULL: all defaults)
  * gives:   *ret_addr; ret_addr may be NULL
@@ -90,9 +120,10 @@ TR_API int tr_fork(tr_actor *self, const char *path, const tr_spawn_opts *opts, 
 
 /* Send a message. What is sent from one actor to another arrives in that order.
  * borrows: name, body
- * returns: 0: accepted. TR_EFULL: the receiver's mailbox or the link to its node is full and
- *          nothing was sent: see tr_on_writable. TR_ENOACTOR: no such actor here. TR_EDOWN: no link
- *          to its node. TR_EINVAL, TR_ETOODEEP, TR_ETOOBIG, TR_ENOMEM. */
+ * returns: 0: accepted. TR_EFULL: the receiver's mailbox or the way to it is full and nothing was
+ *          sent: see tr_on_writable. TR_ENOACTOR: no such actor on this loop (on another one the
+ *          message becomes a dead letter). TR_EDOWN: no link to its node. TR_EINVAL, TR_ETOODEEP,
+ *          TR_ETOOBIG, TR_ENOMEM. */
 TR_API int tr_send(tr_actor *self, tr_addr to, const char *name, tr_val body);
 
 /* Send a message made by hand.
@@ -126,6 +157,11 @@ TR_API int tr_exit(tr_actor *self, int reason);
  * One in a child process that has not ended within stop_ms is sent SIGTERM, and then SIGKILL.
  * returns: 0; TR_ENOACTOR, TR_EDOWN as tr_send */
 TR_API int tr_stop(tr_actor *self, tr_addr addr);
+
+/* Whether this actor hears of it when it is asked to end, instead of ending: then it gets an "exit"
+ * message (see tr_msg_exit) behind what the asker has sent to it, and ends by tr_exit when it is
+ * ready to. A process's deadlines (stop_ms, term_ms) hold all the same. */
+TR_API int tr_trap_exit(tr_actor *self, bool trap);
 
 /* Hear of an actor's end: a "down" message (see tr_msg_down), exactly once, at once with
  * TR_REASON_NOACTOR or TR_REASON_NOCONNECTION if there is nothing to monitor.

@@ -44,6 +44,9 @@ typedef struct tr_node_opts {
     const tr_app *app; /* which behaviours tr_spawn may run as processes; NULL: none. The program's
                         * main must hand over to tr_main when tr_is_child() says so. */
     uint32_t flush_ms; /* how long sent messages may take to leave when the node ends; 0: 5000 */
+    uint32_t loops;    /* how many loops share the node's actors, each on a thread of its own that is
+                        * started when the first actor is placed on it; at most 1024; 0: one for each
+                        * processor that this process may use, which is also what tr_main does */
 } tr_node_opts;
 #define TR_NODE(...) (&(const tr_node_opts){.size = sizeof(tr_node_opts), __VA_ARGS__})
 
@@ -56,7 +59,8 @@ TR_API int tr_node_open(const tr_node_opts *opts, tr_node **ret_node);
 
 /* Start an actor that no other actor owns. The node runs until the last such actor has ended.
  * thread: the one that runs the node, before tr_node_run or in a turn
- * errors: as tr_spawn; isolation other than TR_SHARED is TR_EINVAL */
+ * errors: as tr_spawn; TR_EINVAL for another isolation than TR_SHARED, or placement than TR_HERE,
+ *         which is the node's first loop */
 TR_API int tr_node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_opts *opts,
                          tr_addr *ret_addr);
 
@@ -86,7 +90,7 @@ TR_API uint64_t tr_node_id(const tr_node *node);
 /* The node that the actor lives on. */
 TR_API tr_node *tr_node_of(const tr_actor *self);
 
-/* Messages that could not be delivered so far. */
+/* Messages that could not be delivered so far. Any thread. */
 TR_API uint64_t tr_node_dead_letters(const tr_node *node);
 
 /* One sentence on what went wrong last in opening, listening or spawning; "" if nothing did. */

@@ -65,6 +65,30 @@ int tr__slots_add(tr__slots *slots, void *item, uint64_t *ret_handle)
     return 0;
 }
 
+int tr__slots_put(tr__slots *slots, uint64_t handle, void *item)
+{
+    tr_assert(item != NULL && handle >> 28 <= TR__SLOT_INDEX_MAX);
+    uint32_t index = (uint32_t)(handle >> 28);
+    while (index >= slots->chunk_count * TR__SLOT_CHUNK) {
+        int rc = slots_grow(slots);
+        if (rc < 0)
+            return rc;
+    }
+    if (slots->used <= index)
+        slots->used = index + 1;
+    tr__slot *slot = slots_at(slots, index);
+    tr_assert(slot->item == NULL);
+    slot->item = item;
+    slot->generation = handle & TR__SLOT_GENERATION_MAX;
+    return 0;
+}
+
+void tr__slots_drop(tr__slots *slots, uint64_t handle)
+{
+    tr_assert(tr__slots_find(slots, handle) != NULL);
+    slots_at(slots, (uint32_t)(handle >> 28))->item = NULL;
+}
+
 void tr__slots_remove(tr__slots *slots, uint64_t handle)
 {
     tr_assert(tr__slots_find(slots, handle) != NULL);

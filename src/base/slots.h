@@ -9,7 +9,7 @@
 #include <troupe/error.h>
 
 #define TR__SLOT_GENERATION_MAX 0xfffffffu // 28 bits
-#define TR__SLOT_INDEX_MAX      0xffffffu  // 24 bits
+#define TR__SLOT_INDEX_MAX      0x7fffffu  // 23 bits
 #define TR__SLOT_CHUNK          1024u      // slots are taken from the system so many at a time
 
 typedef struct tr__slot {
@@ -31,6 +31,10 @@ void tr__slots_clear(tr__slots *slots);
 // errors: TR_ENOMEM (also when all indices are in use)
 int tr__slots_add(tr__slots *slots, void *item, uint64_t *ret_handle);
 void tr__slots_remove(tr__slots *slots, uint64_t handle); // must be there
+
+// For a table whose handles somebody else gives out: add never, and no index in use twice.
+int tr__slots_put(tr__slots *slots, uint64_t handle, void *item); // errors: TR_ENOMEM
+void tr__slots_drop(tr__slots *slots, uint64_t handle);           // must be there
 
 static inline void *tr__slots_find(const tr__slots *slots, uint64_t handle)
 {

@@ -20,18 +20,12 @@ bool tr__actor_here(const tr_actor *self)
     return self != NULL && tr__loop_here == self->loop && self->loop->current == self;
 }
 
-static uint64_t loop_bits(const tr_loop *loop)
+tr_actor *tr__actor_find(const tr_loop *loop, uint64_t id)
 {
-    return (uint64_t)loop->index << 52;
-}
-
-tr_actor *tr__actor_find(const tr_node *node, uint64_t id)
-{
-    uint64_t index = id >> 52;
-    if (index >= node->loop_count)
+    if (id >> TR__ID_LOOP_SHIFT != loop->index)
         return NULL;
-    uint64_t handle = id & (((uint64_t)1 << 52) - 1);
-    tr_actor *actor = tr__slots_find(&node->loops[index]->actors, handle);
+    const tr__slots *slots = (id & TR__ID_LODGER) != 0 ? &loop->lodgers : &loop->actors;
+    tr_actor *actor = tr__slots_find(slots, id & TR__ID_HANDLE);
     return actor != NULL && actor->state < TR__EXITING ? actor : NULL;
 }
 
@@ -67,13 +61,12 @@ static void actor_close_child(tr__owned *owned)
     tr__actor_ask_stop(child, child->parent);
 }
 
-static void actor_init(tr_actor *actor, tr_loop *loop, const tr_behavior *behavior,
-                       const tr_spawn_opts *opts)
+static void actor_init(tr_actor *actor, const tr_behavior *behavior, const tr_spawn_opts *opts)
 {
-    actor->loop = loop;
     actor->behavior = behavior;
     actor->mail_max = opts->mail_max == 0 ? MAIL_MAX : opts->mail_max;
     actor->mail_bytes_max = opts->mail_bytes_max == 0 ? MAIL_BYTES_MAX : opts->mail_bytes_max;
+    actor->mail_policy = (uint8_t)opts->mail_policy;
     actor->child.close = actor_close_child;
     tr__list_init(&actor->run);
     tr__list_init(&actor->child.link);
@@ -82,39 +75,98 @@ static void actor_init(tr_actor *actor, tr_loop *loop, const tr_behavior *behavi
     tr__list_init(&actor->waiters);
 }
 
-int tr__actor_new(tr_loop *loop, tr_actor *parent, const tr_behavior *behavior,
-                  const tr_spawn_opts *opts, tr_addr parent_addr, tr_actor **ret_actor)
+int tr__actor_new(const tr_behavior *behavior, const tr_spawn_opts *opts, tr_actor **ret_actor)
 {
     tr_actor *actor = tr__zalloc(sizeof *actor + behavior->state_size);
     tr_msg *args = NULL;
     if (actor == NULL)
         return TR_ENOMEM;
-    actor_init(actor, loop, behavior, opts);
+    actor_init(actor, behavior, opts);
     int rc = tr_msg_new("start", opts->args, &args);
-    if (rc == 0)
-        rc = tr__slots_add(&loop->actors, actor, &actor->id);
     if (rc < 0) {
-        tr_msg_free(&args);
         tr__free(actor);
         return rc;
     }
-    actor->id |= loop_bits(loop);
-    actor->parent = parent_addr;
-    actor->root = parent == NULL;
     tr__queue_push(&actor->notices, args);
-    if (parent != NULL)
-        tr__list_append(&parent->owned, &actor->child.link);
-    tr__list_append(&loop->births, &actor->run);
-    loop->node->actors++;
     *ret_actor = actor;
     return 0;
 }
 
-static int spawn_check(const tr_node *node, const tr_behavior *behavior)
+void tr__actor_free(tr_actor *actor)
+{
+    tr_msg *args = tr__queue_pop(&actor->notices);
+    tr_msg_free(&args);
+    tr__free(actor);
+}
+
+static void loop_count_actor(tr_loop *loop, int change)
+{
+    uint_fast32_t count = atomic_load_explicit(&loop->actor_count, memory_order_relaxed);
+    atomic_store_explicit(&loop->actor_count, count + (uint_fast32_t)change, memory_order_relaxed);
+}
+
+static int actor_take_slot(tr_loop *loop, tr_actor *actor)
+{
+    if (actor->lodger)
+        return tr__slots_put(&loop->lodgers, actor->id & TR__ID_HANDLE, actor);
+    int rc = tr__slots_add(&loop->actors, actor, &actor->id);
+    actor->id |= (uint64_t)loop->index << TR__ID_LOOP_SHIFT;
+    return rc;
+}
+
+static void actor_leave_slot(tr_loop *loop, tr_actor *actor)
+{
+    uint64_t handle = actor->id & TR__ID_HANDLE;
+    if (actor->lodger)
+        tr__slots_drop(&loop->lodgers, handle);
+    else
+        tr__slots_remove(&loop->actors, handle);
+}
+
+int tr__actor_settle(tr_loop *loop, tr_actor *actor)
+{
+    int rc = actor_take_slot(loop, actor);
+    if (rc < 0)
+        return rc;
+    actor->loop = loop;
+    loop->begun = true;
+    tr__list_append(&loop->births, &actor->run);
+    loop_count_actor(loop, 1);
+    return 0;
+}
+
+// parent: NULL: none on this node
+static int actor_spawn(tr_loop *loop, tr_actor *parent, const tr_behavior *behavior,
+                       const tr_spawn_opts *opts, tr_addr *ret_addr)
+{
+    tr_actor *actor;
+    int rc = tr__actor_new(behavior, opts, &actor);
+    if (rc < 0)
+        return rc;
+    rc = tr__actor_settle(loop, actor);
+    if (rc < 0) {
+        tr__actor_free(actor);
+        return rc;
+    }
+    actor->root = parent == NULL;
+    actor->parent = parent == NULL ? TR_NOBODY : tr__actor_addr(parent);
+    if (parent != NULL)
+        tr__list_append(&parent->owned, &actor->child.link);
+    if (ret_addr != NULL)
+        *ret_addr = tr__actor_addr(actor);
+    return 0;
+}
+
+static int spawn_check(const tr_loop *loop, const tr_behavior *behavior, const tr_spawn_opts *opts)
 {
     if (behavior == NULL || tr__name_check(behavior->name) == 0)
         return TR_EINVAL;
-    return node->ending ? TR_SHUTDOWN : 0;
+    if ((unsigned)opts->isolation > TR_PROCESS || (unsigned)opts->placement > TR_BY_KEY ||
+        (unsigned)opts->mail_policy > TR_MAIL_DROP_OLDEST)
+        return TR_EINVAL;
+    if (opts->placement == TR_BY_KEY && opts->placement_key == NULL)
+        return TR_EINVAL;
+    return loop->asked ? TR_SHUTDOWN : 0;
 }
 
 int tr_spawn(tr_actor *self, const tr_behavior *behavior, const tr_spawn_opts *opts,
@@ -123,19 +175,18 @@ int tr_spawn(tr_actor *self, const tr_behavior *behavior, const tr_spawn_opts *o
     tr_spawn_opts o;
     if (!tr__actor_here(self) || self->state > TR__RUNNING || tr__opts_copy(opts, &o, sizeof o) < 0)
         return TR_EINVAL;
-    tr_node *node = self->loop->node;
-    int rc = spawn_check(node, behavior);
+    tr_loop *loop = self->loop, *to;
+    const tr__route *route = loop->node->route;
+    int rc = spawn_check(loop, behavior, &o);
     if (rc < 0)
         return rc;
-    if (o.isolation == TR_PROCESS && node->route != NULL)
-        return node->route->spawn(self, behavior, NULL, &o, ret_addr);
-    if (o.isolation != TR_SHARED)
-        return o.isolation == TR_PROCESS ? TR_ENOSYS : TR_EINVAL;
-    tr_actor *actor;
-    rc = tr__actor_new(self->loop, self, behavior, &o, tr__actor_addr(self), &actor);
-    if (rc == 0 && ret_addr != NULL)
-        *ret_addr = tr__actor_addr(actor);
-    return rc;
+    if (o.isolation == TR_PROCESS)
+        return route == NULL ? TR_ENOSYS : route->spawn(self, behavior, NULL, &o, ret_addr);
+    rc = tr__crew_place(loop, &o, &to);
+    if (rc < 0)
+        return rc;
+    return to == loop ? actor_spawn(loop, self, behavior, &o, ret_addr)
+                      : tr__birth_spawn(self, to, behavior, &o, ret_addr);
 }
 
 int tr_fork(tr_actor *self, const char *path, const tr_spawn_opts *opts, tr_addr *ret_addr)
@@ -144,31 +195,33 @@ int tr_fork(tr_actor *self, const char *path, const tr_spawn_opts *opts, tr_addr
     if (!tr__actor_here(self) || self->state > TR__RUNNING || path == NULL ||
         tr__opts_copy(opts, &o, sizeof o) < 0)
         return TR_EINVAL;
-    tr_node *node = self->loop->node;
-    if (node->ending)
+    const tr__route *route = self->loop->node->route;
+    if (self->loop->asked)
         return TR_SHUTDOWN;
-    if (node->route == NULL)
+    if (route == NULL)
         return TR_ENOSYS;
-    return node->route->spawn(self, NULL, path, &o, ret_addr);
+    return route->spawn(self, NULL, path, &o, ret_addr);
 }
 
 int tr__node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_opts *opts,
                    tr_addr parent, tr_addr *ret_addr)
 {
+    tr_loop *loop = tr__node_loop(node, 0);
     tr_spawn_opts o;
+    tr_addr addr;
     int rc = tr__opts_copy(opts, &o, sizeof o);
     if (rc == 0)
-        rc = spawn_check(node, behavior);
-    if (rc == 0 && o.isolation != TR_SHARED)
+        rc = spawn_check(loop, behavior, &o);
+    if (rc == 0 && (o.isolation != TR_SHARED || o.placement != TR_HERE))
         rc = TR_EINVAL;
-    tr_actor *actor;
     if (rc == 0)
-        rc = tr__actor_new(node->loops[0], NULL, behavior, &o, parent, &actor);
+        rc = actor_spawn(loop, NULL, behavior, &o, &addr);
     if (rc < 0)
         return rc;
+    tr__actor_find(loop, addr.actor)->parent = parent;
     node->roots++;
     if (ret_addr != NULL)
-        *ret_addr = tr__actor_addr(actor);
+        *ret_addr = addr;
     return 0;
 }
 
@@ -208,12 +261,31 @@ void tr__actor_wake(tr_actor *actor)
         tr__list_append(&actor->loop->runnable, &actor->run);
 }
 
+// Whether the asker has sent this: its whole node, if it names no actor.
+static bool sent_by(const tr_msg *msg, tr_addr asker)
+{
+    return tr_addr_eq(msg->from, asker) || (asker.actor == 0 && msg->from.node == asker.node);
+}
+
+// One that traps exits hears of it instead. Without memory for that it ends all the same.
+static bool actor_ask_trapping(tr_actor *actor, tr_addr asker)
+{
+    tr_msg *notice;
+    if (!actor->trap || tr__notice_new("exit", 0, asker, &notice) < 0)
+        return false;
+    notice->is_exit = true;
+    tr__notice_set(notice, tr__reason_of(TR_SHUTDOWN));
+    tr__notice_put(actor, &notice);
+    return true;
+}
+
 void tr__actor_ask_stop(tr_actor *actor, tr_addr asker)
 {
+    if (actor_ask_trapping(actor, asker))
+        return;
     const tr_msg *last = NULL;
     for (const tr_msg *m = actor->mail.head; m != NULL && asker.node != 0; m = m->next) {
-        bool any = asker.actor == 0 && m->from.node == asker.node;
-        if (any || tr_addr_eq(m->from, asker))
+        if (sent_by(m, asker))
             last = m;
     }
     if (last == NULL)
@@ -221,6 +293,14 @@ void tr__actor_ask_stop(tr_actor *actor, tr_addr asker)
     else if (actor->stop_after == NULL)
         actor->stop_after = last;
     tr__actor_wake(actor);
+}
+
+int tr_trap_exit(tr_actor *self, bool trap)
+{
+    if (!tr__actor_here(self))
+        return TR_EINVAL;
+    self->trap = trap;
+    return 0;
 }
 
 void tr__actor_exit(tr_actor *actor, tr_reason reason)
@@ -250,18 +330,26 @@ int tr_exit(tr_actor *self, int reason)
     return 0;
 }
 
-int tr_stop(tr_actor *self, tr_addr addr)
+int tr__addr_stop(tr_loop *loop, tr_addr addr, tr_addr asker)
 {
-    if (!tr__actor_here(self))
-        return TR_EINVAL;
-    tr_node *node = self->loop->node;
+    const tr_node *node = loop->node;
+    if (addr.node == 0)
+        return TR_ENOACTOR;
     if (addr.node != node->id)
-        return node->route == NULL ? TR_EDOWN : node->route->stop(node, addr);
-    tr_actor *actor = tr__actor_find(node, addr.actor);
+        return node->route == NULL ? TR_EDOWN : node->route->stop(loop, addr);
+    tr_loop *to = tr__id_loop(node, addr.actor);
+    if (to != NULL && to != loop)
+        return tr__far_stop(loop, to, addr, asker);
+    tr_actor *actor = to == NULL ? NULL : tr__actor_find(loop, addr.actor);
     if (actor == NULL)
         return TR_ENOACTOR;
-    tr__actor_ask_stop(actor, tr_self(self));
+    tr__actor_ask_stop(actor, asker);
     return 0;
+}
+
+int tr_stop(tr_actor *self, tr_addr addr)
+{
+    return tr__actor_here(self) ? tr__addr_stop(self->loop, addr, tr_self(self)) : TR_EINVAL;
 }
 
 static void actor_run_stop(tr_actor *actor)
@@ -283,14 +371,6 @@ static void actor_close_owned(tr_actor *actor)
     }
 }
 
-static void actor_tell_watchers(tr_actor *actor)
-{
-    for (tr__list *node; (node = tr__list_pop(&actor->watchers)) != NULL;) {
-        tr__watcher *watcher = tr__container(node, tr__watcher, link);
-        watcher->ended(watcher, actor->reason);
-    }
-}
-
 // Whether anybody watches or not: an error must not pass in silence.
 static void actor_log_end(const tr_actor *actor)
 {
@@ -302,7 +382,7 @@ static void actor_log_end(const tr_actor *actor)
 static void actor_leave_node(tr_actor *actor)
 {
     tr_node *node = actor->loop->node;
-    node->actors--;
+    loop_count_actor(actor->loop, -1);
     if (!actor->root)
         return;
     node->roots--;
@@ -323,10 +403,10 @@ static void actor_close(tr_actor *actor)
     tr__mail_drop(actor);
     tr_assert(tr__list_empty(&actor->waiters)); // there was room at last
     actor_log_end(actor);
-    actor_tell_watchers(actor);
+    tr__watchers_tell(&actor->watchers, actor->reason);
     actor_leave_node(actor);
     tr__list_remove(&actor->child.link);
-    tr__slots_remove(&actor->loop->actors, actor->id & ~loop_bits(actor->loop));
+    actor_leave_slot(actor->loop, actor);
     tr__free(actor);
 }
 

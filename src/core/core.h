@@ -1,10 +1,13 @@
 // The structures of the core: nodes, loops, actors, messages. Every file of the core works on
 // these; the layers above use the functions at the end of each part and the route (route.h).
 //
-// Everything of a loop belongs to that loop's thread. An actor never leaves its loop.
+// Everything of a loop belongs to that loop's thread. An actor never leaves its loop. What one loop
+// has to say to another it posts there (lane.c); nothing else is shared but what is atomic or under
+// the node's lock.
 #ifndef TROUPE_CORE_CORE_H
 #define TROUPE_CORE_CORE_H
 
+#include <stdatomic.h>
 #include <troupe/actor.h>
 #include <troupe/timer.h>
 
@@ -12,28 +15,54 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/slots.h"
+#include "core/window.h"
 #include "core/world.h"
 
 typedef struct tr_loop tr_loop;
 typedef struct tr_node tr_node;
 
+// ---- Posts: what one loop says to another (lane.c) ----
+
+// In the memory of what is said. arrive runs on the loop that it was posted to, outside of any turn
+// and in the order of posting; the post is its own from then on.
+typedef struct tr__post {
+    _Atomic(struct tr__post *) next;
+    void (*arrive)(tr_loop *loop, struct tr__post *post);
+} tr__post;
+
+typedef struct tr__outbox {
+    tr__post *first, *last;
+    uint32_t next_filled; // index + 1, in the loop's list of those that have something
+} tr__outbox;
+
+// from: the loop of this thread. It leaves with what else is posted before the next publishing.
+void tr__post_to(tr_loop *from, tr_loop *to, tr__post *post);
+void tr__outboxes_publish(tr_loop *from);
+void tr__inbox_run(tr_loop *loop);
+
 // ---- Messages (msg.c) ----
 
-// One allocation: this, then the name with its NUL, then the body unless it lies in `storage`.
+// One allocation: this, then the name with its NUL, then the body unless it lies in `storage`. What
+// every message needs comes first, so that a small one is two or three cache lines.
 struct tr_msg {
     tr_msg *next; // in a mailbox
     tr_addr from;
     const uint8_t *body;
-    tr_buf *storage; // holds the body of a large message that came over a link; or NULL
-    tr_buf **bufs;
-    char *json;    // made on demand
-    void *inflow;  // of a message that came over a link: whom to tell that it is consumed
-    tr_down *down; // of a monitor's notice: in this same allocation
     uint32_t body_size;
     uint32_t weight; // bytes that count against limits: body, name and buffers
+    uint16_t home;   // the loop that flow belongs to
     uint8_t buf_count;
     uint8_t name_len;
-    bool block; // its memory is one of the small blocks (msg.c)
+    bool block : 1;   // its memory is one of the small blocks
+    bool linked : 1;  // flow is a link's inflow (remote/flow.c); else it is a window
+    bool is_down : 1; // a monitor's notice: a tr_down stands before the body
+    bool is_exit : 1; // a notice of an exit: likewise
+    void *flow;       // who counts it until it is consumed; NULL: nobody
+    tr__post post;    // between loops
+    uint64_t to;      // there: an actor's id; on the way home: its limits
+    tr_buf *storage;  // holds the body of a large message that came over a link; or NULL
+    tr_buf **bufs;
+    char *json; // made on demand
     char name[];
 };
 
@@ -54,7 +83,7 @@ int tr__msg_new(const char *name, size_t name_len, size_t body_size, tr_msg **re
 void tr__msg_blocks_clear(tr_loop *loop);
 
 // A monitor's notice, whose reason is set when it is known. Setting cannot fail.
-int tr__notice_new(uint64_t monitor, tr_addr addr, tr_msg **ret_msg);
+int tr__notice_new(const char *name, uint64_t monitor, tr_addr addr, tr_msg **ret_msg);
 void tr__notice_set(tr_msg *notice, tr_reason reason);
 
 // ---- Jobs: ticks and microtasks (jobs.c) ----
@@ -97,6 +126,26 @@ int tr__timer_arm(tr_loop *loop, tr__timer *timer, uint64_t due); // armed alrea
 void tr__timer_disarm(tr_loop *loop, tr__timer *timer);
 void tr__timers_run(tr_loop *loop);
 
+// ---- Watching for an end (watch.c) ----
+
+// Somebody who wants to hear of an actor's end, wherever that lives. Unlinked before the call.
+typedef struct tr__watcher {
+    tr__list link; // where the end is heard of
+    void (*ended)(struct tr__watcher *watcher, tr_reason reason);
+    // Tell another loop or node that nobody listens any more. NULL: nobody is to be told.
+    void (*forget)(struct tr__watcher *watcher);
+    void *place; // forget's
+} tr__watcher;
+
+// Watch from this loop. Afterwards ended comes once, from outside this call, or tr__unwatch.
+// errors: TR_ENOACTOR, TR_EDOWN (no link to its node), TR_ENOMEM
+int tr__watch(tr_loop *loop, tr_addr addr, tr__watcher *watcher);
+void tr__unwatch(tr__watcher *watcher); // no-op on one that watches nothing
+// The same, by way of a loop that can: on an error there the watcher is told so.
+int tr__watch_from(tr_loop *loop, tr_loop *to, tr_addr addr, tr__watcher *watcher);
+tr_reason tr__watch_failed(int error); // why there is nothing to watch
+void tr__watchers_tell(tr__list *watchers, tr_reason reason);
+
 // ---- Actors (actor.c, mailbox.c, monitor.c) ----
 
 typedef enum tr__actor_state {
@@ -112,12 +161,6 @@ typedef struct tr__owned {
     void (*close)(struct tr__owned *owned);
 } tr__owned;
 
-// Somebody who wants to hear of an actor's end. Unlinked before the call.
-typedef struct tr__watcher {
-    tr__list link;
-    void (*ended)(struct tr__watcher *watcher, tr_reason reason);
-} tr__watcher;
-
 struct tr_actor {
     tr_loop *loop;
     const tr_behavior *behavior;
@@ -125,40 +168,49 @@ struct tr_actor {
     tr_addr parent;
     tr__list run;      // in exactly one of the loop's births, runnable, closing; or in none
     tr__queue mail;    // what actors send
-    tr__queue notices; // downs: before the mail, and beyond its limits
+    tr__queue notices; // what the runtime says: before the mail, and beyond its limits
     uint32_t mail_count, mail_max;
     uint32_t mail_bytes, mail_bytes_max;
-    tr__owned child; // in the parent's owned
+    tr__owned child; // in the parent's owned, if that lives on this loop
     tr__list owned;
     tr__list watchers; // tr__watcher
     tr__list waiters;  // tr__waiter: until there is room in the mailbox
     tr__backlog *backlog;
     const tr_msg *stop_after; // in the mail: the last one before it is asked to stop
     tr_reason reason;
-    uint8_t state;   // tr__actor_state
-    bool stop_asked; // it ends before its next message
-    bool started;    // so it will have its stop
-    bool refused;    // a sender was, for lack of room, and none was told that there is some
-    bool root;       // no actor owns it
+    uint8_t state;       // tr__actor_state
+    uint8_t mail_policy; // tr_mail_policy
+    bool stop_asked : 1; // it ends before its next message
+    bool trap : 1;       // to be asked is a message to it
+    bool started : 1;    // so it will have its stop
+    bool refused : 1;    // a sender was, for lack of room, and none was told that there is some
+    bool root : 1;       // no actor owns it
+    bool lodger : 1;     // its seat belongs to the loop of its spawner (birth.c)
     _Alignas(max_align_t) unsigned char memory[]; // the behaviour's state
 };
 
-_Static_assert(sizeof(struct tr_actor) <= 256, "the budget of an idle actor (DESIGN.md section 5)");
+_Static_assert(sizeof(struct tr_actor) <= 224, "an idle actor with its slot and malloc's own costs "
+                                               "256 bytes (DESIGN.md section 5)");
 
 // What a caller of the API must be: the actor whose turn it is, on its own thread.
 bool tr__actor_here(const tr_actor *self);
 
-tr_actor *tr__actor_find(const tr_node *node, uint64_t id); // NULL: not there, or past its exit
+tr_actor *tr__actor_find(const tr_loop *loop, uint64_t id); // NULL: not there, or past its exit
 tr_addr tr__actor_addr(const tr_actor *actor);
 
-// args: packed or built; copied
-int tr__actor_new(tr_loop *loop, tr_actor *parent, const tr_behavior *behavior,
-                  const tr_spawn_opts *opts, tr_addr parent_addr, tr_actor **ret_actor);
+// The options have been checked. args: packed or built; copied.
+// gives:  *ret_actor, of no loop yet
+int tr__actor_new(const tr_behavior *behavior, const tr_spawn_opts *opts, tr_actor **ret_actor);
+// Make it one of the loop's, to be started in the next iteration. It has its id if it is a lodger.
+// errors: TR_ENOMEM
+int tr__actor_settle(tr_loop *loop, tr_actor *actor);
+void tr__actor_free(tr_actor *actor); // one that never settled
 void tr__actor_exit(tr_actor *actor, tr_reason reason); // the first reason stays
 // What the asker (or with actor 0: its whole node; nobody: no one) has sent before is handled
 // first.
 void tr__actor_ask_stop(tr_actor *actor, tr_addr asker);
 void tr__actor_wake(tr_actor *actor); // there is mail
+int tr__addr_stop(tr_loop *loop, tr_addr addr, tr_addr asker); // wherever it lives; as tr_stop
 
 // A turn: what stands between begin and end, then its jobs. The actor must be running.
 void tr__turn_begin(tr_actor *actor);
@@ -168,38 +220,56 @@ void tr__turn(tr_actor *actor, tr_callback cb, void *arg);
 void tr__births_run(tr_loop *loop);
 void tr__closing_run(tr_loop *loop);
 
-// Deliver, beyond any limit: the window of the link that a message came over was its limit.
-// moves: *msg, always
-void tr__mail_put(tr_actor *actor, tr_msg **msg);
+// Deliver what has been accepted elsewhere: a limit on its way here was its limit. A mailbox that
+// is full drops by its policy, if it has one.
+// actor: NULL: it is gone. moves: *msg, always
+void tr__mail_arrive(tr_loop *loop, tr_actor *actor, tr_msg **msg);
 void tr__notice_put(tr_actor *actor, tr_msg **notice);
 void tr__mail_run(tr_loop *loop);
 void tr__mail_drop(tr_actor *actor);                // all of it, as dead letters
-void tr__msg_consumed(tr_loop *loop, tr_msg **msg); // handled or dropped: free it, give credit back
+void tr__msg_consumed(tr_loop *loop, tr_msg **msg); // handled or dropped: free it, tell who counts
 void tr__dead_letter(tr_loop *loop);
 
-// Somebody who was told TR_EFULL. Owned by the one who waits, listed where there is no room.
+// Somebody who was told TR_EFULL, listed where there is no room.
 typedef struct tr__waiter {
-    tr__owned owned;
     tr__list link;
-    tr_actor *actor;
-    tr_callback cb;
-    void *arg;
+    void (*ready)(struct tr__waiter *waiter); // outside of any turn; unlinked before the call
 } tr__waiter;
 
-void tr__waiters_run(tr_loop *loop); // those in loop->writable, each in a turn of its own
+void tr__waiters_run(tr_loop *loop); // those in loop->writable
 
 // A monitor: owned by the one who watches. Its notice is made when it is set, so that the end of
 // the other can always be told.
 typedef struct tr__monitor {
     tr__owned owned;
-    tr__watcher watcher; // in the watched actor's list, or in a remote one's (route.h)
+    tr__watcher watcher;
     tr_actor *actor;
-    tr_addr target;
     uint64_t ref;
     tr_msg *notice;
 } tr__monitor;
 
-// ---- Loops (loop.c) ----
+// ---- Actors on another loop (birth.c, far.c) ----
+
+typedef struct tr__birth tr__birth;
+
+// What a loop keeps for the actors that it spawns on another one.
+typedef struct tr__lodging {
+    tr__birth *free;         // seats whose last tenant has ended
+    uint32_t next, next_end; // seats there that have been leased and not used yet
+} tr__lodging;
+
+// Spawn on another loop of this node. returns: as tr_spawn
+int tr__birth_spawn(tr_actor *self, tr_loop *to, const tr_behavior *behavior,
+                    const tr_spawn_opts *opts, tr_addr *ret_addr);
+void tr__lodgings_clear(tr_loop *loop);
+
+// The message's own fields are set but from.
+int tr__far_send(tr_actor *self, tr_loop *to, uint64_t id, tr_msg **msg);
+void tr__far_home(tr_loop *loop, tr_msg *msg); // it has been consumed here, but belongs elsewhere
+void tr__far_deliver(tr_loop *loop, tr_loop *to, uint64_t id, tr_msg **msg); // accepted; moves
+int tr__far_stop(tr_loop *loop, tr_loop *to, tr_addr addr, tr_addr asker); // tr__addr_stop there
+
+// ---- Loops (loop.c, crew.c) ----
 
 typedef struct tr__immediates {
     struct tr__immediate {
@@ -213,9 +283,11 @@ typedef struct tr__immediates {
 struct tr_loop {
     tr_node *node;
     tr_world *world;
+    void *remote;      // the route's
     tr_actor *current; // whose turn it is
     uint32_t index;    // in the node
-    tr__slots actors;
+    tr__slots actors;  // that were spawned on it
+    tr__slots lodgers; // that were spawned on another loop, which gives out their seats
     tr__list births, runnable, closing, pending;
     tr__list writable;                   // tr__waiter: there is room now
     tr__immediates immediates, checking; // armed; being run
@@ -224,9 +296,46 @@ struct tr_loop {
     tr__slots timer_ids;
     tr__map monitors; // by ref
     uint64_t next_ref;
-    uint64_t dead_letters;
     tr_msg *blocks; // that were small messages (msg.c)
     uint32_t block_count;
+
+    // What goes to other loops.
+    tr__outbox *outboxes; // by index
+    uint32_t outbox_count;
+    uint32_t filled;      // the first outbox that has something, + 1
+    tr__windows windows;  // by actor's id
+    tr__lodging *lodgings; // by index
+    uint32_t lodging_count;
+    uint32_t away;      // actors that it has spawned on other loops
+    uint32_t spread;    // where the next actor goes
+
+    // Its thread (crew.c).
+    bool solo;      // a thread's own: it ends with its actors
+    bool begun;     // it has had one
+    bool asked;     // the node is ending: nothing is spawned any more
+    bool answered;  // and the first loop knows that all here has ended
+    bool dismissed; // it is to leave its thread
+    bool killed;    // at once
+    bool told;      // the first loop's: it has been asked
+    bool runs;      // has a thread. Under the node's lock
+    tr_loop *next_parked;                // likewise
+    tr__post ask, dismiss, kill;         // the first loop's
+    tr__post answer, leave;              // to the first loop
+
+    // What comes from them: taken out of the inbox, and not looked at yet.
+    tr__post *inbox_at, *inbox_last;
+
+    char errmsg[256]; // for tr_node_errmsg
+
+    // Shared, on cache lines of their own.
+    char apart[64];
+    _Atomic(tr__post *) posted_first;
+    _Atomic(tr__post *) posted_last;
+    atomic_bool parked;          // it has no thread: the first loop looks after its inbox
+    atomic_uint_fast32_t seats;   // of its lodgers, that have been leased to other loops
+    atomic_uint_fast32_t arrivals; // lodgers on their way here
+    atomic_uint_fast32_t actor_count;  // written by its own thread alone, as the next one
+    atomic_uint_fast64_t dead_letters;
 };
 
 // One iteration: every phase once. Waits in poll if there is nothing to do.
@@ -234,6 +343,7 @@ void tr__loop_step(tr_loop *loop);
 // When there is something to do next: 0 now, TR__NEVER only when poked from outside.
 uint64_t tr__loop_due(const tr_loop *loop);
 
-extern _Thread_local tr_loop *tr__loop_here; // the loop that runs on this thread
+// The loop that runs on this thread.
+extern _Thread_local tr_loop *tr__loop_here __attribute__((tls_model("initial-exec")));
 
 #endif

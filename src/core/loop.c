@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "core/node.h"
 
-_Thread_local tr_loop *tr__loop_here;
+_Thread_local tr_loop *tr__loop_here __attribute__((tls_model("initial-exec")));
 
 int tr_immediate(tr_actor *self, tr_callback cb, void *arg)
 {
@@ -39,7 +39,7 @@ static void loop_run_immediates(tr_loop *loop)
     loop->checking = batch;
     for (uint32_t i = 0; i < batch.count; i++) {
         struct tr__immediate item = batch.items[i];
-        tr_actor *actor = tr__actor_find(loop->node, item.actor);
+        tr_actor *actor = tr__actor_find(loop, item.actor);
         if (actor != NULL)
             tr__turn(actor, item.cb, item.arg);
     }
@@ -65,7 +65,7 @@ uint64_t tr__loop_due(const tr_loop *loop)
 {
     if (!tr__list_empty(&loop->births) || !tr__list_empty(&loop->runnable) ||
         !tr__list_empty(&loop->closing) || !tr__list_empty(&loop->pending) ||
-        !tr__list_empty(&loop->writable) || loop->immediates.count > 0)
+        !tr__list_empty(&loop->writable) || loop->immediates.count > 0 || loop->inbox_at != NULL)
         return 0;
     const tr__heap_entry *first = tr__heap_first(&loop->timers);
     return first == NULL ? TR__NEVER : first->key;
@@ -78,16 +78,19 @@ void tr__loop_step(tr_loop *loop)
     tr__loop_here = loop;
     const tr__route *route = loop->node->route;
 
+    tr__inbox_run(loop);
     tr__births_run(loop);
     tr__timers_run(loop);
     loop_run_pending(loop);
     tr__mail_run(loop);
     if (route != NULL)
-        route->flush(loop->node);
+        route->flush(loop);
+    tr__outboxes_publish(loop);
     loop->world->ops->poll(loop->world, tr__loop_due(loop));
     tr__waiters_run(loop);
     loop_run_immediates(loop);
     tr__closing_run(loop);
+    tr__outboxes_publish(loop);
 
     tr__loop_here = before;
 }

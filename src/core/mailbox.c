@@ -18,22 +18,27 @@
 
 void tr__dead_letter(tr_loop *loop)
 {
-    loop->dead_letters++;
+    uint_fast64_t count = atomic_load_explicit(&loop->dead_letters, memory_order_relaxed);
+    atomic_store_explicit(&loop->dead_letters, count + 1, memory_order_relaxed);
 }
 
 void tr__msg_consumed(tr_loop *loop, tr_msg **msg)
 {
-    if ((*msg)->inflow != NULL)
-        loop->node->route->consumed(*msg);
+    tr_msg *gone = *msg;
+    if (gone->flow != NULL && gone->home != loop->index) {
+        *msg = NULL;
+        tr__far_home(loop, gone);
+        return;
+    }
+    if (gone->flow != NULL)
+        loop->node->route->consumed(gone);
     tr_msg_free(msg);
 }
 
-static bool mail_refuses(tr_actor *actor, size_t weight)
+static bool mail_full(const tr_actor *actor, size_t weight)
 {
-    bool full = actor->mail_count >= actor->mail_max ||
-                (actor->mail_count > 0 && actor->mail_bytes + weight > actor->mail_bytes_max);
-    actor->refused |= full;
-    return full;
+    return actor->mail_count >= actor->mail_max ||
+           (actor->mail_count > 0 && actor->mail_bytes + weight > actor->mail_bytes_max);
 }
 
 // Whoever was refused may send again when half of the room is free.
@@ -45,20 +50,20 @@ static void mail_make_room(tr_actor *actor)
     tr__list_splice(&actor->loop->writable, &actor->waiters);
 }
 
-void tr__mail_put(tr_actor *actor, tr_msg **msg)
+static void mail_put(tr_actor *actor, tr_msg *msg)
 {
-    tr__queue_push(&actor->mail, *msg);
+    tr__queue_push(&actor->mail, msg);
     actor->mail_count++;
-    actor->mail_bytes += (*msg)->weight;
-    *msg = NULL;
+    actor->mail_bytes += msg->weight;
     tr__actor_wake(actor);
 }
 
 void tr__notice_put(tr_actor *actor, tr_msg **notice)
 {
     tr_msg *last = NULL;
+    tr_addr from = (*notice)->from; // with actor 0 it is a whole node
     for (tr_msg *m = actor->mail.head; m != NULL; m = m->next) {
-        if (tr_addr_eq(m->from, (*notice)->from))
+        if (tr_addr_eq(m->from, from) || (from.actor == 0 && m->from.node == from.node))
             last = m;
     }
     if (last == NULL) {
@@ -73,17 +78,15 @@ void tr__notice_put(tr_actor *actor, tr_msg **notice)
     tr__actor_wake(actor);
 }
 
-static tr_msg *mail_take(tr_actor *actor)
+// The oldest of the mail.
+static tr_msg *mail_pop(tr_actor *actor)
 {
-    tr_msg *msg = tr__queue_pop(&actor->notices);
-    if (msg != NULL)
-        return msg;
-    msg = tr__queue_pop(&actor->mail);
+    tr_msg *msg = tr__queue_pop(&actor->mail);
     if (msg == NULL)
         return NULL;
     if (msg == actor->stop_after)
         actor->stop_asked = true;
-    if (msg->down != NULL)
+    if (msg->is_down)
         return msg;
     tr_assert(actor->mail_count > 0 && actor->mail_bytes >= msg->weight);
     actor->mail_count--;
@@ -93,13 +96,62 @@ static tr_msg *mail_take(tr_actor *actor)
     return msg;
 }
 
+static tr_msg *mail_take(tr_actor *actor)
+{
+    tr_msg *msg = tr__queue_pop(&actor->notices);
+    return msg != NULL ? msg : mail_pop(actor);
+}
+
+static void mail_drop(tr_loop *loop, tr_msg *msg)
+{
+    if (!msg->is_down)
+        tr__dead_letter(loop);
+    tr__msg_consumed(loop, &msg);
+}
+
 void tr__mail_drop(tr_actor *actor)
 {
-    for (tr_msg *msg; (msg = mail_take(actor)) != NULL;) {
-        if (msg->down == NULL)
-            tr__dead_letter(actor->loop);
-        tr__msg_consumed(actor->loop, &msg);
+    for (tr_msg *msg; (msg = mail_take(actor)) != NULL;)
+        mail_drop(actor->loop, msg);
+}
+
+// A notice in front of the mail is next anyway.
+static void mail_drop_oldest(tr_actor *actor)
+{
+    tr_msg *msg = mail_pop(actor);
+    if (msg->is_down)
+        tr__queue_push(&actor->notices, msg);
+    else
+        mail_drop(actor->loop, msg);
+}
+
+#define DROP 1 // it is to be dropped
+
+// Whether a message of this weight may come in, room being made for it by the mailbox's policy.
+// returns: 0, DROP, TR_EFULL
+static int mail_admit(tr_actor *actor, size_t weight)
+{
+    if (!mail_full(actor, weight))
+        return 0;
+    if (actor->mail_policy == TR_MAIL_DROP_NEWEST)
+        return DROP;
+    if (actor->mail_policy == TR_MAIL_FAIL) {
+        actor->refused = true;
+        return TR_EFULL;
     }
+    while (mail_full(actor, weight))
+        mail_drop_oldest(actor);
+    return 0;
+}
+
+void tr__mail_arrive(tr_loop *loop, tr_actor *actor, tr_msg **msg)
+{
+    tr_msg *m = *msg;
+    *msg = NULL;
+    if (actor == NULL || mail_admit(actor, m->weight) == DROP)
+        mail_drop(loop, m);
+    else
+        mail_put(actor, m);
 }
 
 // One turn: one message, then its jobs.
@@ -147,6 +199,8 @@ void tr__mail_run(tr_loop *loop)
         tr_actor *actor = tr__container(node, tr_actor, run);
         handled += mail_run_actor(actor);
         tr__actor_wake(actor);
+        if (loop->filled != 0)
+            tr__outboxes_publish(loop);
         if (handled - looked < CLOCK_EVERY)
             continue;
         looked = handled;
@@ -159,23 +213,34 @@ void tr__mail_run(tr_loop *loop)
 
 static int send_local(tr_actor *self, uint64_t to, const char *name, size_t name_len, tr_val *body)
 {
-    tr_actor *actor = tr__actor_find(self->loop->node, to);
+    tr_actor *actor = tr__actor_find(self->loop, to);
     if (actor == NULL)
         return TR_ENOACTOR;
     size_t size;
     int rc = tr__doc_size(body, &size);
-    if (rc < 0)
-        return rc;
-    if (mail_refuses(actor, name_len + size))
-        return TR_EFULL;
+    if (rc == 0)
+        rc = mail_admit(actor, name_len + size);
+    if (rc == DROP)
+        return tr__dead_letter(self->loop), 0;
     tr_msg *msg;
-    rc = tr__msg_new(name, name_len, size, &msg);
+    if (rc == 0)
+        rc = tr__msg_new(name, name_len, size, &msg);
     if (rc < 0)
         return rc;
     tr__doc_pack(body, (uint8_t *)msg->body);
     msg->from = tr__actor_addr(self);
-    tr__mail_put(actor, &msg);
+    mail_put(actor, msg);
     return 0;
+}
+
+static int send_far(tr_actor *self, tr_loop *to, uint64_t id, const char *name, tr_val body)
+{
+    tr_msg *msg = NULL;
+    int rc = tr_msg_new(name, body, &msg);
+    if (rc == 0)
+        rc = tr__far_send(self, to, id, &msg);
+    tr_msg_free(&msg);
+    return rc;
 }
 
 int tr_send(tr_actor *self, tr_addr to, const char *name, tr_val body)
@@ -183,39 +248,43 @@ int tr_send(tr_actor *self, tr_addr to, const char *name, tr_val body)
     size_t name_len = tr__name_check(name);
     if (!tr__actor_here(self) || name_len == 0)
         return TR_EINVAL;
-    tr_node *node = self->loop->node;
-    if (to.node == node->id)
-        return send_local(self, to.actor, name, name_len, &body);
+    tr_loop *loop = self->loop;
+    const tr_node *node = loop->node;
+    if (to.node == node->id) {
+        if (to.actor >> TR__ID_LOOP_SHIFT == loop->index)
+            return send_local(self, to.actor, name, name_len, &body);
+        tr_loop *there = tr__id_loop(node, to.actor);
+        return there == NULL ? TR_ENOACTOR : send_far(self, there, to.actor, name, body);
+    }
     if (to.node == 0)
         return TR_ENOACTOR;
     if (node->route == NULL)
         return TR_EDOWN;
     tr__letter letter = {
         .from = tr__actor_addr(self), .to = to, .name = name, .name_len = name_len, .body = body};
-    return node->route->send(node, &letter);
+    return node->route->send(loop, &letter);
 }
 
 static int send_msg_local(tr_actor *self, uint64_t to, tr_msg **msg)
 {
-    tr_actor *actor = tr__actor_find(self->loop->node, to);
+    tr_actor *actor = tr__actor_find(self->loop, to);
     if (actor == NULL)
         return TR_ENOACTOR;
-    if (mail_refuses(actor, (*msg)->weight))
-        return TR_EFULL;
+    int rc = mail_admit(actor, (*msg)->weight);
+    if (rc < 0)
+        return rc;
     (*msg)->from = tr__actor_addr(self);
-    tr__mail_put(actor, msg);
+    if (rc == DROP)
+        mail_drop(self->loop, *msg);
+    else
+        mail_put(actor, *msg);
+    *msg = NULL;
     return 0;
 }
 
-int tr_send_msg(tr_actor *self, tr_addr to, tr_msg **msg)
+static int send_msg_out(tr_actor *self, tr_addr to, tr_msg **msg)
 {
-    if (!tr__actor_here(self) || msg == NULL || *msg == NULL || (*msg)->down != NULL)
-        return TR_EINVAL;
-    tr_node *node = self->loop->node;
-    if (to.node == node->id)
-        return send_msg_local(self, to.actor, msg);
-    if (to.node == 0)
-        return TR_ENOACTOR;
+    const tr_node *node = self->loop->node;
     if (node->route == NULL)
         return TR_EDOWN;
     tr__letter letter = {.from = tr__actor_addr(self),
@@ -225,10 +294,26 @@ int tr_send_msg(tr_actor *self, tr_addr to, tr_msg **msg)
                          .body = tr_msg_body(*msg),
                          .bufs = (*msg)->bufs,
                          .buf_count = (*msg)->buf_count};
-    int rc = node->route->send(node, &letter);
+    int rc = node->route->send(self->loop, &letter);
     if (rc == 0)
         tr_msg_free(msg);
     return rc;
+}
+
+int tr_send_msg(tr_actor *self, tr_addr to, tr_msg **msg)
+{
+    if (!tr__actor_here(self) || msg == NULL || *msg == NULL || (*msg)->is_down)
+        return TR_EINVAL;
+    const tr_node *node = self->loop->node;
+    if (to.node == 0)
+        return TR_ENOACTOR;
+    if (to.node != node->id)
+        return send_msg_out(self, to, msg);
+    tr_loop *there = tr__id_loop(node, to.actor);
+    if (there == NULL)
+        return TR_ENOACTOR;
+    return there == self->loop ? send_msg_local(self, to.actor, msg)
+                               : tr__far_send(self, there, to.actor, msg);
 }
 
 int tr_reply(tr_actor *self, const tr_msg *msg, tr_val body)
@@ -242,12 +327,29 @@ int tr_reply(tr_actor *self, const tr_msg *msg, tr_val body)
 
 // ---- Waiting for room ----
 
+// An actor's, which owns it.
+typedef struct mail_waiter {
+    tr__waiter waiter;
+    tr__owned owned;
+    tr_actor *actor;
+    tr_callback cb;
+    void *arg;
+} mail_waiter;
+
 static void waiter_close(tr__owned *owned)
 {
-    tr__waiter *waiter = tr__container(owned, tr__waiter, owned);
-    tr__list_remove(&waiter->owned.link);
-    tr__list_remove(&waiter->link);
-    tr__free(waiter);
+    mail_waiter *w = tr__container(owned, mail_waiter, owned);
+    tr__list_remove(&w->owned.link);
+    tr__list_remove(&w->waiter.link);
+    tr__free(w);
+}
+
+static void waiter_ready(tr__waiter *waiter)
+{
+    mail_waiter w = *tr__container(waiter, mail_waiter, waiter);
+    waiter_close(&tr__container(waiter, mail_waiter, waiter)->owned);
+    if (w.actor->state == TR__RUNNING)
+        tr__turn(w.actor, w.cb, w.arg);
 }
 
 void tr__waiters_run(tr_loop *loop)
@@ -256,38 +358,42 @@ void tr__waiters_run(tr_loop *loop)
     tr__list_init(&batch);
     tr__list_splice(&batch, &loop->writable);
     for (tr__list *node; (node = tr__list_pop(&batch)) != NULL;) {
-        tr__waiter waiter = *tr__container(node, tr__waiter, link);
-        waiter_close(&tr__container(node, tr__waiter, link)->owned);
-        if (waiter.actor->state == TR__RUNNING)
-            tr__turn(waiter.actor, waiter.cb, waiter.arg);
+        tr__waiter *waiter = tr__container(node, tr__waiter, link);
+        waiter->ready(waiter);
     }
 }
 
-// Where to wait: in the list of a mailbox or link that has refused somebody; among the writable
-// when there is room, or nobody, for the next send says which.
-static void wait_for_room(tr_node *node, tr_addr to, tr__waiter *waiter)
+// Where to wait: in the list of a mailbox, window or link that has refused somebody; NULL when there
+// is room, or nobody, for the next send says which.
+static tr__list *room_list(tr_loop *loop, tr_addr to)
 {
-    tr__list *list = &waiter->actor->loop->writable;
-    if (to.node != node->id) {
-        tr__list *remote = node->route == NULL ? NULL : node->route->waiters(node, to);
-        list = remote == NULL ? list : remote;
-    } else {
-        tr_actor *actor = tr__actor_find(node, to.actor);
-        bool full = actor != NULL && (mail_refuses(actor, 0) || actor->refused);
-        list = full ? &actor->waiters : list;
-    }
-    tr__list_append(list, &waiter->link);
+    const tr_node *node = loop->node;
+    if (to.node != node->id)
+        return node->route == NULL ? NULL : node->route->waiters(loop, to);
+    if (to.actor >> TR__ID_LOOP_SHIFT != loop->index)
+        return tr__window_waiters(&loop->windows, to.actor);
+    tr_actor *actor = tr__actor_find(loop, to.actor);
+    if (actor == NULL || actor->mail_policy != TR_MAIL_FAIL)
+        return NULL;
+    if (mail_full(actor, 0))
+        actor->refused = true;
+    return actor->refused ? &actor->waiters : NULL;
 }
 
 int tr_on_writable(tr_actor *self, tr_addr to, tr_callback cb, void *arg)
 {
     if (!tr__actor_here(self) || cb == NULL || self->state > TR__RUNNING)
         return TR_EINVAL;
-    tr__waiter *waiter = tr__alloc(sizeof *waiter);
-    if (waiter == NULL)
+    mail_waiter *w = tr__alloc(sizeof *w);
+    if (w == NULL)
         return TR_ENOMEM;
-    *waiter = (tr__waiter){.owned.close = waiter_close, .actor = self, .cb = cb, .arg = arg};
-    tr__list_append(&self->owned, &waiter->owned.link);
-    wait_for_room(self->loop->node, to, waiter);
+    *w = (mail_waiter){.waiter.ready = waiter_ready,
+                       .owned.close = waiter_close,
+                       .actor = self,
+                       .cb = cb,
+                       .arg = arg};
+    tr__list_append(&self->owned, &w->owned.link);
+    tr__list *list = room_list(self->loop, to);
+    tr__list_append(list == NULL ? &self->loop->writable : list, &w->waiter.link);
     return 0;
 }

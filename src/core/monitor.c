@@ -1,8 +1,8 @@
 // Monitors: one notice of an actor's end, exactly once.
 //
-// A monitor is owned by the one who watches and sits, by its watcher, in the list of the watched:
-// an actor here, or a remote one's record in the route. Whichever end goes first takes it out of
-// the other's list. The notice is made when the monitor is set, so that an end can always be told.
+// A monitor is owned by the one who watches and listens, by its watcher, wherever the other lives.
+// Whichever end goes first takes it from the other. The notice is made when the monitor is set, so
+// that an end can always be told.
 #include "base/assert.h"
 #include "base/memory.h"
 #include "core/node.h"
@@ -11,7 +11,6 @@ static void monitor_free(tr__monitor *monitor)
 {
     tr__map_remove(&monitor->actor->loop->monitors, monitor->ref);
     tr__list_remove(&monitor->owned.link);
-    tr__list_remove(&monitor->watcher.link);
     tr_msg_free(&monitor->notice);
     tr__free(monitor);
 }
@@ -19,10 +18,7 @@ static void monitor_free(tr__monitor *monitor)
 // No more notice: the watching actor ends, or does not want it any more.
 static void monitor_cancel(tr__monitor *monitor)
 {
-    tr_node *node = monitor->actor->loop->node;
-    tr__list_remove(&monitor->watcher.link);
-    if (monitor->target.node != node->id && node->route != NULL)
-        node->route->demonitor(node, monitor);
+    tr__unwatch(&monitor->watcher);
     monitor_free(monitor);
 }
 
@@ -48,10 +44,9 @@ static int monitor_new(tr_actor *self, tr_addr addr, tr__monitor **ret_monitor)
     *monitor = (tr__monitor){.owned.close = monitor_close,
                              .watcher.ended = monitor_ended,
                              .actor = self,
-                             .target = addr,
                              .ref = ++loop->next_ref};
     tr__list_init(&monitor->watcher.link);
-    int rc = tr__notice_new(monitor->ref, addr, &monitor->notice);
+    int rc = tr__notice_new("down", monitor->ref, addr, &monitor->notice);
     if (rc == 0)
         rc = tr__map_put(&loop->monitors, monitor->ref, monitor);
     if (rc < 0) {
@@ -64,19 +59,6 @@ static int monitor_new(tr_actor *self, tr_addr addr, tr__monitor **ret_monitor)
     return 0;
 }
 
-// Put the monitor's watcher where the end will be heard of. On TR_ENOACTOR and TR_EDOWN there is
-// nothing to wait for.
-static int monitor_place(tr_node *node, tr__monitor *monitor)
-{
-    if (monitor->target.node != node->id)
-        return node->route == NULL ? TR_EDOWN : node->route->monitor(node, monitor);
-    tr_actor *target = tr__actor_find(node, monitor->target.actor);
-    if (target == NULL)
-        return TR_ENOACTOR;
-    tr__list_append(&target->watchers, &monitor->watcher.link);
-    return 0;
-}
-
 int tr_monitor(tr_actor *self, tr_addr addr, uint64_t *ret_monitor)
 {
     if (!tr__actor_here(self) || self->state > TR__RUNNING)
@@ -86,16 +68,13 @@ int tr_monitor(tr_actor *self, tr_addr addr, uint64_t *ret_monitor)
     if (rc < 0)
         return rc;
     uint64_t ref = monitor->ref;
-    rc = monitor_place(self->loop->node, monitor);
-    if (rc == TR_ENOACTOR)
-        monitor_ended(&monitor->watcher, (tr_reason){.kind = TR_REASON_NOACTOR});
-    else if (rc == TR_EDOWN)
-        monitor_ended(&monitor->watcher,
-                      (tr_reason){.kind = TR_REASON_NOCONNECTION, .code = TR_EDOWN});
-    else if (rc < 0)
+    rc = tr__watch(self->loop, addr, &monitor->watcher);
+    if (rc == TR_ENOMEM) {
         monitor_free(monitor);
-    if (rc < 0 && rc != TR_ENOACTOR && rc != TR_EDOWN)
         return rc;
+    }
+    if (rc < 0)
+        monitor_ended(&monitor->watcher, tr__watch_failed(rc));
     if (ret_monitor != NULL)
         *ret_monitor = ref;
     return 0;
@@ -106,7 +85,7 @@ static void monitor_take_back(tr_actor *self, tr__queue *queue, uint64_t ref)
 {
     tr_msg *before = NULL;
     for (tr_msg *m = queue->head; m != NULL; before = m, m = m->next) {
-        if (m->down == NULL || m->down->monitor != ref)
+        if (!m->is_down || tr_msg_down(m)->monitor != ref)
             continue;
         if (before == NULL)
             queue->head = m->next;

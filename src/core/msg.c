@@ -150,16 +150,18 @@ int tr_msg_attach(tr_msg *msg, tr_buf **buf)
 // The longest body of a notice: {"reason":"no connection","code":-2147483648}.
 #define NOTICE_BODY_MAX 64
 
-int tr__notice_new(uint64_t monitor, tr_addr addr, tr_msg **ret_msg)
+int tr__notice_new(const char *name, uint64_t monitor, tr_addr addr, tr_msg **ret_msg)
 {
     tr_msg *msg;
-    int rc = tr__msg_new("down", 4, sizeof(tr_down) + _Alignof(tr_down) + NOTICE_BODY_MAX, &msg);
+    int rc = tr__msg_new(name, strlen(name),
+                         sizeof(tr_down) + _Alignof(tr_down) + NOTICE_BODY_MAX, &msg);
     if (rc < 0)
         return rc;
     uintptr_t at = ((uintptr_t)msg->body + _Alignof(tr_down) - 1) & ~(_Alignof(tr_down) - 1);
-    msg->down = (tr_down *)at;
-    *msg->down = (tr_down){.monitor = monitor, .addr = addr};
-    msg->body = (uint8_t *)(msg->down + 1);
+    tr_down *down = (tr_down *)at;
+    *down = (tr_down){.monitor = monitor, .addr = addr};
+    msg->is_down = true;
+    msg->body = (uint8_t *)(down + 1);
     msg->body_size = msg->weight = 0;
     msg->from = addr;
     *ret_msg = msg;
@@ -173,9 +175,14 @@ static const char *const REASON_NAMES[] = {
     [TR_REASON_NOACTOR] = "no actor",
 };
 
+static tr_down *notice_down(const tr_msg *notice)
+{
+    return (tr_down *)notice->body - 1;
+}
+
 void tr__notice_set(tr_msg *notice, tr_reason reason)
 {
-    notice->down->reason = reason;
+    notice_down(notice)->reason = reason;
     tr_val body = TR_MAP("reason", REASON_NAMES[reason.kind], "code", reason.code);
     size_t size = 0;
     int rc = tr__doc_size(&body, &size);
@@ -222,13 +229,15 @@ int tr_msg_copy(const tr_msg *msg, tr_msg **ret_msg)
     if (msg == NULL || ret_msg == NULL)
         return TR_EINVAL;
     tr_msg *copy = NULL;
-    int rc = msg->down != NULL ? tr__notice_new(msg->down->monitor, msg->down->addr, &copy)
-                               : tr__msg_new(msg->name, msg->name_len, msg->body_size, &copy);
+    const tr_down *down = msg->is_down ? notice_down(msg) : NULL;
+    int rc = down != NULL ? tr__notice_new(msg->name, down->monitor, down->addr, &copy)
+                          : tr__msg_new(msg->name, msg->name_len, msg->body_size, &copy);
     if (rc < 0)
         return rc;
     copy->from = msg->from;
-    if (msg->down != NULL)
-        tr__notice_set(copy, msg->down->reason);
+    copy->is_exit = msg->is_exit;
+    if (down != NULL)
+        tr__notice_set(copy, down->reason);
     else
         memcpy((uint8_t *)copy->body, msg->body, msg->body_size);
     rc = msg_copy_bufs(msg, copy);
@@ -274,7 +283,12 @@ tr_addr tr_msg_from(const tr_msg *msg)
 
 const tr_down *tr_msg_down(const tr_msg *msg)
 {
-    return msg->down;
+    return msg->is_down && !msg->is_exit ? notice_down(msg) : NULL;
+}
+
+const tr_down *tr_msg_exit(const tr_msg *msg)
+{
+    return msg->is_exit ? notice_down(msg) : NULL;
 }
 
 tr_val tr_msg_body(const tr_msg *msg)

@@ -1,7 +1,7 @@
-// Nodes: identity, loops, and when all has ended.
+// Nodes: identity, the making and freeing of loops, and when all has ended.
 //
-// A node is done when no root actor is left, everything that they owned has closed, and the route
-// has stopped the children and flushed the links. One loop for now: an address has room for 4096.
+// A node is done when no root actor is left, everything that they owned has closed on every loop,
+// and the route has stopped the children and flushed the links of each.
 #include "core/node.h"
 
 #include <stdarg.h>
@@ -10,35 +10,60 @@
 #include "base/assert.h"
 #include "base/memory.h"
 
-static int loop_new(tr_node *node, uint32_t index, tr_loop **ret_loop)
+// Where the pointer to a loop is kept; NULL: no memory.
+static _Atomic(tr_loop *) *node_place(tr_node *node, uint32_t index)
 {
-    tr_loop *loop = tr__zalloc(sizeof *loop);
+    _Atomic(tr__loop_chunk *) *at = &node->loops[index / TR__LOOP_CHUNK];
+    tr__loop_chunk *chunk = atomic_load(at);
+    if (chunk == NULL) {
+        chunk = tr__zalloc(sizeof *chunk);
+        atomic_store_explicit(at, chunk, memory_order_release);
+    }
+    return chunk == NULL ? NULL : &chunk->loops[index % TR__LOOP_CHUNK];
+}
+
+int tr__loop_new(tr_node *node, uint32_t index, tr_world **world, tr_loop **ret_loop)
+{
+    _Atomic(tr_loop *) *place = node_place(node, index);
+    tr_loop *loop = place == NULL ? NULL : tr__zalloc(sizeof *loop);
     if (loop == NULL)
         return TR_ENOMEM;
     loop->node = node;
     loop->index = index;
+    loop->world = *world;
+    *world = NULL;
     tr__list_init(&loop->births);
     tr__list_init(&loop->runnable);
     tr__list_init(&loop->closing);
     tr__list_init(&loop->pending);
     tr__list_init(&loop->writable);
+    tr__windows_init(&loop->windows, 0);
+    atomic_init(&loop->parked, index != 0);
+    atomic_store_explicit(place, loop, memory_order_release);
     *ret_loop = loop;
     return 0;
 }
 
-// Actors that are still there (the node is closed in the midst of things) are ended without being
-// asked: they get their stop, and what they own is closed.
-static void loop_end_actors(tr_loop *loop)
+static void slots_end_actors(const tr__slots *slots)
 {
-    tr__loop_here = loop;
-    for (uint32_t i = 0; i < loop->actors.used; i++) {
-        tr__slot *slot = &loop->actors.chunks[i / TR__SLOT_CHUNK][i % TR__SLOT_CHUNK];
+    for (uint32_t i = 0; i < slots->used; i++) {
+        tr__slot *slot = &slots->chunks[i / TR__SLOT_CHUNK][i % TR__SLOT_CHUNK];
         if (slot->item != NULL)
             tr__actor_exit(slot->item, tr__reason_of(TR_SHUTDOWN));
     }
-    while (!tr__list_empty(&loop->closing))
+}
+
+// They get their stop, and what they own is closed.
+void tr__loop_end_actors(tr_loop *loop)
+{
+    tr_loop *before = tr__loop_here;
+    tr__loop_here = loop;
+    do {
+        slots_end_actors(&loop->actors);
+        slots_end_actors(&loop->lodgers);
         tr__closing_run(loop);
-    tr__loop_here = NULL;
+    } while (!tr__list_empty(&loop->closing));
+    tr__loop_here = before;
 }
 
 static void loop_free(tr_loop *loop)
@@ -49,6 +74,10 @@ static void loop_free(tr_loop *loop)
     tr__heap_clear(&loop->timers);
     tr__slots_clear(&loop->timer_ids);
     tr__slots_clear(&loop->actors);
+    tr__slots_clear(&loop->lodgers);
+    tr__windows_clear(&loop->windows, &loop->writable);
+    tr__lodgings_clear(loop);
+    tr__free(loop->outboxes);
     tr__map_clear(&loop->monitors);
     tr__msg_blocks_clear(loop);
     if (loop->world != NULL)
@@ -64,21 +93,30 @@ static uint64_t random_id(tr_world *world)
     return id;
 }
 
-int tr__node_new(uint64_t id, const char *name, tr_world **world, tr_node **ret_node)
+static void node_clear(tr_node *node)
 {
+    for (uint32_t i = 0; i < TR__LOOPS_MAX / TR__LOOP_CHUNK; i++)
+        tr__free(atomic_load(&node->loops[i]));
+    tr__free(node->name);
+    tr__free(node);
+}
+
+int tr__node_new(uint64_t id, const char *name, uint32_t shared, tr_world **world,
+                 tr_node **ret_node)
+{
+    tr_assert(shared > 0 && shared <= TR__LOOPS_MAX);
+    tr_loop *first;
     tr_node *node = tr__zalloc(sizeof *node);
     if (node == NULL)
         return TR_ENOMEM;
     node->id = id != 0 ? id : random_id(*world);
     node->name = tr__strdup(name);
-    node->loops = tr__zalloc(sizeof *node->loops);
-    if (node->name == NULL || node->loops == NULL || loop_new(node, 0, &node->loops[0]) < 0) {
-        tr__node_free(&node);
+    node->shared = shared;
+    atomic_init(&node->loop_count, shared);
+    if (node->name == NULL || tr__loop_new(node, 0, world, &first) < 0) {
+        node_clear(node);
         return TR_ENOMEM;
     }
-    node->loop_count = 1;
-    node->loops[0]->world = *world;
-    *world = NULL;
     *ret_node = node;
     return 0;
 }
@@ -89,20 +127,20 @@ void tr__node_free(tr_node **node)
     if (gone == NULL)
         return;
     *node = NULL;
-    for (uint32_t i = 0; i < gone->loop_count; i++)
-        loop_end_actors(gone->loops[i]);
+    tr__crew_close(gone);
     if (gone->route != NULL)
-        gone->route->close(gone);
-    for (uint32_t i = 0; i < gone->loop_count; i++)
-        loop_free(gone->loops[i]);
-    tr__free(gone->loops);
-    tr__free(gone->name);
-    tr__free(gone);
+        gone->route->close(tr__node_loop(gone, 0));
+    for (uint32_t i = (uint32_t)atomic_load(&gone->loop_count); i-- > 0;) {
+        tr_loop *loop = tr__node_loop(gone, i);
+        if (loop != NULL)
+            loop_free(loop);
+    }
+    node_clear(gone);
 }
 
 static void node_ask_roots(tr_node *node)
 {
-    const tr__slots *actors = &node->loops[0]->actors;
+    const tr__slots *actors = &tr__node_loop(node, 0)->actors;
     for (uint32_t i = 0; i < actors->used; i++) {
         tr_actor *actor = actors->chunks[i / TR__SLOT_CHUNK][i % TR__SLOT_CHUNK].item;
         if (actor != NULL && actor->root)
@@ -110,17 +148,35 @@ static void node_ask_roots(tr_node *node)
     }
 }
 
+// The steps of the end, each of which begins when the one before is done.
+static bool node_ended(tr_node *node)
+{
+    tr_loop *first = tr__node_loop(node, 0);
+    first->asked = node->roots == 0 && !node->expecting;
+    return first->asked && tr__crew_ended(node) && tr__crew_left(node) &&
+           (node->route == NULL || node->route->end(first));
+}
+
 bool tr__node_step(tr_node *node)
 {
-    if (atomic_load_explicit(&node->stop_asked, memory_order_acquire)) {
-        atomic_store_explicit(&node->stop_asked, false, memory_order_relaxed);
+    tr_loop *first = tr__node_loop(node, 0);
+    tr_assert(tr__loop_here == NULL);
+    tr__loop_here = first;
+    if (atomic_exchange_explicit(&node->stop_asked, false, memory_order_acquire))
         node_ask_roots(node);
-    }
-    node->ending = node->roots == 0 && !node->expecting;
-    if (node->ending && node->actors == 0 && (node->route == NULL || node->route->end(node)))
-        return false;
-    tr__loop_step(node->loops[0]);
-    return true;
+    tr__crew_host(node);
+    bool ended = node_ended(node);
+    if (!ended)
+        tr__loop_step(first);
+    tr__loop_here = NULL;
+    return !ended;
+}
+
+void tr__node_wake(tr_node *node)
+{
+    atomic_store(&node->parked_mail, true);
+    tr_world *world = tr__node_loop(node, 0)->world;
+    world->ops->wake(world);
 }
 
 void tr_node_stop(tr_node *node)
@@ -128,7 +184,7 @@ void tr_node_stop(tr_node *node)
     if (node == NULL)
         return;
     atomic_store_explicit(&node->stop_asked, true, memory_order_release);
-    tr_world *world = node->loops[0]->world;
+    tr_world *world = tr__node_loop(node, 0)->world;
     world->ops->wake(world);
 }
 
@@ -145,18 +201,31 @@ uint64_t tr_node_id(const tr_node *node)
 
 uint64_t tr_node_dead_letters(const tr_node *node)
 {
-    return node == NULL ? 0 : node->loops[0]->dead_letters;
+    uint64_t count = 0;
+    for (uint32_t i = 0; node != NULL && i < atomic_load(&node->loop_count); i++) {
+        const tr_loop *loop = tr__node_loop(node, i);
+        count += loop == NULL ? 0 : atomic_load_explicit(&loop->dead_letters, memory_order_relaxed);
+    }
+    return count;
+}
+
+// What went wrong on this thread's loop, or else on the first one.
+static tr_loop *errmsg_loop(const tr_node *node)
+{
+    tr_loop *here = tr__loop_here;
+    return here != NULL && here->node == node ? here : tr__node_loop(node, 0);
 }
 
 const char *tr_node_errmsg(const tr_node *node)
 {
-    return node == NULL ? "" : node->errmsg;
+    return node == NULL ? "" : errmsg_loop(node)->errmsg;
 }
 
 void tr__node_errmsg(tr_node *node, const char *format, ...)
 {
+    tr_loop *loop = errmsg_loop(node);
     va_list args;
     va_start(args, format);
-    vsnprintf(node->errmsg, sizeof node->errmsg, format, args);
+    vsnprintf(loop->errmsg, sizeof loop->errmsg, format, args);
     va_end(args);
 }

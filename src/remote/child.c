@@ -21,7 +21,7 @@
 
 static tr_loop *child_loop(const tr__child *child)
 {
-    return child->remote->node->loops[0];
+    return child->remote->loop;
 }
 
 // Take the next step at once when its timer cannot be armed.
@@ -112,7 +112,7 @@ static const tr_process_up CHILD_UP = {.exited = child_exited};
 
 static int child_new(tr_actor *self, const tr_spawn_opts *opts, tr__child **ret_child)
 {
-    tr__remote *remote = self->loop->node->remote;
+    tr__remote *remote = self->loop->remote;
     tr__child *child = tr__zalloc(sizeof *child);
     if (child == NULL)
         return TR_ENOMEM;
@@ -129,7 +129,8 @@ static int child_new(tr_actor *self, const tr_spawn_opts *opts, tr__child **ret_
     int rc = tr__peer_new(remote, node, &child->peer);
     if (rc == 0) {
         child->peer->child = child;
-        rc = tr__outflow_limit(child->peer, TR__ROOT_ID, opts->mail_max, opts->mail_bytes_max);
+        rc = tr__window_pin(&child->peer->outflows, TR__ROOT_ID, opts->mail_max,
+                            opts->mail_bytes_max);
     }
     if (rc < 0) {
         tr__child_free(child);
@@ -167,12 +168,13 @@ static const char **list_join(const char *first, const char *const *a, const cha
 static int child_start_process(tr__child *child, const tr_behavior *behavior, const char *path,
                                const tr_spawn_opts *opts, tr_endpoint **ret_endpoint)
 {
-    const tr__remote *remote = child->remote;
-    tr_world *world = child_loop(child)->world;
+    const tr__outside *outside = child->remote->outside;
+    tr_loop *loop = child_loop(child);
+    tr_world *world = loop->world;
     // The behaviour's name is only for people who look at the process list.
     const char *const shown[] = {behavior == NULL ? NULL : behavior->name, NULL};
-    const char **argv = list_join(path == NULL ? remote->program : path, shown, opts->argv);
-    const char **env = list_join(NULL, remote->child_env, opts->env);
+    const char **argv = list_join(path == NULL ? outside->program : path, shown, opts->argv);
+    const char **env = list_join(NULL, outside->child_env, opts->env);
     int rc = TR_ENOMEM;
     if (argv != NULL && env != NULL)
         rc = world->ops->spawn(world, &(tr_program){.path = path, .argv = argv, .env = env},
@@ -180,7 +182,7 @@ static int child_start_process(tr__child *child, const tr_behavior *behavior, co
     tr__free(argv);
     tr__free(env);
     if (rc < 0)
-        tr__node_errmsg(remote->node, "cannot start %s: %s", path == NULL ? remote->program : path,
+        tr__node_errmsg(loop->node, "cannot start %s: %s", path == NULL ? outside->program : path,
                         tr_strerror(rc));
     return rc;
 }
@@ -190,7 +192,7 @@ static int child_start_process(tr__child *child, const tr_behavior *behavior, co
 static int child_hello(tr__child *child, tr_actor *self, const tr_behavior *behavior,
                        const tr_spawn_opts *opts, tr_buf **ret_hello)
 {
-    const tr_node *node = child->remote->node;
+    const tr_node *node = child->remote->loop->node;
     tr_val hello = TR_MAP(
         "troupe", TR__PROTOCOL, "node", node->id, "name", node->name, "you", child->peer->node,
         "parent", self->id, "behavior", behavior == NULL ? TR_NULL : tr_val_str(behavior->name),
@@ -217,7 +219,7 @@ static bool child_runs(const tr__remote *remote, const tr_behavior *behavior)
     tr_str name = {behavior->name, strlen(behavior->name)};
     if (tr__remote_behavior(remote, name) != NULL)
         return true;
-    tr__node_errmsg(remote->node, "behavior %s is not one of the app's", behavior->name);
+    tr__node_errmsg(remote->loop->node, "behavior %s is not one of the app's", behavior->name);
     return false;
 }
 
@@ -225,7 +227,7 @@ int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *pat
                     const tr_spawn_opts *opts, tr_addr *ret_addr)
 {
     tr__child *child;
-    if (behavior != NULL && !child_runs(self->loop->node->remote, behavior))
+    if (behavior != NULL && !child_runs(self->loop->remote, behavior))
         return TR_EINVAL;
     int rc = child_new(self, opts, &child);
     if (rc < 0)

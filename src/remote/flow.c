@@ -7,148 +7,38 @@
 // the mailbox is empty, so that the last quarter of a window cannot be stuck. A message larger than
 // the window is let through when nothing else is on its way.
 //
-// Flows are made on first use. An outflow goes when all is credited; an inflow when its actor has
-// ended and its mail is consumed and credited.
+// An inflow is made on first use, and goes when its actor has ended and its mail is consumed and
+// credited.
 #include "base/assert.h"
 #include "base/memory.h"
 #include "remote/remote.h"
 
 // ---- What we send ----
 
-static int outflow_get(tr__peer *peer, uint64_t actor, tr__outflow **ret_flow)
+int tr__outflow_take(tr__peer *peer, uint64_t actor, size_t weight, tr__window **ret_window)
 {
-    tr__outflow *flow = peer->last_out;
-    if (flow == NULL || flow->actor != actor)
-        flow = tr__map_get(&peer->outflows, actor);
-    if (flow == NULL) {
-        flow = tr__alloc(sizeof *flow);
-        if (flow == NULL)
-            return TR_ENOMEM;
-        *flow = (tr__outflow){
-            .actor = actor, .messages_max = TR__WINDOW_MESSAGES, .bytes_max = TR__WINDOW_BYTES};
-        tr__list_init(&flow->waiters);
-        if (tr__map_put(&peer->outflows, actor, flow) < 0) {
-            tr__free(flow);
-            return TR_ENOMEM;
-        }
-    }
-    *ret_flow = peer->last_out = flow;
-    return 0;
-}
-
-static void outflow_free(tr__peer *peer, tr__outflow *flow)
-{
-    if (peer->last_out == flow)
-        peer->last_out = NULL;
-    tr_assert(flow->bytes == 0 && tr__list_empty(&flow->waiters));
-    tr__map_remove(&peer->outflows, flow->actor);
-    tr__free(flow);
-}
-
-static bool outflow_full(const tr__outflow *flow, size_t weight)
-{
-    return flow->messages >= flow->messages_max ||
-           (flow->messages > 0 && flow->bytes + weight > flow->bytes_max);
-}
-
-static bool peer_full(const tr__peer *peer, size_t weight)
-{
-    return peer->bytes > 0 && peer->bytes + weight > TR__WINDOW_PEER_BYTES;
-}
-
-static int outflow_refuse(tr__peer *peer, bool *refused)
-{
-    *refused = true;
-    if (!peer->wants)
+    int rc = tr__window_take(&peer->outflows, actor, weight, ret_window);
+    if (rc == TR_EFULL && !peer->wants)
         peer->wants = tr__peer_post(peer, TR_LIST((int)TR__WANT)) == 0;
-    return TR_EFULL;
-}
-
-int tr__outflow_take(tr__peer *peer, uint64_t actor, size_t weight, tr__outflow **ret_flow)
-{
-    if (peer_full(peer, weight))
-        return outflow_refuse(peer, &peer->crowded);
-    tr__outflow *flow;
-    int rc = outflow_get(peer, actor, &flow);
-    if (rc < 0)
-        return rc;
-    if (outflow_full(flow, weight))
-        return outflow_refuse(peer, &flow->refused);
-    flow->messages++;
-    flow->bytes += weight;
-    peer->bytes += weight;
-    *ret_flow = flow;
-    return 0;
-}
-
-void tr__outflow_undo(tr__peer *peer, tr__outflow *flow, size_t weight)
-{
-    flow->messages--;
-    flow->bytes -= weight;
-    peer->bytes -= weight;
-}
-
-int tr__outflow_limit(tr__peer *peer, uint64_t actor, uint32_t messages, uint32_t bytes)
-{
-    tr__outflow *flow;
-    int rc = outflow_get(peer, actor, &flow);
-    if (rc < 0)
-        return rc;
-    if (messages != 0)
-        flow->messages_max = messages;
-    if (bytes != 0)
-        flow->bytes_max = bytes;
-    return 0;
-}
-
-// There is room: whoever waits in the list may try.
-static void waiters_wake(tr__peer *peer, bool *refused, tr__list *waiters)
-{
-    *refused = false;
-    tr__list_splice(&peer->remote->node->loops[0]->writable, waiters);
+    return rc;
 }
 
 int tr__outflow_credit(tr__peer *peer, const tr__envelope *e)
 {
-    tr__outflow *flow = tr__map_get(&peer->outflows, e->actor);
-    if (flow == NULL || e->messages > flow->messages || e->bytes > flow->bytes)
+    tr__window *window = tr__window_find(&peer->outflows, e->actor);
+    if (window == NULL || e->messages > window->messages || e->bytes > window->bytes)
         return TR_EBADMSG; // credit for what was never sent
-    if ((e->messages == flow->messages) != (e->bytes == flow->bytes))
+    if ((e->messages == window->messages) != (e->bytes == window->bytes))
         return TR_EBADMSG; // every message weighs something, so both come to an end at once
-    flow->messages -= (uint32_t)e->messages;
-    flow->bytes -= e->bytes;
-    peer->bytes -= e->bytes;
     peer->wants = false;
-    if (flow->messages <= flow->messages_max / 2 && flow->bytes <= flow->bytes_max / 2)
-        waiters_wake(peer, &flow->refused, &flow->waiters);
-    if (peer->bytes <= TR__WINDOW_PEER_BYTES / 2)
-        waiters_wake(peer, &peer->crowded, &peer->waiters);
-    bool standard =
-        flow->messages_max == TR__WINDOW_MESSAGES && flow->bytes_max == TR__WINDOW_BYTES;
-    if (flow->messages == 0 && standard)
-        outflow_free(peer, flow);
+    tr__window_give(&peer->outflows, window, (uint32_t)e->messages, e->bytes,
+                    &peer->remote->loop->writable);
     return 0;
-}
-
-tr__list *tr__outflow_waiters(tr__peer *peer, uint64_t actor)
-{
-    if (peer->crowded)
-        return &peer->waiters;
-    tr__outflow *flow = tr__map_get(&peer->outflows, actor);
-    return flow != NULL && flow->refused ? &flow->waiters : NULL;
 }
 
 void tr__outflows_drop(tr__peer *peer)
 {
-    size_t at = 0;
-    for (tr__outflow *flow; (flow = tr__map_next(&peer->outflows, &at)) != NULL;) {
-        waiters_wake(peer, &flow->refused, &flow->waiters);
-        tr__free(flow);
-    }
-    waiters_wake(peer, &peer->crowded, &peer->waiters);
-    tr__map_clear(&peer->outflows);
-    peer->last_out = NULL;
-    peer->bytes = 0;
+    tr__windows_clear(&peer->outflows, &peer->remote->loop->writable);
 }
 
 // ---- What we receive ----
@@ -258,7 +148,8 @@ int tr__inflow_take(tr__peer *peer, uint64_t id, tr_actor *actor, tr_msg *msg)
     flow->held++;
     flow->held_bytes += msg->weight;
     peer->held += msg->weight;
-    msg->inflow = flow;
+    msg->flow = flow;
+    msg->home = (uint16_t)peer->remote->loop->index;
     return 0;
 }
 

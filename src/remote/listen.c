@@ -13,7 +13,7 @@ typedef struct listener {
 static void listener_accepted(void *owner, tr_endpoint *endpoint, const tr_peer_cred *cred)
 {
     tr__remote *remote = ((listener *)owner)->remote;
-    const tr_node *node = remote->node;
+    const tr_node *node = remote->loop->node;
     tr__peer *peer = NULL;
     if (!cred->same_user) {
         tr__warn("peer.refused", "pid=%lld error=TR_EACCES: another user", (long long)cred->pid);
@@ -49,8 +49,9 @@ int tr__remote_listen(tr_node *node, const char *url)
         tr__node_errmsg(node, "%s is not an address that a node can listen on", url);
         return TR_EINVAL;
     }
-    tr__remote *remote = node->remote;
-    tr_world *world = node->loops[0]->world;
+    tr_loop *loop = tr__node_loop(node, 0);
+    tr__remote *remote = loop->remote;
+    tr_world *world = loop->world;
     listener *l = tr__alloc(sizeof *l);
     if (l == NULL)
         return TR_ENOMEM;
@@ -67,7 +68,7 @@ int tr__remote_listen(tr_node *node, const char *url)
 
 void tr__listeners_close(tr__remote *remote)
 {
-    const tr_world_ops *ops = remote->node->loops[0]->world->ops;
+    const tr_world_ops *ops = remote->loop->world->ops;
     for (tr__list *node; (node = tr__list_pop(&remote->listeners)) != NULL;) {
         listener *l = tr__container(node, listener, link);
         ops->listener_close(&l->listener);

@@ -23,12 +23,13 @@ static const tr_behavior *parent_behavior(const tr__remote *remote, tr_val hello
     tr_str name;
     if (tr_get_str(hello, "behavior", &name) == 0)
         return tr__remote_behavior(remote, name);
-    return remote->app == NULL || remote->app->count == 0 ? NULL : remote->app->behaviors[0];
+    const tr_app *app = remote->outside->app;
+    return app == NULL || app->count == 0 ? NULL : app->behaviors[0];
 }
 
 int tr__parent_greeted(tr__remote *remote, tr_val hello)
 {
-    tr_node *node = remote->node;
+    tr_node *node = remote->loop->node;
     uint64_t parent = 0, you = 0;
     const tr_behavior *behavior = parent_behavior(remote, hello);
     if (tr_get_uint(hello, "you", &you) < 0 || you == 0 ||
@@ -52,7 +53,7 @@ int tr__parent_greeted(tr__remote *remote, tr_val hello)
 
 void tr__parent_lost(tr__remote *remote)
 {
-    tr_node *node = remote->node;
+    tr_node *node = remote->loop->node;
     if (node->expecting) {
         node->expecting = false; // it never became anything
         node->error = TR_EREFUSED;

@@ -41,10 +41,11 @@ int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer)
     tr__list_init(&peer->dirty);
     tr__list_init(&peer->crediting);
     tr__list_init(&peer->watched);
-    tr__list_init(&peer->waiters);
-    if (node != 0 && tr__map_put(&remote->nodes, node, peer) < 0) {
+    tr__windows_init(&peer->outflows, TR__WINDOW_PEER_BYTES);
+    int rc = node == 0 ? 0 : tr__remote_know(remote, node, peer);
+    if (rc < 0) {
         tr__free(peer);
-        return TR_ENOMEM;
+        return rc;
     }
     tr__list_append(&remote->peers, &peer->link_in_remote);
     *ret_peer = peer;
@@ -62,7 +63,7 @@ tr__peer *tr__peer_find(tr__remote *remote, uint64_t node)
 static void peer_watcher_free(tr__peer *peer, peer_watcher *w)
 {
     tr__map_remove(&peer->watchers, w->ref);
-    tr__list_remove(&w->watcher.link);
+    tr__unwatch(&w->watcher);
     tr__free(w);
 }
 
@@ -70,25 +71,98 @@ static void peer_watchers_drop(tr__peer *peer)
 {
     size_t at = 0;
     for (peer_watcher *w; (w = tr__map_next(&peer->watchers, &at)) != NULL;) {
-        tr__list_remove(&w->watcher.link);
+        tr__unwatch(&w->watcher);
         tr__free(w);
     }
     tr__map_clear(&peer->watchers);
 }
 
+// ---- Watching its actors ----
+
+// The end of a child's own actor is the end of its process: that needs no asking.
+static bool peer_is_process(const tr__peer *peer, uint64_t actor)
+{
+    return peer->child != NULL && actor == TR__ROOT_ID;
+}
+
+// What the peer has been asked for.
+typedef struct peer_watch {
+    tr__peer *peer;
+    tr__watcher *watcher;
+    uint64_t ref;
+} peer_watch;
+
+static void peer_watch_free(peer_watch *watch)
+{
+    watch->watcher->forget = NULL;
+    tr__map_remove(&watch->peer->watches, watch->ref);
+    tr__free(watch);
+}
+
+static void peer_watch_forget(tr__watcher *watcher)
+{
+    peer_watch *watch = watcher->place;
+    tr__peer_post(watch->peer, TR_LIST((int)TR__DEMONITOR, watch->ref));
+    peer_watch_free(watch);
+}
+
+static int peer_watch_ask(tr__peer *peer, uint64_t actor, tr__watcher *watcher)
+{
+    peer_watch *watch = tr__alloc(sizeof *watch);
+    if (watch == NULL)
+        return TR_ENOMEM;
+    *watch = (peer_watch){peer, watcher, ++peer->next_ref};
+    int rc = tr__map_put(&peer->watches, watch->ref, watch);
+    if (rc == 0)
+        rc = tr__peer_post(peer, TR_LIST((int)TR__MONITOR, actor, watch->ref));
+    if (rc < 0) {
+        peer_watch_free(watch);
+        return rc;
+    }
+    watcher->place = watch;
+    watcher->forget = peer_watch_forget;
+    return 0;
+}
+
+int tr__peer_watch(tr__peer *peer, uint64_t actor, tr__watcher *watcher)
+{
+    bool process = peer_is_process(peer, actor);
+    if (peer->link == NULL && !process)
+        return TR_EDOWN;
+    int rc = process ? 0 : peer_watch_ask(peer, actor, watcher);
+    if (rc == 0)
+        tr__list_append(&peer->watched, &watcher->link);
+    return rc;
+}
+
 void tr__peer_fire(tr__peer *peer, tr_reason reason)
 {
-    for (tr__list *node; (node = tr__list_pop(&peer->watched)) != NULL;) {
-        tr__watcher *watcher = tr__container(node, tr__watcher, link);
-        watcher->ended(watcher, reason);
+    size_t at = 0;
+    for (peer_watch *watch; (watch = tr__map_next(&peer->watches, &at)) != NULL;) {
+        watch->watcher->forget = NULL;
+        tr__free(watch);
     }
+    tr__map_clear(&peer->watches);
+    tr__watchers_tell(&peer->watched, reason);
+}
+
+// A watch that was cancelled meanwhile is not there any more: fine.
+static void peer_down(tr__peer *peer, const tr__envelope *e)
+{
+    peer_watch *watch = tr__map_get(&peer->watches, e->ref);
+    if (watch == NULL)
+        return;
+    tr__watcher *watcher = watch->watcher;
+    peer_watch_free(watch);
+    tr__list_remove(&watcher->link);
+    watcher->ended(watcher, e->reason);
 }
 
 // What goes with the link.
 static void peer_unlink(tr__peer *peer)
 {
     tr__remote *remote = peer->remote;
-    tr__timer_disarm(remote->node->loops[0], &peer->handshake);
+    tr__timer_disarm(remote->loop, &peer->handshake);
     if (peer->link != NULL)
         peer->link->ops->free(&peer->link);
     tr__frame_free(&peer->frame);
@@ -108,7 +182,7 @@ void tr__peer_free(tr__peer **peer)
     peer_unlink(gone);
     tr__peer_fire(gone, (tr_reason){.kind = TR_REASON_NOCONNECTION, .code = TR_EDOWN});
     if (gone->node != 0 && tr__map_get(&remote->nodes, gone->node) == gone)
-        tr__map_remove(&remote->nodes, gone->node);
+        tr__remote_forget(remote, gone->node);
     if (remote->last_peer == gone)
         remote->last_peer = NULL;
     if (remote->parent == gone)
@@ -187,10 +261,9 @@ void tr__peer_refuse(tr__peer *peer, int error, const char *text)
 static int peer_greet_stranger(tr__peer *peer, uint64_t node)
 {
     tr__remote *remote = peer->remote;
-    bool taken = node == remote->node->id || tr__map_get(&remote->nodes, node) != NULL;
-    int rc = taken ? TR_EEXIST : tr__map_put(&remote->nodes, node, peer);
+    int rc = node == remote->loop->node->id ? TR_EEXIST : tr__remote_know(remote, node, peer);
     if (rc < 0) {
-        tr__peer_refuse(peer, rc, taken ? "this node is here already" : "no memory");
+        tr__peer_refuse(peer, rc, rc == TR_EEXIST ? "this node is here already" : "no memory");
         return rc;
     }
     peer->node = node;
@@ -216,7 +289,7 @@ static int peer_hello(tr__peer *peer, tr_val hello)
     if (rc < 0)
         return rc;
     peer->greeted = true;
-    tr__timer_disarm(peer->remote->node->loops[0], &peer->handshake);
+    tr__timer_disarm(peer->remote->loop, &peer->handshake);
     return peer == peer->remote->parent ? tr__parent_greeted(peer->remote, hello) : 0;
 }
 
@@ -258,14 +331,15 @@ static int message_make(tr__peer *peer, const tr__envelope *e, tr_buf *storage, 
         return rc;
     }
     msg->from = (tr_addr){peer->node, e->from};
+    msg->linked = true;
     *ret_msg = msg;
     return 0;
 }
 
 static int peer_message(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 {
-    tr_loop *loop = peer->remote->node->loops[0];
-    tr_actor *actor = tr__actor_find(peer->remote->node, e->actor);
+    tr_loop *loop = peer->remote->loop, *to = tr__id_loop(loop->node, e->actor);
+    tr_actor *actor = tr__actor_find(loop, e->actor);
     tr_msg *msg = NULL;
     int rc = message_make(peer, e, storage, &msg);
     if (rc == 0)
@@ -274,12 +348,10 @@ static int peer_message(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
         tr_msg_free(&msg);
         return rc;
     }
-    if (actor != NULL) {
-        tr__mail_put(actor, &msg);
-    } else {
-        tr__dead_letter(loop);
-        tr__msg_consumed(loop, &msg);
-    }
+    if (to == NULL || to == loop)
+        tr__mail_arrive(loop, actor, &msg);
+    else
+        tr__far_deliver(loop, to, e->actor, &msg);
     return 0;
 }
 
@@ -304,11 +376,10 @@ static int peer_monitor(tr__peer *peer, const tr__envelope *e)
         tr__free(w);
         return TR_ENOMEM;
     }
-    tr_actor *actor = tr__actor_find(peer->remote->node, e->actor);
-    if (actor != NULL)
-        tr__list_append(&actor->watchers, &w->watcher.link);
-    else
-        peer_watched_ended(&w->watcher, (tr_reason){.kind = TR_REASON_NOACTOR});
+    tr_loop *loop = peer->remote->loop;
+    int rc = tr__watch(loop, (tr_addr){loop->node->id, e->actor}, &w->watcher);
+    if (rc < 0)
+        peer_watched_ended(&w->watcher, tr__watch_failed(rc));
     return 0;
 }
 
@@ -319,21 +390,10 @@ static void peer_demonitor(tr__peer *peer, uint64_t ref)
         peer_watcher_free(peer, w);
 }
 
-// A monitor that was cancelled meanwhile is not there any more: fine.
-static void peer_down(tr__peer *peer, const tr__envelope *e)
-{
-    tr__monitor *monitor = tr__map_get(&peer->remote->node->loops[0]->monitors, e->ref);
-    if (monitor == NULL || monitor->target.node != peer->node)
-        return;
-    tr__list_remove(&monitor->watcher.link);
-    monitor->watcher.ended(&monitor->watcher, e->reason);
-}
-
 static void peer_stop_actor(tr__peer *peer, uint64_t id)
 {
-    tr_actor *actor = tr__actor_find(peer->remote->node, id);
-    if (actor != NULL)
-        tr__actor_ask_stop(actor, (tr_addr){.node = peer->node});
+    tr_loop *loop = peer->remote->loop;
+    tr__addr_stop(loop, (tr_addr){loop->node->id, id}, (tr_addr){.node = peer->node});
 }
 
 static void peer_bye(tr__peer *peer, tr_reason reason)
@@ -424,7 +484,7 @@ static const tr__link_up PEER_UP = {
 
 int tr__peer_connect(tr__peer *peer, tr_endpoint *endpoint)
 {
-    tr_loop *loop = peer->remote->node->loops[0];
+    tr_loop *loop = peer->remote->loop;
     int rc = tr__link_sp_open(endpoint, &PEER_UP, peer, &peer->link);
     bool stranger = peer->child == NULL && peer != peer->remote->parent;
     if (rc == 0 && stranger)

@@ -1,10 +1,13 @@
-// The structures of a node's outside: its peers, what flows between them, its children.
+// The structures of a node's outside: its peers, what flows between them, its children. Each loop
+// has its own: a child belongs to the loop that has spawned it, strangers and the parent to the
+// first one.
 //
 // peer.c      another node at the other end of a link: handshake, dispatch, monitors
 // flow.c      windows and credits: how much may be on the way to an actor
 // child.c     processes that this node has started, until they are reaped
 // parent.c    being such a process
 // listen.c    letting strangers in
+// relay.c     what goes to a peer of another loop
 // route.c     the table that the core calls, and the end of a node
 #ifndef TROUPE_REMOTE_REMOTE_H
 #define TROUPE_REMOTE_REMOTE_H
@@ -17,22 +20,11 @@ typedef struct tr__remote tr__remote;
 typedef struct tr__peer tr__peer;
 typedef struct tr__child tr__child;
 
-// Windows: what may be on its way to one actor, or to all of one peer, before senders see TR_EFULL.
-// Part of the protocol: both sides count alike.
-#define TR__WINDOW_MESSAGES   4096u
-#define TR__WINDOW_BYTES      (16u << 20)
+// What may be on its way to all of one peer, beside the windows of its actors (core/window.h). Part
+// of the protocol: both sides count alike.
 #define TR__WINDOW_PEER_BYTES (24u << 20)
 
 // ---- Flows (flow.c) ----
-
-// What this node has sent to one remote actor and has not been told is consumed.
-typedef struct tr__outflow {
-    uint64_t actor;
-    uint32_t messages, messages_max;
-    uint64_t bytes, bytes_max;
-    bool refused;     // since the last credit, a send was
-    tr__list waiters; // tr__waiter
-} tr__outflow;
 
 // What one actor here has got from a peer, and how much of it is consumed and not yet credited. It
 // outlives the peer and the actor while there are messages in the mailbox.
@@ -50,11 +42,8 @@ typedef struct tr__inflow {
     tr__list crediting;                     // in the peer's crediting
 } tr__inflow;
 
-int tr__outflow_take(tr__peer *peer, uint64_t actor, size_t weight, tr__outflow **ret_flow);
-void tr__outflow_undo(tr__peer *peer, tr__outflow *flow, size_t weight);
-int tr__outflow_limit(tr__peer *peer, uint64_t actor, uint32_t messages, uint32_t bytes);
+int tr__outflow_take(tr__peer *peer, uint64_t actor, size_t weight, tr__window **ret_window);
 int tr__outflow_credit(tr__peer *peer, const tr__envelope *e);
-tr__list *tr__outflow_waiters(tr__peer *peer, uint64_t actor); // NULL: there is room
 void tr__outflows_drop(tr__peer *peer);
 
 // Count a message that has arrived; actor NULL: there is none. errors: TR_ENOMEM; TR_EFULL: the
@@ -81,19 +70,19 @@ struct tr__peer {
     bool broken;             // something that must be told could not be: close at the next flush
     tr_reason bye;
     tr__timer handshake;       // a stranger that says nothing is dropped
-    tr__map outflows, inflows; // by actor
-    tr__outflow *last_out;
+    tr__windows outflows; // what has been sent to its actors
+    tr__map inflows;      // by actor
     tr__inflow *last_in;
-    uint64_t bytes;   // on the way to all of its actors
-    uint64_t held;    // bytes from it in mailboxes here
-    bool crowded;     // a send was refused because of all that is on the way
-    tr__list waiters; // tr__waiter: until it is crowded no more
+    uint64_t held; // bytes from it in mailboxes here
     tr__list crediting;
-    tr__list watched; // tr__watcher: monitors of ours on its actors
+    tr__list watched; // tr__watcher: who of ours wants to hear of its actors
+    uint64_t next_ref;
+    tr__map watches;  // by ref: those of them that it has been asked for
     tr__map watchers; // by ref: its monitors on our actors
 };
 
 int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer);
+int tr__peer_watch(tr__peer *peer, uint64_t actor, tr__watcher *watcher); // as tr__watch
 // moves: endpoint, always
 int tr__peer_connect(tr__peer *peer, tr_endpoint *endpoint);
 void tr__peer_free(tr__peer **peer); // closes the link; monitors left are told no connection
@@ -141,19 +130,34 @@ void tr__child_free(tr__child *child); // one that still lives is killed
 int tr__parent_greeted(tr__remote *remote, tr_val hello);
 void tr__parent_lost(tr__remote *remote);
 
+// ---- Peers of other loops (relay.c) ----
+
+int tr__relay_send(tr_loop *loop, tr_loop *to, const tr__letter *letter);
+tr__list *tr__relay_waiters(tr__remote *remote, tr_addr to);
+void tr__relays_drop(tr__remote *remote); // those that wait here are dead letters
+
 // ---- A node with an outside (route.c) ----
 
-struct tr__remote {
-    tr_node *node;
+// What the loops of a node share.
+typedef struct tr__outside {
     const tr_app *app;            // NULL: none
     const char *program;          // argv[0] for children of the same program
     const char *const *child_env; // for every child; NULL: none
+    uint64_t flush_ns;
+    tr__lock lock;
+    tr__map where; // by node: the tr_loop of its peer. Under the lock
+} tr__outside;
+
+struct tr__remote {
+    tr_loop *loop;
+    tr__outside *outside;
     tr__list peers, children, listeners, dirty;
     tr__map nodes;       // peers by node
     tr__peer *parent;    // NULL: none
     tr__peer *last_peer; // found by the last send
-    uint64_t flush_ns;
-    tr__timer deadline; // the node's end waits no longer for what has not left
+    tr__windows relayed; // what this loop has sent through others, by relay_key
+    tr__map relays;      // what others have sent through this one and waits for room, likewise
+    tr__timer deadline;  // the end waits no longer for what has not left
     enum { TR__OPEN, TR__STOPPING, TR__LEAVING, TR__LATE } stage;
 };
 
@@ -164,6 +168,7 @@ typedef struct tr__remote_opts {
     const char *program;
     const char *const *child_env; // NULL-terminated; NULL: none
     uint32_t flush_ms;
+    uint32_t loops; // that share the actors; 0: 1
 } tr__remote_opts;
 
 // A node with an outside, in this world.
@@ -179,5 +184,9 @@ int tr__remote_listen(tr_node *node, const char *url);
 void tr__listeners_close(tr__remote *remote);
 
 const tr_behavior *tr__remote_behavior(const tr__remote *remote, tr_str name);
+
+// Have messages to this node found. errors: TR_EEXIST, TR_ENOMEM
+int tr__remote_know(tr__remote *remote, uint64_t node, tr__peer *peer);
+void tr__remote_forget(tr__remote *remote, uint64_t node);
 
 #endif

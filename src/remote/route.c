@@ -15,17 +15,55 @@
 
 const tr_behavior *tr__remote_behavior(const tr__remote *remote, tr_str name)
 {
-    for (size_t i = 0; remote->app != NULL && i < remote->app->count; i++) {
-        if (tr_str_eq(name, remote->app->behaviors[i]->name))
-            return remote->app->behaviors[i];
+    const tr_app *app = remote->outside->app;
+    for (size_t i = 0; app != NULL && i < app->count; i++) {
+        if (tr_str_eq(name, app->behaviors[i]->name))
+            return app->behaviors[i];
     }
     return NULL;
 }
 
-static tr__peer *route_peer(tr_node *node, tr_addr to)
+// ---- Who is where ----
+
+int tr__remote_know(tr__remote *remote, uint64_t node, tr__peer *peer)
 {
-    tr__peer *peer = tr__peer_find(node->remote, to.node);
-    return peer == NULL || peer->link == NULL ? NULL : peer;
+    tr__outside *outside = remote->outside;
+    int rc = tr__map_get(&remote->nodes, node) != NULL ? TR_EEXIST
+                                                      : tr__map_put(&remote->nodes, node, peer);
+    if (rc < 0)
+        return rc;
+    tr__lock_take(&outside->lock);
+    rc = tr__map_get(&outside->where, node) != NULL
+             ? TR_EEXIST
+             : tr__map_put(&outside->where, node, remote->loop);
+    tr__lock_give(&outside->lock);
+    if (rc < 0)
+        tr__map_remove(&remote->nodes, node);
+    return rc;
+}
+
+void tr__remote_forget(tr__remote *remote, uint64_t node)
+{
+    tr__map_remove(&remote->nodes, node);
+    tr__lock_take(&remote->outside->lock);
+    tr__map_remove(&remote->outside->where, node);
+    tr__lock_give(&remote->outside->lock);
+}
+
+static tr_loop *outside_find(tr__outside *outside, uint64_t node)
+{
+    tr__lock_take(&outside->lock);
+    tr_loop *loop = tr__map_get(&outside->where, node);
+    tr__lock_give(&outside->lock);
+    return loop;
+}
+
+// The loop to go through; NULL: the peer is this one's, or nobody's.
+static tr_loop *route_through(const tr_loop *loop, const tr__peer *peer, uint64_t node)
+{
+    const tr__remote *remote = loop->remote;
+    tr_loop *through = peer != NULL ? NULL : outside_find(remote->outside, node);
+    return through == loop ? NULL : through;
 }
 
 static int letter_weight(const tr__letter *letter, size_t *ret_body, size_t *ret_weight)
@@ -40,28 +78,35 @@ static int letter_weight(const tr__letter *letter, size_t *ret_body, size_t *ret
     return bytes > TR_DOC_MAX ? TR_ETOOBIG : 0;
 }
 
-static int route_send(tr_node *node, const tr__letter *letter)
+// Into the peer's frame.
+static int peer_send(tr__peer *peer, const tr__letter *letter)
 {
-    tr__peer *peer = route_peer(node, letter->to);
-    if (peer == NULL)
-        return TR_EDOWN;
     size_t body, weight;
-    tr__outflow *flow;
+    tr__window *window;
     int rc = letter_weight(letter, &body, &weight);
     if (rc == 0)
-        rc = tr__outflow_take(peer, letter->to.actor, weight, &flow);
+        rc = tr__outflow_take(peer, letter->to.actor, weight, &window);
     if (rc < 0)
         return rc;
     tr__frame *frame = tr__peer_frame(peer);
     rc = frame == NULL ? TR_ENOMEM : tr__envelope_put_message(frame, letter, body);
     if (rc < 0) {
         peer->broken = frame != NULL; // half a message is in it
-        tr__outflow_undo(peer, flow, weight);
+        tr__window_undo(&peer->outflows, window, weight);
         return rc;
     }
     if (tr__frame_size(frame) >= TR__FRAME_FLUSH)
         peer->link->ops->send(peer->link, &peer->frame);
     return 0;
+}
+
+static int route_send(tr_loop *loop, const tr__letter *letter)
+{
+    tr__peer *peer = tr__peer_find(loop->remote, letter->to.node);
+    if (peer != NULL)
+        return peer->link == NULL ? TR_EDOWN : peer_send(peer, letter);
+    tr_loop *through = route_through(loop, peer, letter->to.node);
+    return through == NULL ? TR_EDOWN : tr__relay_send(loop, through, letter);
 }
 
 static int route_spawn(tr_actor *self, const tr_behavior *behavior, const char *path,
@@ -70,32 +115,21 @@ static int route_spawn(tr_actor *self, const tr_behavior *behavior, const char *
     return tr__child_spawn(self, behavior, path, opts, ret_addr);
 }
 
-// The end of a child's own actor is the end of its process: that needs no asking.
-static int route_monitor(tr_node *node, tr__monitor *monitor)
+static int route_watch(tr_loop *loop, tr_addr addr, tr__watcher *watcher)
 {
-    tr__peer *peer = tr__peer_find(node->remote, monitor->target.node);
-    bool process = peer != NULL && peer->child != NULL && monitor->target.actor == TR__ROOT_ID;
-    if (peer == NULL || (peer->link == NULL && !process))
-        return TR_EDOWN;
-    int rc =
-        process
-            ? 0
-            : tr__peer_post(peer, TR_LIST((int)TR__MONITOR, monitor->target.actor, monitor->ref));
-    if (rc == 0)
-        tr__list_append(&peer->watched, &monitor->watcher.link);
-    return rc;
+    tr__peer *peer = tr__peer_find(loop->remote, addr.node);
+    if (peer != NULL)
+        return tr__peer_watch(peer, addr.actor, watcher);
+    tr_loop *through = route_through(loop, peer, addr.node);
+    return through == NULL ? TR_EDOWN : tr__watch_from(loop, through, addr, watcher);
 }
 
-static void route_demonitor(tr_node *node, tr__monitor *monitor)
+static int route_stop(tr_loop *loop, tr_addr addr)
 {
-    tr__peer *peer = route_peer(node, monitor->target);
-    if (peer != NULL && (peer->child == NULL || monitor->target.actor != TR__ROOT_ID))
-        tr__peer_post(peer, TR_LIST((int)TR__DEMONITOR, monitor->ref));
-}
-
-static int route_stop(tr_node *node, tr_addr addr)
-{
-    tr__peer *peer = tr__peer_find(node->remote, addr.node);
+    tr__peer *peer = tr__peer_find(loop->remote, addr.node);
+    tr_loop *through = route_through(loop, peer, addr.node);
+    if (through != NULL)
+        return tr__far_stop(loop, through, addr, TR_NOBODY);
     bool process = peer != NULL && peer->child != NULL && addr.actor == TR__ROOT_ID;
     if (peer == NULL || (peer->link == NULL && !process))
         return TR_EDOWN;
@@ -105,20 +139,22 @@ static int route_stop(tr_node *node, tr_addr addr)
     return 0;
 }
 
-static tr__list *route_waiters(tr_node *node, tr_addr to)
+static tr__list *route_waiters(tr_loop *loop, tr_addr to)
 {
-    tr__peer *peer = route_peer(node, to);
-    return peer == NULL ? NULL : tr__outflow_waiters(peer, to.actor);
+    tr__peer *peer = tr__peer_find(loop->remote, to.node);
+    if (peer == NULL)
+        return tr__relay_waiters(loop->remote, to);
+    return peer->link == NULL ? NULL : tr__window_waiters(&peer->outflows, to.actor);
 }
 
 static void route_consumed(tr_msg *msg)
 {
-    tr__inflow_consumed(msg->inflow, msg->weight);
+    tr__inflow_consumed(msg->flow, msg->weight);
 }
 
-static void route_flush(tr_node *node)
+static void route_flush(tr_loop *loop)
 {
-    tr__remote *remote = node->remote;
+    tr__remote *remote = loop->remote;
     for (tr__list *dirty; (dirty = tr__list_pop(&remote->dirty)) != NULL;)
         tr__peer_flush(tr__container(dirty, tr__peer, dirty));
 }
@@ -128,7 +164,7 @@ static void route_flush(tr_node *node)
 static void remote_late(tr__timer *timer)
 {
     tr__remote *remote = tr__container(timer, tr__remote, deadline);
-    tr_world *world = remote->node->loops[0]->world;
+    tr_world *world = remote->loop->world;
     remote->stage = TR__LATE;
     world->ops->wake(world); // nothing else may end the poll of this iteration
 }
@@ -141,22 +177,22 @@ static void remote_stop_children(tr__remote *remote)
 
 static void remote_leave(tr__remote *remote)
 {
-    tr_loop *loop = remote->node->loops[0];
-    tr_reason reason = remote->node->first_reason;
+    tr_loop *loop = remote->loop;
     tr__listeners_close(remote);
-    route_flush(remote->node); // credits, before the bye
+    route_flush(loop); // credits, before the bye
     for (tr__list *at = remote->peers.next; at != &remote->peers; at = at->next) {
         tr__peer *peer = tr__container(at, tr__peer, link_in_remote);
+        tr_reason reason = loop->node->first_reason;
         tr__peer_post(peer, TR_LIST((int)TR__BYE, (int)reason.kind, reason.code, reason.core));
     }
-    route_flush(remote->node);
+    route_flush(loop);
     for (tr__list *at = remote->peers.next; at != &remote->peers; at = at->next) {
         tr__peer *peer = tr__container(at, tr__peer, link_in_remote);
         if (peer->link != NULL)
             peer->link->ops->finish(peer->link);
     }
     uint64_t now = loop->world->ops->now(loop->world);
-    if (tr__timer_arm(loop, &remote->deadline, now + remote->flush_ns) < 0)
+    if (tr__timer_arm(loop, &remote->deadline, now + remote->outside->flush_ns) < 0)
         remote->stage = TR__LATE;
 }
 
@@ -170,9 +206,9 @@ static size_t remote_queued(const tr__remote *remote)
     return bytes;
 }
 
-static bool route_end(tr_node *node)
+static bool route_end(tr_loop *loop)
 {
-    tr__remote *remote = node->remote;
+    tr__remote *remote = loop->remote;
     if (remote->stage == TR__OPEN) {
         remote->stage = TR__STOPPING;
         remote_stop_children(remote);
@@ -189,9 +225,11 @@ static bool route_end(tr_node *node)
     return left == 0 || remote->stage == TR__LATE;
 }
 
-static void route_close(tr_node *node)
+// ---- Opening and closing ----
+
+static void route_close(tr_loop *loop)
 {
-    tr__remote *remote = node->remote;
+    tr__remote *remote = loop->remote;
     tr__listeners_close(remote);
     while (!tr__list_empty(&remote->children))
         tr__child_free(tr__container(remote->children.next, tr__child, link_in_remote));
@@ -199,18 +237,47 @@ static void route_close(tr_node *node)
         tr__peer *peer = tr__container(remote->peers.next, tr__peer, link_in_remote);
         tr__peer_free(&peer);
     }
-    tr__timer_disarm(node->loops[0], &remote->deadline);
+    tr__relays_drop(remote);
+    tr__windows_clear(&remote->relayed, &loop->writable);
+    tr__timer_disarm(loop, &remote->deadline);
     tr__map_clear(&remote->nodes);
+    if (loop->index == 0) {
+        tr__map_clear(&remote->outside->where);
+        tr__free(remote->outside);
+    }
     tr__free(remote);
-    node->remote = NULL;
-    node->route = NULL;
+    loop->remote = NULL;
+}
+
+static int remote_new(tr_loop *loop, tr__outside *outside)
+{
+    tr__remote *remote = tr__zalloc(sizeof *remote);
+    if (remote == NULL)
+        return TR_ENOMEM;
+    remote->loop = loop;
+    remote->outside = outside;
+    remote->deadline.fire = remote_late;
+    tr__list_init(&remote->peers);
+    tr__list_init(&remote->children);
+    tr__list_init(&remote->listeners);
+    tr__list_init(&remote->dirty);
+    tr__windows_init(&remote->relayed, TR__WINDOW_PEER_BYTES);
+    loop->remote = remote;
+    return 0;
+}
+
+// The first loop's remote does not change while there are others.
+static int route_open(tr_loop *loop)
+{
+    const tr__remote *first = tr__node_loop(loop->node, 0)->remote;
+    return remote_new(loop, first->outside);
 }
 
 static const tr__route ROUTE = {
+    .open = route_open,
     .send = route_send,
     .spawn = route_spawn,
-    .monitor = route_monitor,
-    .demonitor = route_demonitor,
+    .watch = route_watch,
     .stop = route_stop,
     .waiters = route_waiters,
     .consumed = route_consumed,
@@ -219,27 +286,35 @@ static const tr__route ROUTE = {
     .close = route_close,
 };
 
+static tr__outside *outside_new(const tr__remote_opts *opts)
+{
+    tr__outside *outside = tr__zalloc(sizeof *outside);
+    if (outside == NULL)
+        return NULL;
+    outside->app = opts->app;
+    outside->program = opts->program;
+    outside->child_env = opts->child_env;
+    outside->flush_ns = TR_MS(opts->flush_ms == 0 ? FLUSH_MS : opts->flush_ms);
+    return outside;
+}
+
 int tr__remote_open(const tr__remote_opts *opts, tr_world **world, tr_node **ret_node)
 {
-    tr__remote *remote = tr__zalloc(sizeof *remote);
-    int rc = remote == NULL ? TR_ENOMEM : tr__node_new(opts->id, opts->name, world, &remote->node);
+    tr_node *node = NULL;
+    uint32_t loops = opts->loops == 0 ? 1 : opts->loops;
+    tr__outside *outside = outside_new(opts);
+    int rc = outside == NULL ? TR_ENOMEM : tr__node_new(opts->id, opts->name, loops, world, &node);
+    if (rc == 0)
+        rc = remote_new(tr__node_loop(node, 0), outside);
     if (rc < 0) {
-        (*world)->ops->close(world);
-        tr__free(remote);
+        tr__node_free(&node); // with the world
+        if (*world != NULL)
+            (*world)->ops->close(world);
+        tr__free(outside);
         return rc;
     }
-    remote->app = opts->app;
-    remote->program = opts->program;
-    remote->child_env = opts->child_env;
-    remote->flush_ns = TR_MS(opts->flush_ms == 0 ? FLUSH_MS : opts->flush_ms);
-    remote->deadline.fire = remote_late;
-    tr__list_init(&remote->peers);
-    tr__list_init(&remote->children);
-    tr__list_init(&remote->listeners);
-    tr__list_init(&remote->dirty);
-    remote->node->remote = remote;
-    remote->node->route = &ROUTE;
-    *ret_node = remote->node;
+    node->route = &ROUTE;
+    *ret_node = node;
     return 0;
 }
 
@@ -251,7 +326,7 @@ int tr__remote_open_child(const tr__remote_opts *opts, tr_world **world, tr_endp
     int rc = tr__remote_open(opts, world, &node);
     if (rc < 0)
         return rc;
-    tr__remote *remote = node->remote;
+    tr__remote *remote = tr__node_loop(node, 0)->remote;
     rc = tr__peer_new(remote, 0, &peer);
     if (rc == 0) {
         remote->parent = peer;

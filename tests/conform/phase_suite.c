@@ -97,7 +97,7 @@ static tr_addr play(tr_actor *parent, const struct script *script)
         tr_node_spawn(node, &player, NULL, &addr);
     else
         tr_spawn(parent, &player, NULL, &addr);
-    *(const struct script **)tr_state(tr__actor_find(node, addr.actor)) = script;
+    *(const struct script **)tr_state(tr__actor_find(tr__node_loop(node, 0), addr.actor)) = script;
     return addr;
 }
 
@@ -123,7 +123,7 @@ static void pass(tr_actor *self, uint64_t ns)
 static void open_node(void)
 {
     tr_world *world = harness->open();
-    assert_int_equal(0, tr__node_new(0, "test", &world, &node));
+    assert_int_equal(0, tr__node_new(0, "test", 1, &world, &node));
     said_size = 0;
     said[0] = '\0';
     rounds = 0;

@@ -50,7 +50,7 @@ static void node_step(void *state)
     struct node *n = state;
     tr_sim *sim = n->nodes->sim;
     uint64_t before = tr__sim_hash(sim);
-    n->idle = tr__loop_due(n->node->loops[0]) > tr__sim_now(sim);
+    n->idle = tr__loop_due(tr__node_loop(n->node, 0)) > tr__sim_now(sim);
     n->left = !tr__node_step(n->node);
     n->idle = n->idle && before == tr__sim_hash(sim);
 }
@@ -58,7 +58,7 @@ static void node_step(void *state)
 static uint64_t node_due(void *state)
 {
     struct node *n = state;
-    return n->idle ? tr__loop_due(n->node->loops[0]) : 0;
+    return n->idle ? tr__loop_due(tr__node_loop(n->node, 0)) : 0;
 }
 
 // As tr_main.

@@ -61,7 +61,7 @@ struct player *player_of(tr_actor *actor)
 
 static tr_actor *actor_at(tr_addr addr, const char *name)
 {
-    tr_actor *actor = tr__actor_find(stage.node, addr.actor);
+    tr_actor *actor = tr__actor_find(stage.loop, addr.actor);
     assert_non_null(actor);
     snprintf(player_of(actor)->name, sizeof player_of(actor)->name, "%s", name);
     stage_step();
@@ -90,7 +90,7 @@ tr_actor *stage_child(tr_actor *parent, const char *name)
 
 bool stage_has(tr_addr addr)
 {
-    return addr.node == stage.node->id && tr__actor_find(stage.node, addr.actor) != NULL;
+    return addr.node == stage.node->id && tr__actor_find(stage.loop, addr.actor) != NULL;
 }
 
 // ---- Running ----
@@ -149,8 +149,8 @@ int stage_setup(void **state)
     counted_memory_start(0);
     assert_int_equal(0, tr__sim_open(1, &stage.sim));
     assert_int_equal(0, tr__sim_world(stage.sim, &world));
-    assert_int_equal(0, tr__node_new(0, "test", &world, &stage.node));
-    stage.loop = stage.node->loops[0];
+    assert_int_equal(0, tr__node_new(0, "test", 1, &world, &stage.node));
+    stage.loop = tr__node_loop(stage.node, 0);
     return 0;
 }
 

@@ -88,7 +88,7 @@ static void a_behaviour_needs_no_more_than_a_name(void **state)
         assert_int_equal(0, tr_send(a, addr, "what", TR_NULL)); // a dead letter
         assert_int_equal(0, tr_stop(a, addr));
     }
-    assert_null(tr_state(tr__actor_find(stage.node, addr.actor)));
+    assert_null(tr_state(tr__actor_find(stage.loop, addr.actor)));
     stage_run();
     assert_false(stage_has(addr));
     assert_int_equal(1, tr_node_dead_letters(stage.node));
@@ -269,11 +269,11 @@ static void the_end_of_an_owner_goes_down_a_deep_chain(void **state)
     player_of(chain[1])->name[0] = 'b';
     stage_exit(chain[0], TR_NORMAL);
     assert_heard("0:stop=normal");
-    assert_int_equal(MANY - 1, stage.node->actors);
+    assert_int_equal(MANY - 1, stage.loop->actor_count);
     stage_step();
     assert_heard("b:stop=shutdown");
     stage_run();
-    assert_int_equal(0, stage.node->actors);
+    assert_int_equal(0, stage.loop->actor_count);
     assert_memory_equal("n:stop=shutdown", stage.heard, 15);
 }
 
@@ -293,7 +293,7 @@ static void the_end_of_an_owner_ends_its_children_in_the_order_of_their_birth(vo
     stage_run();
     assert_heard("o:stop=error: input or output error 1:stop=shutdown 2:stop=shutdown "
                  "3:stop=shutdown 4:stop=shutdown");
-    assert_int_equal(1, stage.node->actors);
+    assert_int_equal(1, stage.loop->actor_count);
     assert_true(stage_has(tr_self(bystander)));
 }
 
@@ -398,8 +398,8 @@ static void a_place_that_was_used_up_is_left_alone(void **state)
     stage_exit(b, TR_NORMAL);
     slot->generation = TR__SLOT_GENERATION_MAX;
     last = tr_self(stage_actor("b"));
-    assert_ptr_equal(tr__actor_find(stage.node, last.actor), slot->item);
-    stage_exit(tr__actor_find(stage.node, last.actor), TR_NORMAL);
+    assert_ptr_equal(tr__actor_find(stage.loop, last.actor), slot->item);
+    stage_exit(tr__actor_find(stage.loop, last.actor), TR_NORMAL);
     next = tr_self(stage_actor("b"));
     assert_null(slot->item);
     assert_int_not_equal(last.actor >> 28, next.actor >> 28);

@@ -151,7 +151,7 @@ static void a_copy_of_a_notice_is_a_notice(void **state)
     (void)state;
     tr_msg *notice = NULL, *copy = NULL;
     tr_addr addr = {3, 4};
-    assert_int_equal(0, tr__notice_new(77, addr, &notice));
+    assert_int_equal(0, tr__notice_new("down", 77, addr, &notice));
     tr__notice_set(notice, (tr_reason){.kind = TR_REASON_KILLED, .code = 11, .core = true});
     assert_int_equal(0, tr_msg_copy(notice, &copy));
     tr_msg_free(&notice);
@@ -171,7 +171,7 @@ static void a_notice_has_room_for_every_reason(void **state)
     for (int kind = TR_REASON_NORMAL; kind <= TR_REASON_NOACTOR; kind++) {
         tr_msg *notice = NULL;
         int code = 0;
-        assert_int_equal(0, tr__notice_new(UINT64_MAX, TR_NOBODY, &notice));
+        assert_int_equal(0, tr__notice_new("down", UINT64_MAX, TR_NOBODY, &notice));
         tr__notice_set(notice, (tr_reason){.kind = (tr_reason_kind)kind, .code = INT32_MIN});
         assert_int_equal(0, TR_READ(tr_msg_body(notice), "code", &code));
         assert_int_equal(INT32_MIN, code);

@@ -207,7 +207,7 @@ static int scenario(void)
     if (rc == 0)
         rc = tr__sim_world(sim, &world);
     if (rc == 0)
-        rc = tr__node_new(0, "test", &world, &node);
+        rc = tr__node_new(0, "test", 1, &world, &node);
     if (rc == 0)
         rc = tr_node_spawn(node, &parent, NULL, NULL);
     if (rc == 0) {

@@ -26,7 +26,7 @@ static void a_node_has_an_id_of_its_own(void **state)
     assert_int_not_equal(0, id);
     for (uint64_t given = 0; given <= 7; given += 7) {
         assert_int_equal(0, tr__sim_world(stage.sim, &world));
-        assert_int_equal(0, tr__node_new(given, "other", &world, &other));
+        assert_int_equal(0, tr__node_new(given, "other", 1, &world, &other));
         assert_null(world); // moved
         assert_int_not_equal(id, tr_node_id(other));
         assert_true(given == 0 || tr_node_id(other) == given);
@@ -46,7 +46,7 @@ static void a_node_that_is_ending_spawns_nothing(void **state)
 {
     (void)state;
     tr_actor *a = stage_actor("a");
-    stage.node->ending = true;
+    stage.loop->asked = true;
     IN_TURN(a)
     {
         assert_int_equal(TR_SHUTDOWN, tr_spawn(a, &plain, NULL, NULL));
@@ -62,7 +62,7 @@ static void a_node_that_expects_its_first_actor_waits(void **state)
     assert_int_equal(0, tr__node_spawn(stage.node, &plain, NULL, (tr_addr){5, 6}, NULL));
     stage.node->expecting = false;
     assert_true(tr__node_step(stage.node));
-    assert_true(tr_addr_eq((tr_addr){5, 6}, tr_parent(tr__actor_find(stage.node, TR__ROOT_ID))));
+    assert_true(tr_addr_eq((tr_addr){5, 6}, tr_parent(tr__actor_find(stage.loop, TR__ROOT_ID))));
 }
 
 static void the_error_of_a_node_is_the_first_of_its_roots(void **state)
@@ -86,7 +86,7 @@ static void a_node_may_be_stopped_before_it_runs(void **state)
     tr_node_stop(stage.node);
     tr_node_stop(stage.node);
     run_node();
-    assert_int_equal(0, stage.node->actors);
+    assert_int_equal(0, stage.loop->actor_count);
 }
 
 static void a_node_that_is_stopped_asks_its_roots(void **state)
@@ -145,7 +145,7 @@ static void the_sentence_of_an_error_is_kept_and_cut(void **state)
     tr__node_errmsg(stage.node, "%s %d", "no", 7);
     assert_string_equal("no 7", tr_node_errmsg(stage.node));
     tr__node_errmsg(stage.node, "%s", text);
-    assert_int_equal(sizeof stage.node->errmsg - 1, strlen(tr_node_errmsg(stage.node)));
+    assert_int_equal(sizeof stage.loop->errmsg - 1, strlen(tr_node_errmsg(stage.node)));
 }
 
 int main(void)

@@ -1,0 +1,96 @@
+// Lanes: how one loop gets something to another, in order and without a lock.
+//
+// Each loop has an outbox for each loop that it posts to, filled without atomics. Publishing hands
+// over a whole outbox as one chain: one exchange puts it behind what is in the other's inbox
+// already, and only who finds that empty wakes the other. The inbox is a list that many append to
+// and one takes away whole: `posted_last` is exchanged by both sides; `posted_first` is set by whoever
+// found the list empty. Between a publisher's exchange and its linking to the chain before there is
+// a gap: the reader stops there and goes on when the link has come, since the publisher wakes nobody
+// for it the loop looks again by itself.
+//
+// A chain is published at the latest before its loop polls, and after every few messages of an
+// actor, so that a lane costs one exchange for many posts and adds no time that anybody would
+// notice.
+#include "base/assert.h"
+#include "base/memory.h"
+#include "core/node.h"
+
+static void lane_publish(tr_loop *to, tr__post *first, tr__post *last)
+{
+    tr__post *before = atomic_exchange(&to->posted_last, last);
+    if (before != NULL) {
+        atomic_store_explicit(&before->next, first, memory_order_release);
+        return;
+    }
+    atomic_store_explicit(&to->posted_first, first, memory_order_release);
+    to->world->ops->wake(to->world);
+    if (atomic_load(&to->parked))
+        tr__node_wake(to->node);
+}
+
+void tr__outboxes_publish(tr_loop *from)
+{
+    while (from->filled != 0) {
+        uint32_t index = from->filled - 1;
+        tr__outbox box = from->outboxes[index];
+        from->filled = box.next_filled;
+        from->outboxes[index] = (tr__outbox){0};
+        lane_publish(tr__node_loop(from->node, index), box.first, box.last);
+    }
+}
+
+// The outbox for a loop; NULL: no memory for it.
+static tr__outbox *outbox_of(tr_loop *from, uint32_t index)
+{
+    if (index >= from->outbox_count) {
+        uint32_t count = index + 1;
+        tr__outbox *boxes = tr__resize(from->outboxes, count * sizeof *boxes);
+        if (boxes == NULL)
+            return NULL;
+        for (uint32_t i = from->outbox_count; i < count; i++)
+            boxes[i] = (tr__outbox){0};
+        from->outboxes = boxes;
+        from->outbox_count = count;
+    }
+    return &from->outboxes[index];
+}
+
+void tr__post_to(tr_loop *from, tr_loop *to, tr__post *post)
+{
+    tr_assert(from != to && tr__loop_here == from);
+    atomic_store_explicit(&post->next, NULL, memory_order_relaxed);
+    tr__outbox *box = outbox_of(from, to->index);
+    if (box == NULL) { // a chain of one; nothing waits before it
+        lane_publish(to, post, post);
+    } else if (box->last == NULL) {
+        *box = (tr__outbox){post, post, from->filled};
+        from->filled = to->index + 1;
+    } else {
+        atomic_store_explicit(&box->last->next, post, memory_order_relaxed);
+        box->last = post;
+    }
+}
+
+// All that has been posted so far, unless the rest of an earlier chain has still to be linked.
+static void inbox_take(tr_loop *loop)
+{
+    tr__post *first = atomic_load_explicit(&loop->posted_first, memory_order_acquire);
+    if (loop->inbox_at != NULL || first == NULL)
+        return;
+    atomic_store_explicit(&loop->posted_first, NULL, memory_order_relaxed);
+    loop->inbox_at = first;
+    loop->inbox_last = atomic_exchange(&loop->posted_last, NULL);
+}
+
+void tr__inbox_run(tr_loop *loop)
+{
+    inbox_take(loop);
+    while (loop->inbox_at != NULL) {
+        tr__post *post = loop->inbox_at;
+        tr__post *next = atomic_load_explicit(&post->next, memory_order_acquire);
+        if (next == NULL && post != loop->inbox_last)
+            return; // the gap
+        loop->inbox_at = next;
+        post->arrive(loop, post);
+    }
+}

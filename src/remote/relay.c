@@ -1,0 +1,195 @@
+// What an actor sends to a node whose link belongs to another loop: the message goes to that loop,
+// which sends it as if it were its own, and is counted in a window until then. Where the link has no
+// room the message waits there, and those to the same actor behind it; then its sender's window
+// fills up, too, and says TR_EFULL.
+//
+// Windows and waiting lines go by a key that is drawn from the whole address: two actors that have
+// the same share them, which costs a little room and nothing else.
+#include "base/assert.h"
+#include "base/memory.h"
+#include "remote/remote.h"
+
+typedef struct relay {
+    tr__post post;
+    tr__list link; // in its line, where it waits
+    tr_loop *home;
+    tr_addr to;
+    tr_msg *msg;
+    tr__window *window; // at home
+} relay;
+
+// Those that wait for room at one address.
+typedef struct relay_line {
+    tr__waiter waiter; // in a list of the link's
+    tr__remote *remote;
+    uint64_t key;
+    tr__list relays;
+} relay_line;
+
+static uint64_t relay_key(tr_addr to)
+{
+    return to.node ^ (to.actor << 32 | to.actor >> 32);
+}
+
+// ---- At home ----
+
+static void relay_home(tr_loop *loop, tr__post *post)
+{
+    relay *r = tr__container(post, relay, post);
+    tr__remote *remote = loop->remote;
+    if (remote != NULL) // else the windows went with it
+        tr__window_give(&remote->relayed, r->window, 1, r->msg->weight, &loop->writable);
+    tr_msg_free(&r->msg);
+    tr__free(r);
+}
+
+// ---- Where the link is ----
+
+static void relay_return(tr_loop *loop, relay *r)
+{
+    r->post.arrive = relay_home;
+    tr__post_to(loop, r->home, &r->post);
+}
+
+// returns: as tr_send
+static int relay_pass(tr_loop *loop, const relay *r)
+{
+    const tr_msg *msg = r->msg;
+    tr__letter letter = {.from = msg->from,
+                         .to = r->to,
+                         .name = msg->name,
+                         .name_len = msg->name_len,
+                         .body = tr_msg_body(msg),
+                         .bufs = msg->bufs,
+                         .buf_count = msg->buf_count};
+    return loop->node->route->send(loop, &letter);
+}
+
+static void relay_done(tr_loop *loop, relay *r, int rc)
+{
+    if (rc < 0)
+        tr__dead_letter(loop);
+    relay_return(loop, r);
+}
+
+static void line_free(relay_line *line)
+{
+    tr__list_remove(&line->waiter.link);
+    tr__map_remove(&line->remote->relays, line->key);
+    tr__free(line);
+}
+
+static void line_wait(relay_line *line, tr_addr to)
+{
+    tr_loop *loop = line->remote->loop;
+    tr__list *list = loop->node->route->waiters(loop, to);
+    tr__list_append(list == NULL ? &loop->writable : list, &line->waiter.link);
+}
+
+static void line_ready(tr__waiter *waiter)
+{
+    relay_line *line = tr__container(waiter, relay_line, waiter);
+    tr_loop *loop = line->remote->loop;
+    while (!tr__list_empty(&line->relays)) {
+        relay *r = tr__container(line->relays.next, relay, link);
+        int rc = relay_pass(loop, r);
+        if (rc == TR_EFULL) {
+            line_wait(line, r->to);
+            return;
+        }
+        tr__list_remove(&r->link);
+        relay_done(loop, r, rc);
+    }
+    line_free(line);
+}
+
+static relay_line *line_new(tr__remote *remote, uint64_t key)
+{
+    relay_line *line = tr__alloc(sizeof *line);
+    if (line == NULL)
+        return NULL;
+    *line = (relay_line){.waiter.ready = line_ready, .remote = remote, .key = key};
+    tr__list_init(&line->waiter.link);
+    tr__list_init(&line->relays);
+    if (tr__map_put(&remote->relays, key, line) == 0)
+        return line;
+    tr__free(line);
+    return NULL;
+}
+
+static void relay_arrive(tr_loop *loop, tr__post *post)
+{
+    relay *r = tr__container(post, relay, post);
+    tr__remote *remote = loop->remote;
+    relay_line *line = remote == NULL ? NULL : tr__map_get(&remote->relays, relay_key(r->to));
+    int rc = TR_EDOWN;
+    if (line == NULL && remote != NULL)
+        rc = relay_pass(loop, r);
+    if (line == NULL && rc == TR_EFULL) {
+        line = line_new(remote, relay_key(r->to));
+        if (line != NULL)
+            line_wait(line, r->to);
+    }
+    if (line != NULL)
+        tr__list_append(&line->relays, &r->link);
+    else
+        relay_done(loop, r, rc);
+}
+
+void tr__relays_drop(tr__remote *remote)
+{
+    size_t at = 0;
+    for (relay_line *line; (line = tr__map_next(&remote->relays, &at)) != NULL;) {
+        for (tr__list *node; (node = tr__list_pop(&line->relays)) != NULL;)
+            relay_done(remote->loop, tr__container(node, relay, link), TR_EDOWN);
+        tr__list_remove(&line->waiter.link);
+        tr__free(line);
+    }
+    tr__map_clear(&remote->relays);
+}
+
+// ---- From home ----
+
+static int relay_msg(const tr__letter *letter, tr_msg **ret_msg)
+{
+    tr_msg *msg = NULL;
+    int rc = tr_msg_new(letter->name, letter->body, &msg);
+    for (size_t i = 0; rc == 0 && i < letter->buf_count; i++) {
+        tr_buf *buf = tr_buf_ref(letter->bufs[i]);
+        rc = tr_msg_attach(msg, &buf);
+        tr_buf_unref(&buf);
+    }
+    if (rc < 0) {
+        tr_msg_free(&msg);
+        return rc;
+    }
+    msg->from = letter->from;
+    *ret_msg = msg;
+    return 0;
+}
+
+int tr__relay_send(tr_loop *loop, tr_loop *to, const tr__letter *letter)
+{
+    tr__remote *remote = loop->remote;
+    relay *r = tr__zalloc(sizeof *r);
+    int rc = r == NULL ? TR_ENOMEM : relay_msg(letter, &r->msg);
+    if (rc == 0)
+        rc = tr__window_take(&remote->relayed, relay_key(letter->to), r->msg->weight, &r->window);
+    if (rc < 0) {
+        if (r != NULL)
+            tr_msg_free(&r->msg);
+        tr__free(r);
+        return rc;
+    }
+    r->post.arrive = relay_arrive;
+    r->home = loop;
+    r->to = letter->to;
+    tr__list_init(&r->link);
+    tr__post_to(loop, to, &r->post);
+    return 0;
+}
+
+tr__list *tr__relay_waiters(tr__remote *remote, tr_addr to)
+{
+    return tr__window_waiters(&remote->relayed, relay_key(to));
+}
