@@ -2,6 +2,7 @@
  *
  *   troupe/node.h     a program's main, or a node inside yours        tr_main, tr_node_open
  *   troupe/actor.h    actors: spawn, send, reply, monitor, exit       tr_spawn, tr_send
+ *   troupe/ask.h      requests with an answer and a deadline          tr_ask, tr_reply_later
  *   troupe/msg.h      messages as received, and made by hand          tr_msg_is, tr_msg_body
  *   troupe/val.h      documents: TR_MAP, TR_READ, msgpack, JSON       tr_get_str, tr_json_print
  *   troupe/buf.h      reference-counted slices of bytes               tr_buf_slice
@@ -22,6 +23,7 @@
 #define TR_VERSION       "0.1.0"
 
 #include <troupe/actor.h>
+#include <troupe/ask.h>
 #include <troupe/buf.h>
 #include <troupe/error.h>
 #include <troupe/memory.h>

@@ -131,10 +131,11 @@ TR_API int tr_send(tr_actor *self, tr_addr to, const char *name, tr_val body);
  * returns: as tr_send; *msg is still yours when it is not 0 */
 TR_API int tr_send_msg(tr_actor *self, tr_addr to, tr_msg **msg);
 
-/* Answer a message: send to its sender, under the same name. A sender that is gone, or that has no
- * room for the answer, is no error of the one who answers: the reply is a dead letter then, so that
- * `return tr_reply(...)` is always right. (tr_send to tr_msg_from(msg) tells.)
- * returns: 0; TR_EINVAL, TR_ETOODEEP, TR_ETOOBIG, TR_ENOMEM as tr_send */
+/* Answer a message: an ask (troupe/ask.h) once, any other by sending to its sender under the same
+ * name. A sender that is gone, or that has no room for the answer, is no error of the one who
+ * answers: the reply is a dead letter then, so that `return tr_reply(...)` is always right.
+ * (tr_send to tr_msg_from(msg) tells.) returns: 0; TR_EINVAL, TR_ETOODEEP, TR_ETOOBIG, TR_ENOMEM as
+ * tr_send; TR_EINVAL also for an ask that has been answered */
 TR_API int tr_reply(tr_actor *self, const tr_msg *msg, tr_val body);
 
 /* Call cb once when `to`, which was full, has room again, or is gone: then the next send says so.

@@ -40,7 +40,8 @@ extern "C" {
     X(TR_EFRAME, -6008, "malformed frame")                                                         \
     X(TR_EVERSION, -6009, "protocol versions do not match")                                        \
     X(TR_EREFUSED, -6010, "the other side refused")                                                \
-    X(TR_SHUTDOWN, -6011, "asked to shut down")
+    X(TR_SHUTDOWN, -6011, "asked to shut down")                                                    \
+    X(TR_ENOREPLY, -6012, "the actor has not answered")
 
 enum {
 #define TR__ERROR_ENUM(name, number, text) name = number,

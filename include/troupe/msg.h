@@ -59,9 +59,9 @@ typedef struct tr_down {
 /* The notice of a monitor, or NULL for any other message: nobody can send a false one. */
 TR_API const tr_down *tr_msg_down(const tr_msg *msg);
 
-/* The notice that this actor, which traps exits (tr_trap_exit), has been asked to end: by addr, with
- * the reason that it would have ended with. A message named "exit". NULL for any other message:
- * nobody can send a false one. */
+/* The notice that this actor, which traps exits (tr_trap_exit), has been asked to end: by addr,
+ * with the reason that it would have ended with. A message named "exit". NULL for any other
+ * message: nobody can send a false one. */
 TR_API const tr_down *tr_msg_exit(const tr_msg *msg);
 
 /* ---- Making a message by hand: for attachments, and to send one body to many ---- */

@@ -44,9 +44,9 @@ typedef struct tr_node_opts {
     const tr_app *app; /* which behaviours tr_spawn may run as processes; NULL: none. The program's
                         * main must hand over to tr_main when tr_is_child() says so. */
     uint32_t flush_ms; /* how long sent messages may take to leave when the node ends; 0: 5000 */
-    uint32_t loops;    /* how many loops share the node's actors, each on a thread of its own that is
-                        * started when the first actor is placed on it; at most 1024; 0: one for each
-                        * processor that this process may use, which is also what tr_main does */
+    uint32_t loops; /* how many loops share the node's actors, each on a thread of its own that is
+                     * started when the first actor is placed on it; at most 1024; 0: one for each
+                     * processor that this process may use, which is also what tr_main does */
 } tr_node_opts;
 #define TR_NODE(...) (&(const tr_node_opts){.size = sizeof(tr_node_opts), __VA_ARGS__})
 
@@ -89,6 +89,9 @@ TR_API uint64_t tr_node_id(const tr_node *node);
 
 /* The node that the actor lives on. */
 TR_API tr_node *tr_node_of(const tr_actor *self);
+
+/* Answers that came when their ask had ended, or was cancelled. Any thread. */
+TR_API uint64_t tr_node_late_answers(const tr_node *node);
 
 /* Messages that could not be delivered so far. Any thread. */
 TR_API uint64_t tr_node_dead_letters(const tr_node *node);

@@ -1,5 +1,5 @@
-// A lock for what is rarely contended and held for a short while. Who waits gives the core away, for
-// the holder may need it.
+// A lock for what is rarely contended and held for a short while. Who waits gives the core away,
+// for the holder may need it.
 #ifndef TROUPE_BASE_LOCK_H
 #define TROUPE_BASE_LOCK_H
 

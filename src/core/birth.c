@@ -139,7 +139,8 @@ static int birth_new(tr_loop *loop, tr_loop *to, tr__birth **ret_birth)
         return 0;
     }
     if (lodging->next == lodging->next_end) {
-        lodging->next = (uint32_t)atomic_fetch_add_explicit(&to->seats, LEASE, memory_order_relaxed);
+        lodging->next =
+            (uint32_t)atomic_fetch_add_explicit(&to->seats, LEASE, memory_order_relaxed);
         lodging->next_end = lodging->next + LEASE;
     }
     birth = lodging->next > TR__SLOT_INDEX_MAX ? NULL : tr__zalloc(sizeof *birth);

@@ -42,8 +42,9 @@ void tr__inbox_run(tr_loop *loop);
 
 // ---- Messages (msg.c) ----
 
-// One allocation: this, then the name with its NUL, then the body unless it lies in `storage`. What
-// every message needs comes first, so that a small one is two or three cache lines.
+// One allocation: this, then the name with its NUL, then what its kind needs besides, then the body
+// unless it lies in `storage`. What every message needs comes first, so that a small one is two or
+// three cache lines.
 struct tr_msg {
     tr_msg *next; // in a mailbox
     tr_addr from;
@@ -53,14 +54,17 @@ struct tr_msg {
     uint16_t home;   // the loop that flow belongs to
     uint8_t buf_count;
     uint8_t name_len;
-    bool block : 1;   // its memory is one of the small blocks
-    bool linked : 1;  // flow is a link's inflow (remote/flow.c); else it is a window
-    bool is_down : 1; // a monitor's notice: a tr_down stands before the body
-    bool is_exit : 1; // a notice of an exit: likewise
-    void *flow;       // who counts it until it is consumed; NULL: nobody
-    tr__post post;    // between loops
-    uint64_t to;      // there: an actor's id; on the way home: its limits
-    tr_buf *storage;  // holds the body of a large message that came over a link; or NULL
+    bool block : 1;     // its memory is one of the small blocks
+    bool linked : 1;    // flow is a link's inflow (remote/flow.c); else it is a window
+    bool is_notice : 1; // of an end: with a tr_down
+    bool is_exit : 1;   // of those: it is this actor that is to end
+    bool is_ask : 1;    // with a tr__ask_head
+    bool is_answer : 1; // with a tr__answer_head
+    bool answered : 1;  // an ask that somebody else answers now, or has
+    void *flow;         // who counts it until it is consumed; NULL: nobody
+    tr__post post;      // between loops
+    uint64_t to;        // there: an actor's id; on the way home: its limits
+    tr_buf *storage;    // holds the body of a large message that came over a link; or NULL
     tr_buf **bufs;
     char *json; // made on demand
     char name[];
@@ -76,8 +80,13 @@ tr_msg *tr__queue_pop(tr__queue *queue);
 // A name's length if it is a good one: 1 to TR_NAME_MAX bytes; otherwise 0.
 size_t tr__name_check(const char *name);
 
-// A message with room for a body of body_size bytes at ret_msg->body, to be filled in.
-int tr__msg_new(const char *name, size_t name_len, size_t body_size, tr_msg **ret_msg);
+// A message with room for a body of body_size bytes at ret_msg->body, to be filled in, and for so
+// much extra, zeroed.
+int tr__msg_new(const char *name, size_t name_len, size_t extra, size_t body_size,
+                tr_msg **ret_msg);
+int tr__msg_pack(const char *name, size_t extra, tr_val body, tr_msg **ret_msg); // as tr_msg_new
+void *tr__msg_extra(const tr_msg *msg);
+int tr__msg_copy(const tr_msg *msg, size_t extra, tr_msg **ret_msg); // a plain message, so far
 
 // Give back the small blocks that the loop keeps.
 void tr__msg_blocks_clear(tr_loop *loop);
@@ -85,6 +94,29 @@ void tr__msg_blocks_clear(tr_loop *loop);
 // A monitor's notice, whose reason is set when it is known. Setting cannot fail.
 int tr__notice_new(const char *name, uint64_t monitor, tr_addr addr, tr_msg **ret_msg);
 void tr__notice_set(tr_msg *notice, tr_reason reason);
+
+// ---- Asks and answers (ask.c) ----
+
+typedef struct tr__ask_head {
+    uint64_t ask;
+    uint64_t deadline; // on this node's clock
+} tr__ask_head;
+
+typedef struct tr__answer_head {
+    tr_addr to;
+    uint64_t ask;
+    tr_reason reason;
+    int status;
+} tr__answer_head;
+
+// The message is done with; if it is an ask that nobody has answered, or will, do so.
+void tr__ask_close(tr_loop *loop, tr_msg *msg, int status, tr_reason reason);
+// An answer on its way, or there. moves: *answer, always
+void tr__answer_pass(tr_loop *loop, tr_msg **answer);
+void tr__answer_post(tr_loop *loop, tr_loop *to, tr_msg **answer); // on by another loop; likewise
+// An answer to the actor whose turn comes. moves: *answer, always
+void tr__answer_run(tr_actor *actor, tr_msg **answer);
+void tr__asks_init(tr_loop *loop);
 
 // ---- Jobs: ticks and microtasks (jobs.c) ----
 
@@ -204,12 +236,12 @@ int tr__actor_new(const tr_behavior *behavior, const tr_spawn_opts *opts, tr_act
 // Make it one of the loop's, to be started in the next iteration. It has its id if it is a lodger.
 // errors: TR_ENOMEM
 int tr__actor_settle(tr_loop *loop, tr_actor *actor);
-void tr__actor_free(tr_actor *actor); // one that never settled
+void tr__actor_free(tr_actor *actor);                   // one that never settled
 void tr__actor_exit(tr_actor *actor, tr_reason reason); // the first reason stays
 // What the asker (or with actor 0: its whole node; nobody: no one) has sent before is handled
 // first.
 void tr__actor_ask_stop(tr_actor *actor, tr_addr asker);
-void tr__actor_wake(tr_actor *actor); // there is mail
+void tr__actor_wake(tr_actor *actor);                          // there is mail
 int tr__addr_stop(tr_loop *loop, tr_addr addr, tr_addr asker); // wherever it lives; as tr_stop
 
 // A turn: what stands between begin and end, then its jobs. The actor must be running.
@@ -226,7 +258,9 @@ void tr__closing_run(tr_loop *loop);
 void tr__mail_arrive(tr_loop *loop, tr_actor *actor, tr_msg **msg);
 void tr__notice_put(tr_actor *actor, tr_msg **notice);
 void tr__mail_run(tr_loop *loop);
-void tr__mail_drop(tr_actor *actor);                // all of it, as dead letters
+void tr__mail_drop(tr_actor *actor); // all of it, as dead letters
+// As tr_send_msg, from somebody whom the actor speaks for.
+int tr__msg_send(tr_actor *self, tr_addr from, tr_addr to, tr_msg **msg);
 void tr__msg_consumed(tr_loop *loop, tr_msg **msg); // handled or dropped: free it, tell who counts
 void tr__dead_letter(tr_loop *loop);
 
@@ -263,11 +297,11 @@ int tr__birth_spawn(tr_actor *self, tr_loop *to, const tr_behavior *behavior,
                     const tr_spawn_opts *opts, tr_addr *ret_addr);
 void tr__lodgings_clear(tr_loop *loop);
 
-// The message's own fields are set but from.
-int tr__far_send(tr_actor *self, tr_loop *to, uint64_t id, tr_msg **msg);
+// returns: as tr_send_msg
+int tr__far_send(tr_loop *loop, tr_loop *to, uint64_t id, tr_msg **msg);
 void tr__far_home(tr_loop *loop, tr_msg *msg); // it has been consumed here, but belongs elsewhere
 void tr__far_deliver(tr_loop *loop, tr_loop *to, uint64_t id, tr_msg **msg); // accepted; moves
-int tr__far_stop(tr_loop *loop, tr_loop *to, tr_addr addr, tr_addr asker); // tr__addr_stop there
+int tr__far_stop(tr_loop *loop, tr_loop *to, tr_addr addr, tr_addr asker);   // tr__addr_stop there
 
 // ---- Loops (loop.c, crew.c) ----
 
@@ -296,31 +330,37 @@ struct tr_loop {
     tr__slots timer_ids;
     tr__map monitors; // by ref
     uint64_t next_ref;
-    tr_msg *blocks; // that were small messages (msg.c)
+    tr__slots asks;         // open, by the id that their messages carry
+    tr__slots askers;       // taken to be answered later
+    tr__list asks_in_line;  // with the default deadline: in the order of those
+    tr__timer asks_timer;   // of the first in line, or earlier
+    const tr_msg *handling; // an ask, in its turn
+    uint64_t now;           // read not long ago
+    tr_msg *blocks;         // that were small messages (msg.c)
     uint32_t block_count;
 
     // What goes to other loops.
     tr__outbox *outboxes; // by index
     uint32_t outbox_count;
-    uint32_t filled;      // the first outbox that has something, + 1
-    tr__windows windows;  // by actor's id
+    uint32_t filled;       // the first outbox that has something, + 1
+    tr__windows windows;   // by actor's id
     tr__lodging *lodgings; // by index
     uint32_t lodging_count;
-    uint32_t away;      // actors that it has spawned on other loops
-    uint32_t spread;    // where the next actor goes
+    uint32_t away;   // actors that it has spawned on other loops
+    uint32_t spread; // where the next actor goes
 
     // Its thread (crew.c).
-    bool solo;      // a thread's own: it ends with its actors
-    bool begun;     // it has had one
-    bool asked;     // the node is ending: nothing is spawned any more
-    bool answered;  // and the first loop knows that all here has ended
-    bool dismissed; // it is to leave its thread
-    bool killed;    // at once
-    bool told;      // the first loop's: it has been asked
-    bool runs;      // has a thread. Under the node's lock
-    tr_loop *next_parked;                // likewise
-    tr__post ask, dismiss, kill;         // the first loop's
-    tr__post answer, leave;              // to the first loop
+    bool solo;                   // a thread's own: it ends with its actors
+    bool begun;                  // it has had one
+    bool asked;                  // the node is ending: nothing is spawned any more
+    bool answered;               // and the first loop knows that all here has ended
+    bool dismissed;              // it is to leave its thread
+    bool killed;                 // at once
+    bool told;                   // the first loop's: it has been asked
+    bool runs;                   // has a thread. Under the node's lock
+    tr_loop *next_parked;        // likewise
+    tr__post ask, dismiss, kill; // the first loop's
+    tr__post answer, leave;      // to the first loop
 
     // What comes from them: taken out of the inbox, and not looked at yet.
     tr__post *inbox_at, *inbox_last;
@@ -331,11 +371,11 @@ struct tr_loop {
     char apart[64];
     _Atomic(tr__post *) posted_first;
     _Atomic(tr__post *) posted_last;
-    atomic_bool parked;          // it has no thread: the first loop looks after its inbox
-    atomic_uint_fast32_t seats;   // of its lodgers, that have been leased to other loops
-    atomic_uint_fast32_t arrivals; // lodgers on their way here
-    atomic_uint_fast32_t actor_count;  // written by its own thread alone, as the next one
-    atomic_uint_fast64_t dead_letters;
+    atomic_bool parked;               // it has no thread: the first loop looks after its inbox
+    atomic_uint_fast32_t seats;       // of its lodgers, that have been leased to other loops
+    atomic_uint_fast32_t arrivals;    // lodgers on their way here
+    atomic_uint_fast32_t actor_count; // written by its own thread alone, as the next one
+    atomic_uint_fast64_t dead_letters, late_answers;
 };
 
 // One iteration: every phase once. Waits in poll if there is nothing to do.

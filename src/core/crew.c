@@ -1,15 +1,15 @@
 // The crew: the loops beside the first one, their threads, and where a new actor goes.
 //
-// The first so many loops share the node's actors; each is started when the first actor is placed on
-// it. A loop of a thread's own is started with its actor and parks when all on it has ended: its
+// The first so many loops share the node's actors; each is started when the first actor is placed
+// on it. A loop of a thread's own is started with its actor and parks when all on it has ended: its
 // thread ends, but its slots stay, so that no id of it comes back, and the next actor that wants a
 // thread takes it over. What is posted to a parked loop is looked after by the first one.
 //
-// The end of a node takes two rounds. First every loop is told that nothing is spawned any more, and
-// answers when its actors have ended and those that it has spawned elsewhere, too. When all have
-// answered nobody can be left: then they are dismissed, and each leaves when its links are flushed.
-// Threads are started by whoever needs them and joined by the first loop, in both cases under the
-// node's lock.
+// The end of a node takes two rounds. First every loop is told that nothing is spawned any more,
+// and answers when its actors have ended and those that it has spawned elsewhere, too. When all
+// have answered nobody can be left: then they are dismissed, and each leaves when its links are
+// flushed. Threads are started by whoever needs them and joined by the first loop, in both cases
+// under the node's lock.
 #include "base/assert.h"
 #include "base/memory.h"
 #include "core/node.h"

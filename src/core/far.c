@@ -68,14 +68,12 @@ void tr__far_deliver(tr_loop *loop, tr_loop *to, uint64_t id, tr_msg **msg)
     *msg = NULL;
 }
 
-int tr__far_send(tr_actor *self, tr_loop *to, uint64_t id, tr_msg **msg)
+int tr__far_send(tr_loop *loop, tr_loop *to, uint64_t id, tr_msg **msg)
 {
-    tr_loop *loop = self->loop;
     tr__window *window;
     int rc = tr__window_take(&loop->windows, id, (*msg)->weight, &window);
     if (rc < 0)
         return rc;
-    (*msg)->from = tr__actor_addr(self);
     (*msg)->flow = window;
     (*msg)->linked = false;
     tr__far_deliver(loop, to, id, msg);

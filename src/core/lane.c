@@ -3,10 +3,10 @@
 // Each loop has an outbox for each loop that it posts to, filled without atomics. Publishing hands
 // over a whole outbox as one chain: one exchange puts it behind what is in the other's inbox
 // already, and only who finds that empty wakes the other. The inbox is a list that many append to
-// and one takes away whole: `posted_last` is exchanged by both sides; `posted_first` is set by whoever
-// found the list empty. Between a publisher's exchange and its linking to the chain before there is
-// a gap: the reader stops there and goes on when the link has come, since the publisher wakes nobody
-// for it the loop looks again by itself.
+// and one takes away whole: `posted_last` is exchanged by both sides; `posted_first` is set by
+// whoever found the list empty. Between a publisher's exchange and its linking to the chain before
+// there is a gap: the reader stops there and goes on when the link has come, since the publisher
+// wakes nobody for it the loop looks again by itself.
 //
 // A chain is published at the latest before its loop polls, and after every few messages of an
 // actor, so that a lane costs one exchange for many posts and adds no time that anybody would

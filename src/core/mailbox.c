@@ -86,7 +86,7 @@ static tr_msg *mail_pop(tr_actor *actor)
         return NULL;
     if (msg == actor->stop_after)
         actor->stop_asked = true;
-    if (msg->is_down)
+    if (msg->is_notice)
         return msg;
     tr_assert(actor->mail_count > 0 && actor->mail_bytes >= msg->weight);
     actor->mail_count--;
@@ -102,27 +102,29 @@ static tr_msg *mail_take(tr_actor *actor)
     return msg != NULL ? msg : mail_pop(actor);
 }
 
-static void mail_drop(tr_loop *loop, tr_msg *msg)
+// status, reason: what an asker is told
+static void mail_drop(tr_loop *loop, tr_msg *msg, int status, tr_reason reason)
 {
-    if (!msg->is_down)
+    if (!msg->is_notice && !msg->is_answer)
         tr__dead_letter(loop);
+    tr__ask_close(loop, msg, status, reason);
     tr__msg_consumed(loop, &msg);
 }
 
 void tr__mail_drop(tr_actor *actor)
 {
     for (tr_msg *msg; (msg = mail_take(actor)) != NULL;)
-        mail_drop(actor->loop, msg);
+        mail_drop(actor->loop, msg, TR_EDOWN, actor->reason);
 }
 
 // A notice in front of the mail is next anyway.
 static void mail_drop_oldest(tr_actor *actor)
 {
     tr_msg *msg = mail_pop(actor);
-    if (msg->is_down)
+    if (msg->is_notice)
         tr__queue_push(&actor->notices, msg);
     else
-        mail_drop(actor->loop, msg);
+        mail_drop(actor->loop, msg, TR_EFULL, (tr_reason){0});
 }
 
 #define DROP 1 // it is to be dropped
@@ -148,10 +150,24 @@ void tr__mail_arrive(tr_loop *loop, tr_actor *actor, tr_msg **msg)
 {
     tr_msg *m = *msg;
     *msg = NULL;
-    if (actor == NULL || mail_admit(actor, m->weight) == DROP)
-        mail_drop(loop, m);
+    if (actor == NULL)
+        mail_drop(loop, m, TR_ENOACTOR, (tr_reason){.kind = TR_REASON_NOACTOR});
+    else if (mail_admit(actor, m->weight) == DROP)
+        mail_drop(loop, m, TR_EFULL, (tr_reason){0});
     else
         mail_put(actor, m);
+}
+
+// What an asker is told when the handler has returned and nobody has answered.
+static void mail_close_ask(tr_actor *actor, tr_msg *msg, int rc)
+{
+    actor->loop->handling = NULL;
+    if (rc == TR_EUNKNOWN)
+        tr__ask_close(actor->loop, msg, TR_EUNKNOWN, (tr_reason){0});
+    else if (rc < 0)
+        tr__ask_close(actor->loop, msg, TR_EDOWN, tr__reason_of(rc));
+    else
+        tr__ask_close(actor->loop, msg, TR_ENOREPLY, (tr_reason){0});
 }
 
 // One turn: one message, then its jobs.
@@ -159,7 +175,11 @@ static void mail_deliver(tr_actor *actor, tr_msg *msg)
 {
     const tr_behavior *behavior = actor->behavior;
     tr__turn_begin(actor);
+    if (msg->is_ask)
+        actor->loop->handling = msg;
     int rc = behavior->receive == NULL ? TR_EUNKNOWN : behavior->receive(actor, msg);
+    if (msg->is_ask)
+        mail_close_ask(actor, msg, rc);
     tr__msg_consumed(actor->loop, &msg);
     if (rc == TR_EUNKNOWN)
         tr__dead_letter(actor->loop);
@@ -179,7 +199,10 @@ static int mail_run_actor(tr_actor *actor)
         tr_msg *msg = mail_take(actor);
         if (msg == NULL)
             return n;
-        mail_deliver(actor, msg);
+        if (msg->is_answer)
+            tr__answer_run(actor, &msg);
+        else
+            mail_deliver(actor, msg);
         if (actor->state != TR__RUNNING)
             return n + 1;
     }
@@ -224,7 +247,7 @@ static int send_local(tr_actor *self, uint64_t to, const char *name, size_t name
         return tr__dead_letter(self->loop), 0;
     tr_msg *msg;
     if (rc == 0)
-        rc = tr__msg_new(name, name_len, size, &msg);
+        rc = tr__msg_new(name, name_len, 0, size, &msg);
     if (rc < 0)
         return rc;
     tr__doc_pack(body, (uint8_t *)msg->body);
@@ -237,8 +260,10 @@ static int send_far(tr_actor *self, tr_loop *to, uint64_t id, const char *name, 
 {
     tr_msg *msg = NULL;
     int rc = tr_msg_new(name, body, &msg);
-    if (rc == 0)
-        rc = tr__far_send(self, to, id, &msg);
+    if (rc == 0) {
+        msg->from = tr__actor_addr(self);
+        rc = tr__far_send(self->loop, to, id, &msg);
+    }
     tr_msg_free(&msg);
     return rc;
 }
@@ -265,64 +290,61 @@ int tr_send(tr_actor *self, tr_addr to, const char *name, tr_val body)
     return node->route->send(loop, &letter);
 }
 
-static int send_msg_local(tr_actor *self, uint64_t to, tr_msg **msg)
+static int send_msg_local(tr_loop *loop, uint64_t to, tr_msg **msg)
 {
-    tr_actor *actor = tr__actor_find(self->loop, to);
+    tr_actor *actor = tr__actor_find(loop, to);
     if (actor == NULL)
         return TR_ENOACTOR;
     int rc = mail_admit(actor, (*msg)->weight);
     if (rc < 0)
         return rc;
-    (*msg)->from = tr__actor_addr(self);
     if (rc == DROP)
-        mail_drop(self->loop, *msg);
+        mail_drop(loop, *msg, TR_EFULL, (tr_reason){0});
     else
         mail_put(actor, *msg);
     *msg = NULL;
     return 0;
 }
 
-static int send_msg_out(tr_actor *self, tr_addr to, tr_msg **msg)
+static int send_msg_out(tr_loop *loop, tr_addr to, tr_msg **msg)
 {
-    const tr_node *node = self->loop->node;
-    if (node->route == NULL)
+    const tr__route *route = loop->node->route;
+    if (route == NULL)
         return TR_EDOWN;
-    tr__letter letter = {.from = tr__actor_addr(self),
+    tr__letter letter = {.from = (*msg)->from,
                          .to = to,
                          .name = (*msg)->name,
                          .name_len = (*msg)->name_len,
                          .body = tr_msg_body(*msg),
                          .bufs = (*msg)->bufs,
-                         .buf_count = (*msg)->buf_count};
-    int rc = node->route->send(self->loop, &letter);
+                         .buf_count = (*msg)->buf_count,
+                         .ask = (*msg)->is_ask ? tr__msg_extra(*msg) : NULL};
+    int rc = route->send(loop, &letter);
     if (rc == 0)
         tr_msg_free(msg);
     return rc;
 }
 
-int tr_send_msg(tr_actor *self, tr_addr to, tr_msg **msg)
+int tr__msg_send(tr_actor *self, tr_addr from, tr_addr to, tr_msg **msg)
 {
-    if (!tr__actor_here(self) || msg == NULL || *msg == NULL || (*msg)->is_down)
-        return TR_EINVAL;
-    const tr_node *node = self->loop->node;
+    tr_loop *loop = self->loop;
     if (to.node == 0)
         return TR_ENOACTOR;
-    if (to.node != node->id)
-        return send_msg_out(self, to, msg);
-    tr_loop *there = tr__id_loop(node, to.actor);
+    (*msg)->from = from;
+    if (to.node != loop->node->id)
+        return send_msg_out(loop, to, msg);
+    tr_loop *there = tr__id_loop(loop->node, to.actor);
     if (there == NULL)
         return TR_ENOACTOR;
-    return there == self->loop ? send_msg_local(self, to.actor, msg)
-                               : tr__far_send(self, there, to.actor, msg);
+    return there == loop ? send_msg_local(loop, to.actor, msg)
+                         : tr__far_send(loop, there, to.actor, msg);
 }
 
-int tr_reply(tr_actor *self, const tr_msg *msg, tr_val body)
+int tr_send_msg(tr_actor *self, tr_addr to, tr_msg **msg)
 {
-    int rc = msg == NULL ? TR_EINVAL : tr_send(self, msg->from, msg->name, body);
-    if (rc != TR_EFULL && rc != TR_EDOWN && rc != TR_ENOACTOR)
-        return rc;
-    tr__dead_letter(self->loop); // the asker's fault: it must not end the one who answers
-    return 0;
+    if (!tr__actor_here(self) || msg == NULL || *msg == NULL || (*msg)->is_notice)
+        return TR_EINVAL;
+    return tr__msg_send(self, tr__actor_addr(self), to, msg);
 }
 
 // ---- Waiting for room ----
@@ -363,8 +385,8 @@ void tr__waiters_run(tr_loop *loop)
     }
 }
 
-// Where to wait: in the list of a mailbox, window or link that has refused somebody; NULL when there
-// is room, or nobody, for the next send says which.
+// Where to wait: in the list of a mailbox, window or link that has refused somebody; NULL when
+// there is room, or nobody, for the next send says which.
 static tr__list *room_list(tr_loop *loop, tr_addr to)
 {
     const tr_node *node = loop->node;

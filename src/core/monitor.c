@@ -85,7 +85,8 @@ static void monitor_take_back(tr_actor *self, tr__queue *queue, uint64_t ref)
 {
     tr_msg *before = NULL;
     for (tr_msg *m = queue->head; m != NULL; before = m, m = m->next) {
-        if (!m->is_down || tr_msg_down(m)->monitor != ref)
+        const tr_down *down = tr_msg_down(m);
+        if (down == NULL || down->monitor != ref)
             continue;
         if (before == NULL)
             queue->head = m->next;

@@ -92,15 +92,30 @@ void tr__msg_blocks_clear(tr_loop *loop)
 
 // ---- Making one ----
 
-int tr__msg_new(const char *name, size_t name_len, size_t body_size, tr_msg **ret_msg)
+// Where the extra begins: behind the name and its NUL.
+static size_t extra_offset(size_t name_len)
+{
+    size_t align = _Alignof(max_align_t);
+    return (offsetof(tr_msg, name) + name_len + 1 + align - 1) & ~(align - 1);
+}
+
+void *tr__msg_extra(const tr_msg *msg)
+{
+    return (char *)msg + extra_offset(msg->name_len);
+}
+
+int tr__msg_new(const char *name, size_t name_len, size_t extra, size_t body_size, tr_msg **ret_msg)
 {
     tr_assert(name_len > 0 && name_len <= TR_NAME_MAX && body_size <= TR_DOC_MAX);
-    size_t size = sizeof(tr_msg) + name_len + 1 + body_size;
+    size_t head = offsetof(tr_msg, name) + name_len + 1;
+    if (extra > 0)
+        head = extra_offset(name_len) + extra;
+    size_t size = head + body_size;
     tr_msg *msg = msg_alloc(size);
     if (msg == NULL)
         return TR_ENOMEM;
     *msg = (tr_msg){
-        .body = (uint8_t *)msg->name + name_len + 1,
+        .body = (uint8_t *)msg + head,
         .body_size = (uint32_t)body_size,
         .weight = (uint32_t)(name_len + body_size),
         .name_len = (uint8_t)name_len,
@@ -108,11 +123,13 @@ int tr__msg_new(const char *name, size_t name_len, size_t body_size, tr_msg **re
     };
     memcpy(msg->name, name, name_len);
     msg->name[name_len] = '\0';
+    if (extra > 0)
+        memset(tr__msg_extra(msg), 0, extra);
     *ret_msg = msg;
     return 0;
 }
 
-int tr_msg_new(const char *name, tr_val body, tr_msg **ret_msg)
+int tr__msg_pack(const char *name, size_t extra, tr_val body, tr_msg **ret_msg)
 {
     size_t name_len = tr__name_check(name), size;
     if (name_len == 0 || ret_msg == NULL)
@@ -121,12 +138,17 @@ int tr_msg_new(const char *name, tr_val body, tr_msg **ret_msg)
     if (rc < 0)
         return rc;
     tr_msg *msg;
-    rc = tr__msg_new(name, name_len, size, &msg);
+    rc = tr__msg_new(name, name_len, extra, size, &msg);
     if (rc < 0)
         return rc;
     tr__doc_pack(&body, (uint8_t *)msg->body);
     *ret_msg = msg;
     return 0;
+}
+
+int tr_msg_new(const char *name, tr_val body, tr_msg **ret_msg)
+{
+    return tr__msg_pack(name, 0, body, ret_msg);
 }
 
 int tr_msg_attach(tr_msg *msg, tr_buf **buf)
@@ -153,15 +175,11 @@ int tr_msg_attach(tr_msg *msg, tr_buf **buf)
 int tr__notice_new(const char *name, uint64_t monitor, tr_addr addr, tr_msg **ret_msg)
 {
     tr_msg *msg;
-    int rc = tr__msg_new(name, strlen(name),
-                         sizeof(tr_down) + _Alignof(tr_down) + NOTICE_BODY_MAX, &msg);
+    int rc = tr__msg_new(name, strlen(name), sizeof(tr_down), NOTICE_BODY_MAX, &msg);
     if (rc < 0)
         return rc;
-    uintptr_t at = ((uintptr_t)msg->body + _Alignof(tr_down) - 1) & ~(_Alignof(tr_down) - 1);
-    tr_down *down = (tr_down *)at;
-    *down = (tr_down){.monitor = monitor, .addr = addr};
-    msg->is_down = true;
-    msg->body = (uint8_t *)(down + 1);
+    *(tr_down *)tr__msg_extra(msg) = (tr_down){.monitor = monitor, .addr = addr};
+    msg->is_notice = true;
     msg->body_size = msg->weight = 0;
     msg->from = addr;
     *ret_msg = msg;
@@ -175,14 +193,9 @@ static const char *const REASON_NAMES[] = {
     [TR_REASON_NOACTOR] = "no actor",
 };
 
-static tr_down *notice_down(const tr_msg *notice)
-{
-    return (tr_down *)notice->body - 1;
-}
-
 void tr__notice_set(tr_msg *notice, tr_reason reason)
 {
-    notice_down(notice)->reason = reason;
+    ((tr_down *)tr__msg_extra(notice))->reason = reason;
     tr_val body = TR_MAP("reason", REASON_NAMES[reason.kind], "code", reason.code);
     size_t size = 0;
     int rc = tr__doc_size(&body, &size);
@@ -224,28 +237,40 @@ static int msg_copy_bufs(const tr_msg *from, tr_msg *to)
     return 0;
 }
 
-int tr_msg_copy(const tr_msg *msg, tr_msg **ret_msg)
+int tr__msg_copy(const tr_msg *msg, size_t extra, tr_msg **ret_msg)
 {
-    if (msg == NULL || ret_msg == NULL)
-        return TR_EINVAL;
     tr_msg *copy = NULL;
-    const tr_down *down = msg->is_down ? notice_down(msg) : NULL;
-    int rc = down != NULL ? tr__notice_new(msg->name, down->monitor, down->addr, &copy)
-                          : tr__msg_new(msg->name, msg->name_len, msg->body_size, &copy);
+    int rc = tr__msg_new(msg->name, msg->name_len, extra, msg->body_size, &copy);
     if (rc < 0)
         return rc;
     copy->from = msg->from;
-    copy->is_exit = msg->is_exit;
-    if (down != NULL)
-        tr__notice_set(copy, down->reason);
-    else
-        memcpy((uint8_t *)copy->body, msg->body, msg->body_size);
+    memcpy((uint8_t *)copy->body, msg->body, msg->body_size);
     rc = msg_copy_bufs(msg, copy);
     if (rc == 0)
         *ret_msg = copy;
     else
         tr_msg_free(&copy);
     return rc;
+}
+
+static int notice_copy(const tr_msg *notice, tr_msg **ret_msg)
+{
+    const tr_down *down = tr__msg_extra(notice);
+    tr_msg *copy;
+    int rc = tr__notice_new(notice->name, down->monitor, down->addr, &copy);
+    if (rc < 0)
+        return rc;
+    copy->is_exit = notice->is_exit;
+    tr__notice_set(copy, down->reason);
+    *ret_msg = copy;
+    return 0;
+}
+
+int tr_msg_copy(const tr_msg *msg, tr_msg **ret_msg)
+{
+    if (msg == NULL || ret_msg == NULL)
+        return TR_EINVAL;
+    return msg->is_notice ? notice_copy(msg, ret_msg) : tr__msg_copy(msg, 0, ret_msg);
 }
 
 void tr_msg_free(tr_msg **msg)
@@ -283,12 +308,12 @@ tr_addr tr_msg_from(const tr_msg *msg)
 
 const tr_down *tr_msg_down(const tr_msg *msg)
 {
-    return msg->is_down && !msg->is_exit ? notice_down(msg) : NULL;
+    return msg->is_notice && !msg->is_exit ? tr__msg_extra(msg) : NULL;
 }
 
 const tr_down *tr_msg_exit(const tr_msg *msg)
 {
-    return msg->is_exit ? notice_down(msg) : NULL;
+    return msg->is_exit ? tr__msg_extra(msg) : NULL;
 }
 
 tr_val tr_msg_body(const tr_msg *msg)

@@ -38,6 +38,7 @@ int tr__loop_new(tr_node *node, uint32_t index, tr_world **world, tr_loop **ret_
     tr__list_init(&loop->pending);
     tr__list_init(&loop->writable);
     tr__windows_init(&loop->windows, 0);
+    tr__asks_init(loop);
     atomic_init(&loop->parked, index != 0);
     atomic_store_explicit(place, loop, memory_order_release);
     *ret_loop = loop;
@@ -73,6 +74,8 @@ static void loop_free(tr_loop *loop)
     tr__jobs_clear(&loop->jobs);
     tr__heap_clear(&loop->timers);
     tr__slots_clear(&loop->timer_ids);
+    tr__slots_clear(&loop->asks);
+    tr__slots_clear(&loop->askers);
     tr__slots_clear(&loop->actors);
     tr__slots_clear(&loop->lodgers);
     tr__windows_clear(&loop->windows, &loop->writable);
@@ -197,6 +200,16 @@ int tr_node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_opt
 uint64_t tr_node_id(const tr_node *node)
 {
     return node == NULL ? 0 : node->id;
+}
+
+uint64_t tr_node_late_answers(const tr_node *node)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; node != NULL && i < atomic_load(&node->loop_count); i++) {
+        const tr_loop *loop = tr__node_loop(node, i);
+        count += loop == NULL ? 0 : atomic_load_explicit(&loop->late_answers, memory_order_relaxed);
+    }
+    return count;
 }
 
 uint64_t tr_node_dead_letters(const tr_node *node)

@@ -22,17 +22,17 @@ struct tr_node {
     const tr__route *route; // NULL: a node without an outside
 
     // The first loop's alone.
-    uint32_t roots;   // its actors that no actor owns
-    bool expecting;   // the first actor is still to come: a child before its parent's hello
-    bool root_ended;  // the first actor has, with first_reason
+    uint32_t roots;  // its actors that no actor owns
+    bool expecting;  // the first actor is still to come: a child before its parent's hello
+    bool root_ended; // the first actor has, with first_reason
     tr_reason first_reason;
-    int error; // the first one that a root ended with
+    int error;           // the first one that a root ended with
     uint32_t unanswered; // loops that have been told of the node's end and still have actors
     bool dismissed;      // they have been told to leave
     bool closing;        // without asking
 
     // Shared.
-    uint32_t shared;            // spread actors live on the first so many loops
+    uint32_t shared; // spread actors live on the first so many loops
     atomic_uint_fast32_t loop_count;
     tr__lock lock;           // of the next two, and of making and starting a loop
     tr_loop *parked;         // loops without a thread, to be used again
@@ -46,11 +46,11 @@ struct tr_node {
 static inline tr_loop *tr__node_loop(const tr_node *node, uint32_t index)
 {
     tr_assert(index < TR__LOOPS_MAX);
-    tr__loop_chunk *chunk =
-        atomic_load_explicit(&((tr_node *)node)->loops[index / TR__LOOP_CHUNK], memory_order_acquire);
-    return chunk == NULL ? NULL
-                         : atomic_load_explicit(&chunk->loops[index % TR__LOOP_CHUNK],
-                                                memory_order_acquire);
+    tr__loop_chunk *chunk = atomic_load_explicit(&((tr_node *)node)->loops[index / TR__LOOP_CHUNK],
+                                                 memory_order_acquire);
+    return chunk == NULL
+               ? NULL
+               : atomic_load_explicit(&chunk->loops[index % TR__LOOP_CHUNK], memory_order_acquire);
 }
 
 // An actor's id: the loop, whether it is a lodger, the index there, the generation.

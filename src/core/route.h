@@ -15,6 +15,7 @@ typedef struct tr__letter {
     tr_val body;
     tr_buf *const *bufs;
     size_t buf_count;
+    const tr__ask_head *ask; // NULL: it is no ask
 } tr__letter;
 
 typedef struct tr__route {
@@ -22,10 +23,12 @@ typedef struct tr__route {
     int (*open)(tr_loop *loop);
     // returns: as tr_send
     int (*send)(tr_loop *loop, const tr__letter *letter);
+    // An answer for another node. moves: *answer, always
+    void (*answer)(tr_loop *loop, tr_msg **answer);
     // path NULL: this program, running the behaviour. returns: as tr_spawn
     int (*spawn)(tr_actor *self, const tr_behavior *behavior, const char *path,
                  const tr_spawn_opts *opts, tr_addr *ret_addr);
-    // As tr__watch, for an actor of another node.
+    // As tr__watch, for an actor of another node; actor 0: for its link only.
     int (*watch)(tr_loop *loop, tr_addr addr, tr__watcher *watcher);
     int (*stop)(tr_loop *loop, tr_addr addr);
     // Where to wait for room at `to`; NULL when there is room, or no link.

@@ -28,8 +28,8 @@ typedef struct tr__window {
 } tr__window;
 
 typedef struct tr__windows {
-    tr__map map;      // by key
-    tr__window *last; // that somebody took from
+    tr__map map;               // by key
+    tr__window *last;          // that somebody took from
     uint64_t bytes, bytes_max; // of all of them; bytes_max 0: no limit
     bool crowded;              // refused because of that
     tr__list waiters;

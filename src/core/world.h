@@ -70,8 +70,8 @@ typedef struct tr_process_up {
 typedef struct tr_thread_up {
     // One iteration of its loop; calls poll once. false: that was the last one.
     bool (*run)(void *owner);
-    // When to run again if nothing happens before: 0: at once; TR__NEVER: when the world is woken or
-    // has something to tell. Only a world that steps its threads itself asks.
+    // When to run again if nothing happens before: 0: at once; TR__NEVER: when the world is woken
+    // or has something to tell. Only a world that steps its threads itself asks.
     uint64_t (*due)(void *owner);
 } tr_thread_up;
 
@@ -103,8 +103,8 @@ typedef struct tr_world_ops {
     // Start a thread that calls up->run until that returns false. Any thread, while none runs for
     // this world. errors: TR_ENOMEM, system errors
     int (*thread_start)(tr_world *world, const tr_thread_up *up, void *owner);
-    // Wait for the thread's end. Its last run has returned false or is about to, with nobody's help.
-    // Any thread, once for each start.
+    // Wait for the thread's end. Its last run has returned false or is about to, with nobody's
+    // help. Any thread, once for each start.
     void (*thread_join)(tr_world *world);
 
     // Set who hears of the endpoint, before anything is wanted of it.

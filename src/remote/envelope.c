@@ -38,7 +38,19 @@ static uint8_t *put_name(uint8_t *to, const char *name, size_t len)
     return to + len;
 }
 
-#define HEAD_MAX (2 + 9 + 9 + 2 + TR_NAME_MAX + 1) // all of a message but its body and buffers
+// An address, which is msgpack's extension 1 with 16 bytes; of this node the actor will do.
+static uint8_t *put_from(uint8_t *to, tr_addr from, uint64_t node)
+{
+    if (from.node == node || from.node == 0)
+        return put_uint(to, from.actor);
+    *to++ = 0xd8; // fixext 16
+    *to++ = 1;
+    to = put_be(to, from.node, 8);
+    return put_be(to, from.actor, 8);
+}
+
+// All of a message or an ask but its body and buffers.
+#define HEAD_MAX (2 + 9 + 18 + 2 + TR_NAME_MAX + 9 + 9 + 1)
 #define BIN_HEAD 5
 #define COPY_MAX 4096 // a smaller buffer is copied: cheaper than a piece of its own
 
@@ -56,28 +68,60 @@ static int put_buf(tr__frame *frame, tr_buf *buf)
     return copied == size ? 0 : tr__frame_refer(frame, buf);
 }
 
-int tr__envelope_put_message(tr__frame *frame, const tr__letter *letter, size_t body_size)
+static int put_bufs(tr__frame *frame, tr_buf *const *bufs, size_t count)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = put_buf(frame, bufs[i]);
+    return rc;
+}
+
+int tr__envelope_put_message(tr__frame *frame, const tr__letter *letter, uint64_t node,
+                             uint64_t left_us, size_t body_size)
 {
     uint8_t *start = tr__frame_reserve(frame, HEAD_MAX + body_size), *to = start;
     if (to == NULL)
         return TR_ENOMEM;
-    *to++ = letter->buf_count > 0 ? 0x96 : 0x95; // a list of 6 or 5
-    *to++ = TR__MESSAGE;
+    bool ask = letter->ask != NULL, bufs = letter->buf_count > 0;
+    *to++ = (uint8_t)(0x90 | ((ask ? 7 : 5) + bufs)); // a list of so many
+    *to++ = ask ? TR__ASK : TR__MESSAGE;
     to = put_uint(to, letter->to.actor);
-    to = put_uint(to, letter->from.actor);
+    to = put_from(to, letter->from, node);
     to = put_name(to, letter->name, letter->name_len);
     to = tr__doc_pack(&letter->body, to);
-    if (letter->buf_count > 0) {
+    if (ask) {
+        to = put_uint(to, letter->ask->ask);
+        to = put_uint(to, left_us);
+    }
+    if (bufs) {
         _Static_assert(TR_BUFS_MAX <= 15, "a short list head");
         *to++ = (uint8_t)(0x90 | letter->buf_count);
     }
     tr__frame_commit(frame, (size_t)(to - start));
-    for (size_t i = 0; i < letter->buf_count; i++) {
-        int rc = put_buf(frame, letter->bufs[i]);
-        if (rc < 0)
-            return rc;
+    return put_bufs(frame, letter->bufs, letter->buf_count);
+}
+
+int tr__envelope_put_answer(tr__frame *frame, const tr_msg *answer)
+{
+    const tr__answer_head *head = tr__msg_extra(answer);
+    const tr_reason *reason = &head->reason;
+    tr_val items[] = {TR_V((int)TR__ANSWER), TR_V(head->to.actor), TR_V(answer->from.actor),
+                      TR_V(head->ask),       TR_V(head->status),   TR_V((int)reason->kind),
+                      TR_V(reason->code),    TR_V(reason->core),   tr_msg_body(answer)};
+    size_t count = sizeof items / sizeof items[0], size;
+    tr_val list = tr_val_list(items, count);
+    int rc = tr__doc_size(&list, &size);
+    uint8_t *start = rc < 0 ? NULL : tr__frame_reserve(frame, size + 1), *to = start;
+    if (to == NULL)
+        return rc < 0 ? rc : TR_ENOMEM;
+    to = tr__doc_pack(&list, to);
+    tr_assert(count < 15 && start[0] == (0x90 | count));
+    if (answer->buf_count > 0) {
+        *start = (uint8_t)(0x90 | (count + 1));
+        *to++ = (uint8_t)(0x90 | answer->buf_count);
     }
-    return 0;
+    tr__frame_commit(frame, (size_t)(to - start));
+    return put_bufs(frame, answer->bufs, answer->buf_count);
 }
 
 int tr__envelope_put(tr__frame *frame, tr_val envelope)
@@ -191,18 +235,50 @@ static void reader_bufs(reader *r, tr__envelope *e)
         reader_check(r, tr_as_bin(item, &e->bufs[e->buf_count++]) == 0);
 }
 
+static tr_addr reader_from(reader *r)
+{
+    tr_addr from = TR_NOBODY;
+    if (r->left > 0 && r->at < r->end && *r->at == 0xd8)
+        reader_check(r, tr_as_addr(reader_next(r), &from) == 0 && from.node != 0);
+    else
+        from.actor = reader_uint(r);
+    return from;
+}
+
+static void reader_packed(reader *r, tr__envelope *e)
+{
+    e->packed = reader_item(r);
+    e->packed_size = e->packed == NULL ? 0 : (size_t)(r->at - e->packed);
+    reader_check(r, e->packed_size <= TR_DOC_MAX);
+}
+
 static void read_message(reader *r, tr__envelope *e)
 {
     e->actor = reader_uint(r);
-    e->from = reader_uint(r);
+    e->from = reader_from(r);
     e->text = reader_str(r);
-    e->packed = reader_item(r);
-    e->packed_size = e->packed == NULL ? 0 : (size_t)(r->at - e->packed);
+    reader_packed(r, e);
+    if (e->kind == TR__ASK) {
+        e->ref = reader_uint(r);
+        e->left_us = reader_uint(r);
+    }
     if (r->left > 0)
         reader_bufs(r, e);
     reader_check(r, e->text.len > 0 && e->text.len <= TR_NAME_MAX &&
                         memchr(e->text.ptr, '\0', e->text.len) == NULL);
-    reader_check(r, e->packed_size <= TR_DOC_MAX);
+}
+
+static void read_answer(reader *r, tr__envelope *e)
+{
+    e->actor = reader_uint(r);
+    e->from = (tr_addr){.actor = reader_uint(r)};
+    e->ref = reader_uint(r);
+    reader_check(r, tr_as_int(reader_next(r), &e->error) == 0 && e->error <= 0 &&
+                        e->error >= INT32_MIN);
+    e->reason = reader_reason(r);
+    reader_packed(r, e);
+    if (r->left > 0)
+        reader_bufs(r, e);
 }
 
 static void read_rest(reader *r, tr__envelope *e)
@@ -210,6 +286,12 @@ static void read_rest(reader *r, tr__envelope *e)
     switch (e->kind) {
     case TR__HELLO:
         e->body = reader_next(r);
+        break;
+    case TR__ASK:
+        read_message(r, e);
+        break;
+    case TR__ANSWER:
+        read_answer(r, e);
         break;
     case TR__CREDIT:
         e->actor = reader_uint(r);

@@ -20,21 +20,24 @@ typedef enum tr__kind {
     TR__STOP,      // [7, actor]                            ask it to shut down
     TR__BYE,    // [8, reason, code, core]               the node is done; why its first actor was
     TR__REFUSE, // [9, error, text]                      the handshake failed
+    TR__ASK,    // [10, to, from, name, body, ask, left] and perhaps [bytes, ...], as a message
+    TR__ANSWER, // [11, to, from, ask, status, reason, code, core, body] and perhaps [bytes, ...]
     TR__KINDS
 } tr__kind;
 
 typedef struct tr__envelope {
     uint64_t kind;
     uint64_t actor;        // whom it is for or about
-    uint64_t from;         // message
-    uint64_t ref;          // monitor, demonitor, down
+    tr_addr from;          // message, ask, answer; node 0: of the peer's
+    uint64_t ref;          // monitor, demonitor, down; ask, answer: the ask
+    uint64_t left_us;      // ask: the time that is left to answer it
     uint64_t messages;     // credit
     uint64_t bytes;        // credit
-    tr_reason reason;      // down, bye
-    int64_t error;         // refuse
-    tr_str text;           // message: its name; refuse
+    tr_reason reason;      // down, bye, answer
+    int64_t error;         // refuse; answer: its status
+    tr_str text;           // message, ask: its name; refuse
     tr_val body;           // hello
-    const uint8_t *packed; // message: the body's bytes
+    const uint8_t *packed; // message, ask, answer: the body's bytes
     size_t packed_size;
     tr_bytes bufs[TR_BUFS_MAX];
     size_t buf_count;
@@ -46,9 +49,15 @@ typedef struct tr__envelope {
 int tr__envelope_read(const uint8_t *bytes, size_t size, tr__envelope *ret_envelope,
                       size_t *ret_used);
 
-// Append a message. body_size: from tr__doc_size.
+// Append a message, or an ask with so many microseconds left. node: this one. body_size: from
+// tr__doc_size.
 // errors: TR_ENOMEM (the frame is then of no use)
-int tr__envelope_put_message(tr__frame *frame, const tr__letter *letter, size_t body_size);
+int tr__envelope_put_message(tr__frame *frame, const tr__letter *letter, uint64_t node,
+                             uint64_t left_us, size_t body_size);
+
+// Append an answer.
+// errors: TR_ENOMEM (the frame is then of no use)
+int tr__envelope_put_answer(tr__frame *frame, const tr_msg *answer);
 
 // Append any other envelope, given as a list.
 int tr__envelope_put(tr__frame *frame, tr_val envelope);

@@ -149,6 +149,7 @@ int tr__inflow_take(tr__peer *peer, uint64_t id, tr_actor *actor, tr_msg *msg)
     flow->held_bytes += msg->weight;
     peer->held += msg->weight;
     msg->flow = flow;
+    msg->linked = true;
     msg->home = (uint16_t)peer->remote->loop->index;
     return 0;
 }

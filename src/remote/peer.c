@@ -15,7 +15,9 @@
 #include "remote/remote.h"
 
 #define HANDSHAKE_NS TR_S(10) // nng's own limit for its handshake
-#define SHARE_MIN    16384u   // a smaller body is copied out of the frame, which may be much larger
+#define LEFT_MAX_US                                                                                \
+    ((uint64_t)1 << 50)  // a peer's idea of the time for an ask, which may be anything
+#define SHARE_MIN 16384u // a smaller body is copied out of the frame, which may be much larger
 
 // A monitor of the peer's on one of our actors.
 typedef struct peer_watcher {
@@ -129,7 +131,7 @@ int tr__peer_watch(tr__peer *peer, uint64_t actor, tr__watcher *watcher)
     bool process = peer_is_process(peer, actor);
     if (peer->link == NULL && !process)
         return TR_EDOWN;
-    int rc = process ? 0 : peer_watch_ask(peer, actor, watcher);
+    int rc = process || actor == 0 ? 0 : peer_watch_ask(peer, actor, watcher);
     if (rc == 0)
         tr__list_append(&peer->watched, &watcher->link);
     return rc;
@@ -317,11 +319,12 @@ static int message_buf(tr_msg *msg, tr_buf *storage, tr_bytes bytes)
     return rc;
 }
 
-static int message_make(tr__peer *peer, const tr__envelope *e, tr_buf *storage, tr_msg **ret_msg)
+static int message_make(tr__peer *peer, const tr__envelope *e, tr_str name, size_t extra,
+                        tr_buf *storage, tr_msg **ret_msg)
 {
     tr_msg *msg = NULL;
     size_t inside = e->packed_size < SHARE_MIN ? e->packed_size : 0;
-    int rc = tr__msg_new(e->text.ptr, e->text.len, inside, &msg);
+    int rc = tr__msg_new(name.ptr, name.len, extra, inside, &msg);
     if (rc == 0)
         message_body(msg, storage, e);
     for (size_t i = 0; rc == 0 && i < e->buf_count; i++)
@@ -330,18 +333,28 @@ static int message_make(tr__peer *peer, const tr__envelope *e, tr_buf *storage, 
         tr_msg_free(&msg);
         return rc;
     }
-    msg->from = (tr_addr){peer->node, e->from};
-    msg->linked = true;
+    msg->from = e->from.node == 0 ? (tr_addr){peer->node, e->from.actor} : e->from;
     *ret_msg = msg;
     return 0;
 }
 
+static void message_ask(tr_loop *loop, const tr__envelope *e, tr_msg *msg)
+{
+    uint64_t now = loop->world->ops->now(loop->world);
+    uint64_t left = e->left_us < LEFT_MAX_US ? TR_US(e->left_us) : TR_US(LEFT_MAX_US);
+    *(tr__ask_head *)tr__msg_extra(msg) = (tr__ask_head){e->ref, now + left};
+    msg->is_ask = true;
+}
+
 static int peer_message(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 {
+    size_t extra = e->kind == TR__ASK ? sizeof(tr__ask_head) : 0;
     tr_loop *loop = peer->remote->loop, *to = tr__id_loop(loop->node, e->actor);
     tr_actor *actor = tr__actor_find(loop, e->actor);
     tr_msg *msg = NULL;
-    int rc = message_make(peer, e, storage, &msg);
+    int rc = message_make(peer, e, e->text, extra, storage, &msg);
+    if (rc == 0 && extra > 0)
+        message_ask(loop, e, msg);
     if (rc == 0)
         rc = tr__inflow_take(peer, e->actor, actor, msg);
     if (rc < 0) {
@@ -352,6 +365,23 @@ static int peer_message(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
         tr__mail_arrive(loop, actor, &msg);
     else
         tr__far_deliver(loop, to, e->actor, &msg);
+    return 0;
+}
+
+static int peer_answer(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
+{
+    tr_loop *loop = peer->remote->loop;
+    tr_msg *answer;
+    int rc =
+        message_make(peer, e, (tr_str){"answer", 6}, sizeof(tr__answer_head), storage, &answer);
+    if (rc < 0)
+        return rc;
+    answer->is_answer = true;
+    *(tr__answer_head *)tr__msg_extra(answer) = (tr__answer_head){.to = {loop->node->id, e->actor},
+                                                                  .ask = e->ref,
+                                                                  .status = (int)e->error,
+                                                                  .reason = e->reason};
+    tr__answer_pass(loop, &answer);
     return 0;
 }
 
@@ -421,6 +451,10 @@ static int peer_handle(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
         return TR_EBADMSG;
     }
     switch (e->kind) {
+    case TR__ASK:
+        return peer_message(peer, e, storage);
+    case TR__ANSWER:
+        return peer_answer(peer, e, storage);
     case TR__CREDIT:
         return tr__outflow_credit(peer, e);
     case TR__WANT:

@@ -1,6 +1,6 @@
 // What an actor sends to a node whose link belongs to another loop: the message goes to that loop,
-// which sends it as if it were its own, and is counted in a window until then. Where the link has no
-// room the message waits there, and those to the same actor behind it; then its sender's window
+// which sends it as if it were its own, and is counted in a window until then. Where the link has
+// no room the message waits there, and those to the same actor behind it; then its sender's window
 // fills up, too, and says TR_EFULL.
 //
 // Windows and waiting lines go by a key that is drawn from the whole address: two actors that have
@@ -61,14 +61,17 @@ static int relay_pass(tr_loop *loop, const relay *r)
                          .name_len = msg->name_len,
                          .body = tr_msg_body(msg),
                          .bufs = msg->bufs,
-                         .buf_count = msg->buf_count};
+                         .buf_count = msg->buf_count,
+                         .ask = msg->is_ask ? tr__msg_extra(msg) : NULL};
     return loop->node->route->send(loop, &letter);
 }
 
 static void relay_done(tr_loop *loop, relay *r, int rc)
 {
-    if (rc < 0)
+    if (rc < 0) {
         tr__dead_letter(loop);
+        tr__ask_close(loop, r->msg, rc, tr__watch_failed(rc));
+    }
     relay_return(loop, r);
 }
 
@@ -153,7 +156,12 @@ void tr__relays_drop(tr__remote *remote)
 static int relay_msg(const tr__letter *letter, tr_msg **ret_msg)
 {
     tr_msg *msg = NULL;
-    int rc = tr_msg_new(letter->name, letter->body, &msg);
+    size_t extra = letter->ask == NULL ? 0 : sizeof *letter->ask;
+    int rc = tr__msg_pack(letter->name, extra, letter->body, &msg);
+    if (rc == 0 && extra > 0) {
+        *(tr__ask_head *)tr__msg_extra(msg) = *letter->ask;
+        msg->is_ask = true;
+    }
     for (size_t i = 0; rc == 0 && i < letter->buf_count; i++) {
         tr_buf *buf = tr_buf_ref(letter->bufs[i]);
         rc = tr_msg_attach(msg, &buf);

@@ -69,7 +69,7 @@ struct tr__peer {
     bool wants;              // a WANT is on its way
     bool broken;             // something that must be told could not be: close at the next flush
     tr_reason bye;
-    tr__timer handshake;       // a stranger that says nothing is dropped
+    tr__timer handshake;  // a stranger that says nothing is dropped
     tr__windows outflows; // what has been sent to its actors
     tr__map inflows;      // by actor
     tr__inflow *last_in;

@@ -29,7 +29,7 @@ int tr__remote_know(tr__remote *remote, uint64_t node, tr__peer *peer)
 {
     tr__outside *outside = remote->outside;
     int rc = tr__map_get(&remote->nodes, node) != NULL ? TR_EEXIST
-                                                      : tr__map_put(&remote->nodes, node, peer);
+                                                       : tr__map_put(&remote->nodes, node, peer);
     if (rc < 0)
         return rc;
     tr__lock_take(&outside->lock);
@@ -78,6 +78,12 @@ static int letter_weight(const tr__letter *letter, size_t *ret_body, size_t *ret
     return bytes > TR_DOC_MAX ? TR_ETOOBIG : 0;
 }
 
+static uint64_t letter_left_us(const tr_loop *loop, const tr__ask_head *ask)
+{
+    uint64_t now = loop->world->ops->now(loop->world);
+    return ask->deadline > now ? (ask->deadline - now) / 1000 : 0;
+}
+
 // Into the peer's frame.
 static int peer_send(tr__peer *peer, const tr__letter *letter)
 {
@@ -88,8 +94,11 @@ static int peer_send(tr__peer *peer, const tr__letter *letter)
         rc = tr__outflow_take(peer, letter->to.actor, weight, &window);
     if (rc < 0)
         return rc;
+    const tr_loop *loop = peer->remote->loop;
+    uint64_t left = letter->ask == NULL ? 0 : letter_left_us(loop, letter->ask);
     tr__frame *frame = tr__peer_frame(peer);
-    rc = frame == NULL ? TR_ENOMEM : tr__envelope_put_message(frame, letter, body);
+    rc = frame == NULL ? TR_ENOMEM
+                       : tr__envelope_put_message(frame, letter, loop->node->id, left, body);
     if (rc < 0) {
         peer->broken = frame != NULL; // half a message is in it
         tr__window_undo(&peer->outflows, window, weight);
@@ -107,6 +116,33 @@ static int route_send(tr_loop *loop, const tr__letter *letter)
         return peer->link == NULL ? TR_EDOWN : peer_send(peer, letter);
     tr_loop *through = route_through(loop, peer, letter->to.node);
     return through == NULL ? TR_EDOWN : tr__relay_send(loop, through, letter);
+}
+
+// Without memory the link is given up: whoever waits for the answer is told that.
+static void peer_send_answer(tr__peer *peer, const tr_msg *answer)
+{
+    tr__frame *frame = tr__peer_frame(peer);
+    int rc = frame == NULL ? TR_ENOMEM : tr__envelope_put_answer(frame, answer);
+    if (rc < 0)
+        peer->broken = frame != NULL;
+    else if (tr__frame_size(frame) >= TR__FRAME_FLUSH)
+        peer->link->ops->send(peer->link, &peer->frame);
+}
+
+static void route_answer(tr_loop *loop, tr_msg **answer)
+{
+    uint64_t node = ((const tr__answer_head *)tr__msg_extra(*answer))->to.node;
+    tr__peer *peer = tr__peer_find(loop->remote, node);
+    tr_loop *through = route_through(loop, peer, node);
+    if (through != NULL) {
+        tr__answer_post(loop, through, answer);
+        return;
+    }
+    if (peer != NULL && peer->link != NULL)
+        peer_send_answer(peer, *answer);
+    else
+        tr__dead_letter(loop);
+    tr_msg_free(answer);
 }
 
 static int route_spawn(tr_actor *self, const tr_behavior *behavior, const char *path,
@@ -276,6 +312,7 @@ static int route_open(tr_loop *loop)
 static const tr__route ROUTE = {
     .open = route_open,
     .send = route_send,
+    .answer = route_answer,
     .spawn = route_spawn,
     .watch = route_watch,
     .stop = route_stop,

@@ -262,7 +262,7 @@ static void nobody_can_send_a_false_down(void **state)
     IN_TURN(a)
     assert_int_equal(0, tr_monitor(a, TR_NOBODY, NULL));
     stage_run();
-    assert_heard("a:down=no connection: the other side went away");
+    assert_heard("a:down=no actor");
     assert_non_null(tr_msg_down(kept));
     IN_TURN(a)
     {
