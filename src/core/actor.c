@@ -99,12 +99,6 @@ void tr__actor_free(tr_actor *actor)
     tr__free(actor);
 }
 
-static void loop_count_actor(tr_loop *loop, int change)
-{
-    uint_fast32_t count = atomic_load_explicit(&loop->actor_count, memory_order_relaxed);
-    atomic_store_explicit(&loop->actor_count, count + (uint_fast32_t)change, memory_order_relaxed);
-}
-
 static int actor_take_slot(tr_loop *loop, tr_actor *actor)
 {
     if (actor->lodger)
@@ -131,7 +125,7 @@ int tr__actor_settle(tr_loop *loop, tr_actor *actor)
     actor->loop = loop;
     loop->begun = true;
     tr__list_append(&loop->births, &actor->run);
-    loop_count_actor(loop, 1);
+    tr__counter_add(&loop->actor_count, 1);
     return 0;
 }
 
@@ -382,7 +376,7 @@ static void actor_log_end(const tr_actor *actor)
 static void actor_leave_node(tr_actor *actor)
 {
     tr_node *node = actor->loop->node;
-    loop_count_actor(actor->loop, -1);
+    tr__counter_add(&actor->loop->actor_count, -1);
     if (!actor->root)
         return;
     node->roots--;

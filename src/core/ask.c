@@ -307,8 +307,7 @@ void tr_ask_cancel(tr_actor *self, uint64_t id)
 
 static void answer_late(tr_loop *loop, tr_msg **answer)
 {
-    uint_fast64_t late = atomic_load_explicit(&loop->late_answers, memory_order_relaxed);
-    atomic_store_explicit(&loop->late_answers, late + 1, memory_order_relaxed);
+    tr__counter_add(&loop->late_answers, 1);
     tr_msg_free(answer);
 }
 

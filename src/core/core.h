@@ -11,6 +11,7 @@
 #include <troupe/actor.h>
 #include <troupe/timer.h>
 
+#include "base/counter.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -371,11 +372,10 @@ struct tr_loop {
     char apart[64];
     _Atomic(tr__post *) posted_first;
     _Atomic(tr__post *) posted_last;
-    atomic_bool parked;               // it has no thread: the first loop looks after its inbox
-    atomic_uint_fast32_t seats;       // of its lodgers, that have been leased to other loops
-    atomic_uint_fast32_t arrivals;    // lodgers on their way here
-    atomic_uint_fast32_t actor_count; // written by its own thread alone, as the next one
-    atomic_uint_fast64_t dead_letters, late_answers;
+    atomic_bool parked;            // it has no thread: the first loop looks after its inbox
+    atomic_uint_fast32_t seats;    // of its lodgers, that have been leased to other loops
+    atomic_uint_fast32_t arrivals; // lodgers on their way here
+    tr__counter actor_count, dead_letters, late_answers;
 };
 
 // One iteration: every phase once. Waits in poll if there is nothing to do.

@@ -21,7 +21,7 @@ static tr_loop *crew_first(const tr_node *node)
 
 static bool crew_idle(const tr_loop *loop)
 {
-    return atomic_load_explicit(&loop->actor_count, memory_order_relaxed) == 0 && loop->away == 0;
+    return tr__counter_get(&loop->actor_count) == 0 && loop->away == 0;
 }
 
 // ---- On a loop's own thread ----
@@ -199,7 +199,7 @@ static uint64_t crew_load(const tr_node *node, uint32_t index)
 {
     const tr_loop *loop = tr__node_loop(node, index);
     return loop == NULL ? 0
-                        : atomic_load_explicit(&loop->actor_count, memory_order_relaxed) +
+                        : tr__counter_get(&loop->actor_count) +
                               atomic_load_explicit(&loop->arrivals, memory_order_relaxed);
 }
 

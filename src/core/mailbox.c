@@ -18,8 +18,7 @@
 
 void tr__dead_letter(tr_loop *loop)
 {
-    uint_fast64_t count = atomic_load_explicit(&loop->dead_letters, memory_order_relaxed);
-    atomic_store_explicit(&loop->dead_letters, count + 1, memory_order_relaxed);
+    tr__counter_add(&loop->dead_letters, 1);
 }
 
 void tr__msg_consumed(tr_loop *loop, tr_msg **msg)

@@ -207,7 +207,7 @@ uint64_t tr_node_late_answers(const tr_node *node)
     uint64_t count = 0;
     for (uint32_t i = 0; node != NULL && i < atomic_load(&node->loop_count); i++) {
         const tr_loop *loop = tr__node_loop(node, i);
-        count += loop == NULL ? 0 : atomic_load_explicit(&loop->late_answers, memory_order_relaxed);
+        count += loop == NULL ? 0 : tr__counter_get(&loop->late_answers);
     }
     return count;
 }
@@ -217,7 +217,7 @@ uint64_t tr_node_dead_letters(const tr_node *node)
     uint64_t count = 0;
     for (uint32_t i = 0; node != NULL && i < atomic_load(&node->loop_count); i++) {
         const tr_loop *loop = tr__node_loop(node, i);
-        count += loop == NULL ? 0 : atomic_load_explicit(&loop->dead_letters, memory_order_relaxed);
+        count += loop == NULL ? 0 : tr__counter_get(&loop->dead_letters);
     }
     return count;
 }

@@ -269,11 +269,11 @@ static void the_end_of_an_owner_goes_down_a_deep_chain(void **state)
     player_of(chain[1])->name[0] = 'b';
     stage_exit(chain[0], TR_NORMAL);
     assert_heard("0:stop=normal");
-    assert_int_equal(MANY - 1, stage.loop->actor_count);
+    assert_int_equal(MANY - 1, tr__counter_get(&stage.loop->actor_count));
     stage_step();
     assert_heard("b:stop=shutdown");
     stage_run();
-    assert_int_equal(0, stage.loop->actor_count);
+    assert_int_equal(0, tr__counter_get(&stage.loop->actor_count));
     assert_memory_equal("n:stop=shutdown", stage.heard, 15);
 }
 
@@ -293,7 +293,7 @@ static void the_end_of_an_owner_ends_its_children_in_the_order_of_their_birth(vo
     stage_run();
     assert_heard("o:stop=error: input or output error 1:stop=shutdown 2:stop=shutdown "
                  "3:stop=shutdown 4:stop=shutdown");
-    assert_int_equal(1, stage.loop->actor_count);
+    assert_int_equal(1, tr__counter_get(&stage.loop->actor_count));
     assert_true(stage_has(tr_self(bystander)));
 }
 

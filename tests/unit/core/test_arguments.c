@@ -62,7 +62,7 @@ static void an_actor_acts_in_its_own_turns_only(void **state)
     tr__loop_here = NULL;
     stage_run();
     assert_heard("");
-    assert_int_equal(2, stage.loop->actor_count);
+    assert_int_equal(2, tr__counter_get(&stage.loop->actor_count));
 }
 
 // Another thread runs another loop, or none, while it is the actor's turn on this one.
@@ -117,7 +117,7 @@ static void names_have_1_to_255_bytes(void **state)
     }
     stage_hold(a); // the note would be too long
     stage_step();
-    assert_int_equal(2, stage.loop->actor_count);
+    assert_int_equal(2, tr__counter_get(&stage.loop->actor_count));
 }
 
 static void options_have_a_size(void **state)
@@ -132,7 +132,7 @@ static void options_have_a_size(void **state)
         assert_int_equal(TR_EINVAL, tr_fork(a, "/bin/true", &opts, NULL));
         assert_int_equal(TR_EINVAL, tr_node_spawn(stage.node, &plain, &opts, NULL));
     }
-    assert_int_equal(1, stage.loop->actor_count);
+    assert_int_equal(1, tr__counter_get(&stage.loop->actor_count));
 }
 
 static void callbacks_and_pointers_are_needed(void **state)
@@ -183,7 +183,7 @@ static void documents_have_their_limits(void **state)
         assert_int_equal(TR_ETOODEEP, tr_spawn(a, &plain, TR_SPAWN(.args = deeper), NULL));
         assert_int_equal(TR_ETOOBIG, tr_spawn(a, &plain, TR_SPAWN(.args = large), NULL));
     }
-    assert_int_equal(1, stage.loop->actor_count);
+    assert_int_equal(1, tr__counter_get(&stage.loop->actor_count));
 }
 
 static void isolations_are_those_that_there_are(void **state)

@@ -86,7 +86,7 @@ static void a_node_may_be_stopped_before_it_runs(void **state)
     tr_node_stop(stage.node);
     tr_node_stop(stage.node);
     run_node();
-    assert_int_equal(0, stage.loop->actor_count);
+    assert_int_equal(0, tr__counter_get(&stage.loop->actor_count));
 }
 
 static void a_node_that_is_stopped_asks_its_roots(void **state)
