@@ -91,7 +91,7 @@ static void endpoint_ready(uv_poll_t *poll, int status, int events)
 {
     struct real_endpoint *endpoint = endpoint_of_source(poll->data);
     struct real_world *world = endpoint_world(endpoint);
-    world->stirred = true;
+    real_world_stir(world);
     if (status < 0) {
         events = TR__READ | TR__WRITE;
         tr__uv_source_watch(&endpoint->source, (int)endpoint->want, endpoint_ready);
@@ -148,7 +148,7 @@ static void endpoint_let_go(uv_handle_t *handle)
     struct real_endpoint *endpoint = endpoint_of_source(handle->data);
     struct real_world *world = endpoint_world(endpoint);
     tr__list_append(&world->ended, &endpoint->source.node);
-    world->stirred = true;
+    real_world_stir(world);
 }
 
 void tr__uv_endpoint_close(tr_endpoint *base)
@@ -165,7 +165,7 @@ void tr__uv_endpoints_end(struct real_world *world)
 {
     for (tr__list *node; (node = tr__list_pop(&world->ended)) != NULL;) {
         struct real_endpoint *endpoint = tr__container(node, struct real_endpoint, source.node);
-        world->stirred = true;
+        real_world_stir(world);
         if (endpoint->up != NULL)
             endpoint->up->closed(endpoint->owner);
         tr__free(endpoint);

@@ -2,6 +2,7 @@
 #ifndef TROUPE_UV_INSIDE_H
 #define TROUPE_UV_INSIDE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <uv.h>
 
@@ -40,12 +41,16 @@ struct real_world {
     uv_async_t async;
     uv_timer_t timer;
     uint64_t timer_due; // what the timer is set to; TR__NEVER: it is stopped
-    atomic_bool woken;  // by wake, and poll has not noticed yet
+    atomic_bool woken;  // by wake, and poll has not taken it yet
+    atomic_bool asleep; // in libuv's loop, so wake must send
     bool polling;
     bool stirred; // there was something to tell in this poll
     struct real_spin spin;
     tr__list sources; // open
     tr__list ended;   // endpoints that libuv has let go of; their owners hear in the next poll
+    const tr_thread_up *thread_up; // NULL: no thread, or joined
+    void *thread_owner;
+    pthread_t thread;
 };
 
 static inline struct real_world *real_world_of(tr_world *world)
@@ -53,9 +58,22 @@ static inline struct real_world *real_world_of(tr_world *world)
     return (struct real_world *)world;
 }
 
+// There is something to tell, so the world does not sleep any more.
+static inline void real_world_stir(struct real_world *world)
+{
+    world->stirred = true;
+    atomic_store_explicit(&world->asleep, false, memory_order_relaxed);
+}
+
 // world.c
 uint64_t tr__uv_now(tr_world *world);
+// Take a wake, which stirs. Returns whether there was one.
+bool tr__uv_woken(struct real_world *world);
 void tr__uv_run(struct real_world *world, uv_run_mode mode);
+
+// thread.c
+int tr__uv_thread_start(tr_world *world, const tr_thread_up *up, void *owner);
+void tr__uv_thread_join(tr_world *world);
 
 // source.c
 // moves: fd, only on success

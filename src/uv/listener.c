@@ -92,7 +92,7 @@ static void listener_ready(uv_poll_t *poll, int status, int events)
 {
     (void)status, (void)events;
     struct real_listener *listener = listener_of_source(poll->data);
-    real_world_of(listener->base.world)->stirred = true;
+    real_world_stir(real_world_of(listener->base.world));
     for (int i = 0; i < ACCEPTS_MAX && !uv_is_closing((uv_handle_t *)poll); i++)
         if (!listener_accept(listener))
             break;

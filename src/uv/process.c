@@ -69,7 +69,7 @@ static void process_exited(uv_poll_t *poll, int status, int events)
     tr__uv_source_watch(&process->source, 0, process_exited);
     tr_exit_status exit = pidfd_reap(process->source.fd);
     process->reaped = true;
-    real_world_of(process->base.world)->stirred = true;
+    real_world_stir(real_world_of(process->base.world));
     process->up->exited(process->owner, &exit);
 }
 

@@ -5,9 +5,12 @@
 // - upcalls come only from inside poll, but closed, which comes from the world's close as well;
 //   closed never comes in the poll in which an endpoint was closed: endpoint.c collects the closed
 //   ones and the next poll tells them first;
-// - poll returns for a reason: due has come, or `stirred` was set by a callback of libuv's;
-// - wake sends only when it finds `woken` false, and poll sets it false when libuv tells of the
-//   send. Both exchange, so whoever finds it true has handed over what it wrote before.
+// - poll returns for a reason: due has come, or something has `stirred` the world;
+// - wake sets `woken` and poll takes it, both by an exchange, so whoever finds it true has handed
+//   over what it wrote before;
+// - wake sends only to a world that is `asleep`. Each side sets its own flag before it looks at the
+//   other's, in one order for all (seq_cst), so one of them sees the other. A send may arrive when
+//   its wake has been taken already: then it means nothing.
 //
 // libuv's timers count whole milliseconds of a clock that is cut off, so one that was rounded up
 // may still fire up to a millisecond early, even before uv_run waits, and then uv_run would wait
@@ -43,15 +46,22 @@ static void world_random(tr_world *world, void *bytes, size_t size)
 static void world_wake(tr_world *base)
 {
     struct real_world *world = real_world_of(base);
-    if (!atomic_exchange(&world->woken, true))
+    if (!atomic_exchange(&world->woken, true) && atomic_load(&world->asleep))
         uv_async_send(&world->async);
 }
 
-static void world_noticed(uv_async_t *async)
+bool tr__uv_woken(struct real_world *world)
 {
-    struct real_world *world = async->data;
+    if (!atomic_load(&world->woken))
+        return false;
     atomic_exchange(&world->woken, false);
-    world->stirred = true;
+    real_world_stir(world);
+    return true;
+}
+
+static void world_sent(uv_async_t *async)
+{
+    tr__uv_woken(async->data);
 }
 
 void tr__uv_run(struct real_world *world, uv_run_mode mode)
@@ -83,10 +93,12 @@ static void world_sleep(struct real_world *world, uint64_t start, uint64_t due)
 {
     uint64_t now;
     world_timer_set(world, due);
+    atomic_store(&world->asleep, true);
     do {
-        tr__uv_run(world, UV_RUN_ONCE);
+        tr__uv_run(world, tr__uv_woken(world) ? UV_RUN_NOWAIT : UV_RUN_ONCE);
         now = tr__uv_now(&world->base);
     } while (!world->stirred && now < due);
+    atomic_store_explicit(&world->asleep, false, memory_order_relaxed);
     tr__uv_spin_learn(world, now - start);
 }
 
@@ -96,6 +108,7 @@ static void world_poll(tr_world *base, uint64_t due)
     tr_assert(!world->polling);
     world->polling = true;
     world->stirred = false;
+    tr__uv_woken(world);
     tr__uv_endpoints_end(world);
     uint64_t start = tr__uv_now(base);
     if (world->stirred || due <= start)
@@ -108,7 +121,7 @@ static void world_poll(tr_world *base, uint64_t due)
 static void world_close(tr_world **base)
 {
     struct real_world *world = real_world_of(*base);
-    tr_assert(!world->polling);
+    tr_assert(!world->polling && world->thread_up == NULL);
     while (!tr__list_empty(&world->sources)) {
         struct real_source *source = tr__container(world->sources.next, struct real_source, node);
         source->close(source);
@@ -123,12 +136,21 @@ static void world_close(tr_world **base)
     *base = NULL;
 }
 
+static int world_another(tr_world *base, tr_world **ret_world)
+{
+    (void)base;
+    return tr__uv_open(ret_world);
+}
+
 static const tr_world_ops world_ops = {
     .name = "uv",
     .now = tr__uv_now,
     .random = world_random,
     .poll = world_poll,
     .wake = world_wake,
+    .another = world_another,
+    .thread_start = tr__uv_thread_start,
+    .thread_join = tr__uv_thread_join,
     .endpoint_bind = tr__uv_endpoint_bind,
     .endpoint_want = tr__uv_endpoint_want,
     .endpoint_read = tr__uv_endpoint_read,
@@ -149,7 +171,7 @@ static int world_init(struct real_world *world)
     int rc = uv_loop_init(&world->loop);
     if (rc < 0)
         return rc;
-    rc = uv_async_init(&world->loop, &world->async, world_noticed);
+    rc = uv_async_init(&world->loop, &world->async, world_sent);
     if (rc < 0) {
         uv_loop_close(&world->loop);
         return rc;

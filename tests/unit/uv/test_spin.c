@@ -64,6 +64,7 @@ static void test_a_spin_that_paid_makes_the_next_one_likely(void **state)
     world->base.ops->wake(&world->base);
     assert_true(spin(world));
     assert_int_equal(1, world->spin.patience);
+    assert_int_equal(1, world->spin.wins); // without libuv
 }
 
 static void test_a_spin_ends_when_due_has_come(void **state)
@@ -129,6 +130,55 @@ static void test_a_hot_endpoint_does_not_starve_the_others(void **state)
     close(cold);
 }
 
+static void test_wakes_do_not_starve_endpoints(void **state)
+{
+    struct real_world *world = *state;
+    tr_world *base = &world->base;
+    bool heard = false;
+    int cold = readable_endpoint(base, &cold_up, &heard);
+    world->spin.shorts = 1;
+    int spins = 0;
+    do {
+        base->ops->wake(base);
+        assert_true(spin(world));
+        spins++;
+    } while (!heard && spins < 100);
+    assert_int_equal(16, spins);
+    close(cold);
+}
+
+// Is hot; then it takes longer than a spin, and wakes its world.
+static bool late_readable(void *owner)
+{
+    struct real_world *world = owner;
+    if (world->spin.hot == NULL)
+        return true;
+    uint64_t until = tr__uv_now(&world->base) + 100000;
+    while (tr__uv_now(&world->base) < until)
+        continue;
+    world->base.ops->wake(&world->base);
+    return false;
+}
+
+// Goal:   a wake after the last look of a spin is seen before the world sleeps.
+static void test_a_wake_as_the_spin_ends_is_heard(void **state)
+{
+    static const tr_endpoint_up late_up = {.readable = late_readable, .closed = nothing};
+    struct real_world *world = *state;
+    tr_world *base = &world->base;
+    char byte;
+    int other = readable_endpoint(base, &late_up, world);
+    base->ops->poll(base, 0);
+    tr_iov iov = {&byte, 1};
+    assert_int_equal(1, base->ops->endpoint_read(&world->spin.hot->base, &iov, 1));
+    world->spin.shorts = 1;
+    uint64_t far = tr__uv_now(base) + 20000000000;
+    base->ops->poll(base, far);
+    assert_int_equal(2, world->spin.patience); // the spin was over
+    assert_true(tr__uv_now(base) < far);
+    close(other);
+}
+
 static void test_an_endpoint_that_is_not_wanted_is_not_hot(void **state)
 {
     struct real_world *world = *state;
@@ -157,6 +207,8 @@ int main(void)
         TEST(test_a_spin_that_paid_makes_the_next_one_likely),
         TEST(test_a_spin_ends_when_due_has_come),
         TEST(test_a_hot_endpoint_does_not_starve_the_others),
+        TEST(test_wakes_do_not_starve_endpoints),
+        TEST(test_a_wake_as_the_spin_ends_is_heard),
         TEST(test_an_endpoint_that_is_not_wanted_is_not_hot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
