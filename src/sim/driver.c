@@ -1,9 +1,9 @@
 // The machine: clock, seed, hash, and whose turn it is.
 //
-// Between two steps the machine is in one state: which processes can run, and when the next thing
-// happens. If some can run the seed picks one; if none can, the clock jumps. Every draw comes from
-// one generator (splitmix64) and every decision goes into one hash, so two runs that differ
-// anywhere differ in their hash from there on.
+// Between two steps the machine is in one state: which loops can run, a process's main one or one
+// of its threads', and when the next thing happens. If some can run the seed picks one; if none
+// can, the clock jumps. Every draw comes from one generator (splitmix64) and every decision goes
+// into one hash, so two runs that differ anywhere differ in their hash from there on.
 #include "base/memory.h"
 #include "sim/inside.h"
 #include <signal.h>
@@ -63,7 +63,7 @@ int tr__sim_world(tr_sim *sim, tr_world **ret_world)
     struct sim_process *process = NULL;
     int rc = tr__sim_process_new(sim, NULL, &process);
     if (rc == 0)
-        *ret_world = &process->world;
+        *ret_world = &process->main.base;
     return rc;
 }
 
@@ -105,46 +105,71 @@ static uint64_t later(const tr_sim *sim, uint64_t ns)
     return ns < TR__NEVER - sim->now ? sim->now + ns : TR__NEVER;
 }
 
-static uint64_t process_due(const struct sim_process *process)
+static uint64_t world_due(const struct sim_world *world)
 {
-    if (process->woken)
+    if (world->woken || (world->up != NULL && !world->asleep))
         return 0;
-    uint64_t first = tr__sim_sources_due(process);
-    if (process->program == NULL)
+    uint64_t first = tr__sim_sources_due(world);
+    if (world->up == NULL)
         return first;
-    uint64_t due = process->program->due(process->state);
+    uint64_t due = world->up->due(world->owner);
     return due < first ? due : first;
 }
 
-static void driver_run(tr_sim *sim, struct sim_process *process)
+static void driver_run(tr_sim *sim, struct sim_world *world)
 {
-    tr__sim_note(sim, (uint64_t)process->pid);
+    bool stepping = sim->stepping;
+    tr__sim_note(sim, world->id);
     sim->stepping = true;
-    tr__sim_process_step(process);
-    sim->stepping = false;
+    tr__sim_process_step(world);
+    sim->stepping = stepping;
     sim->now += SIM_STEP_NS;
+}
+
+// Somebody waits for this thread, so it alone runs, be it in the middle of another's step.
+void tr__sim_finish(struct sim_world *world)
+{
+    tr_sim *sim = world->process->sim;
+    while (world->up != NULL && !world->process->dead) {
+        uint64_t due = world_due(world);
+        tr_assert(due != TR__NEVER); // or it would never end
+        sim->now = due > sim->now ? due : sim->now;
+        driver_run(sim, world);
+    }
+}
+
+// Where the driver looks for whoever can run.
+struct driver_pick {
+    struct sim_world *chosen;
+    uint64_t runnable;
+    uint64_t next; // when the first of the others can
+};
+
+static void driver_look(tr_sim *sim, struct sim_world *world, struct driver_pick *pick)
+{
+    uint64_t due = world_due(world);
+    if (due > sim->now)
+        pick->next = due < pick->next ? due : pick->next;
+    else if (world->up != NULL && tr__sim_below(sim, ++pick->runnable) == 0)
+        pick->chosen = world;
 }
 
 // One step of somebody, or of the clock, which does not go past limit. Returns false when nothing
 // else happens until then. A test's own world is never stepped, only waited for.
 static bool driver_step(tr_sim *sim, uint64_t limit)
 {
-    struct sim_process *chosen = NULL;
-    uint64_t runnable = 0, next = limit;
+    struct driver_pick pick = {.next = limit};
     tr_assert(!sim->stepping && sim->now < limit);
-    for (tr__list *n = sim->processes.next; n != &sim->processes; n = n->next) {
-        struct sim_process *process = process_at(n);
-        uint64_t due = process_due(process);
-        if (due > sim->now)
-            next = due < next ? due : next;
-        else if (process->program != NULL && tr__sim_below(sim, ++runnable) == 0)
-            chosen = process;
+    for (tr__list *p = sim->processes.next; p != &sim->processes; p = p->next) {
+        tr__list *worlds = &process_at(p)->worlds;
+        for (tr__list *n = worlds->next; n != worlds; n = n->next)
+            driver_look(sim, tr__container(n, struct sim_world, node), &pick);
     }
-    if (chosen != NULL)
-        driver_run(sim, chosen);
-    else if (next != TR__NEVER)
-        sim->now = next;
-    return chosen != NULL || next < limit;
+    if (pick.chosen != NULL)
+        driver_run(sim, pick.chosen);
+    else if (pick.next != TR__NEVER)
+        sim->now = pick.next;
+    return pick.chosen != NULL || pick.next < limit;
 }
 
 bool tr__sim_step(tr_sim *sim)
@@ -153,12 +178,12 @@ bool tr__sim_step(tr_sim *sim)
 }
 
 // A poll takes its time like any other step, so that a test that spins lets the others run.
-void tr__sim_wait(struct sim_process *process, uint64_t due)
+void tr__sim_wait(struct sim_world *world, uint64_t due)
 {
-    tr_sim *sim = process->sim;
+    tr_sim *sim = world->process->sim;
     uint64_t soon = later(sim, SIM_STEP_NS);
-    uint64_t until = process_due(process) <= sim->now || due < soon ? soon : due;
-    while (driver_step(sim, until) && sim->now < until && process_due(process) > sim->now)
+    uint64_t until = world_due(world) <= sim->now || due < soon ? soon : due;
+    while (driver_step(sim, until) && sim->now < until && world_due(world) > sim->now)
         ;
 }
 

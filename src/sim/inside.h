@@ -1,7 +1,7 @@
 // What the files of the simulator share, and nobody else.
 //
-// Processes, sources and programs hang in lists in the order of their creation, and every choice
-// is a draw over such a list: an address of memory never decides anything.
+// Processes, worlds, sources and programs hang in lists in the order of their creation, and every
+// choice is a draw over such a list: an address of memory never decides anything.
 #ifndef TROUPE_SIM_INSIDE_H
 #define TROUPE_SIM_INSIDE_H
 
@@ -14,6 +14,7 @@ struct tr_sim {
     uint64_t random; // the generator's state
     uint64_t hash;
     int64_t last_pid;
+    uint64_t last_world;
     uint64_t last_source;
     tr__list programs;
     tr__list processes;
@@ -31,16 +32,28 @@ struct sim_listed {
     const tr_sim_program *program;
 };
 
-// A process has one loop, so it is its own world.
+// One loop of a process: its main one, or that of a thread.
+struct sim_world {
+    tr_world base;
+    struct sim_process *process;
+    tr__list node; // in process->worlds
+    uint64_t id;   // for the hash
+    tr__list sources;
+    const tr_thread_up *up; // what runs it; NULL: nothing does, or the test itself
+    void *owner;
+    bool started; // thread_start has not been joined yet
+    bool woken;
+    bool polling;
+    bool asleep; // in a real world its last poll would not have come back yet
+};
+
 struct sim_process {
-    tr_world world;
     tr_sim *sim;
     tr__list node; // in sim->processes
     int64_t pid;
-    tr__list sources;
-    uint64_t last_sent; // when the last of all that it sent arrives
-    bool woken;
-    bool polling;
+    struct sim_world main;
+    tr__list worlds;               // main, and those of its threads
+    uint64_t last_sent;            // when the last of all that it sent arrives
     const tr_sim_program *program; // NULL: the test itself, behind tr__sim_world
     void *state;
     struct sim_child *child; // how its parent knows it
@@ -55,7 +68,7 @@ enum { SIM_READ = TR__READ, SIM_WRITE = TR__WRITE, SIM_CLOSED = 4, SIM_ACCEPT = 
 
 // Something of a world's that makes upcalls: an endpoint, a listener or a child.
 struct sim_source {
-    tr__list node; // in its process's sources
+    tr__list node; // in its world's sources
     uint64_t id;   // for the hash
     unsigned told; // in this poll
     const struct sim_source_ops *ops;
@@ -72,29 +85,43 @@ struct sim_source_ops {
     void (*free)(struct sim_source *source, bool tell);
 };
 
+static inline struct sim_world *sim_world_of(tr_world *world)
+{
+    return (struct sim_world *)world;
+}
+
 static inline struct sim_process *sim_process_of(tr_world *world)
 {
-    return (struct sim_process *)world;
+    return sim_world_of(world)->process;
 }
 
 // driver.c
 uint64_t tr__sim_below(tr_sim *sim, uint64_t limit); // a number under limit; any, when that is 0
 void tr__sim_note(tr_sim *sim, uint64_t fact);       // into the hash
 uint64_t tr__sim_arrival(tr_sim *sim);               // when something that leaves now arrives
-void tr__sim_wait(struct sim_process *process, uint64_t due);
+void tr__sim_wait(struct sim_world *world, uint64_t due);
+void tr__sim_finish(struct sim_world *world); // let its thread run to its end
 
 // world.c
 extern const tr_world_ops tr__sim_world_ops;
 void tr__sim_source_init(struct sim_source *source, tr_world *world,
                          const struct sim_source_ops *ops);
-uint64_t tr__sim_sources_due(const struct sim_process *process);
-void tr__sim_sources_sever(struct sim_process *process);
-void tr__sim_sources_free(struct sim_process *process, bool tell);
+uint64_t tr__sim_sources_due(const struct sim_world *world);
+void tr__sim_sources_sever(struct sim_world *world);
+void tr__sim_sources_free(struct sim_world *world, bool tell);
+
+// thread.c
+void tr__sim_world_init(struct sim_world *world, struct sim_process *process);
+void tr__sim_world_free(struct sim_world *world, bool tell);
+void tr__sim_world_close(tr_world **world);
+int tr__sim_another(tr_world *world, tr_world **ret_world);
+int tr__sim_thread_start(tr_world *world, const tr_thread_up *up, void *owner);
+void tr__sim_thread_join(tr_world *world);
 
 // process.c
 int tr__sim_process_new(tr_sim *sim, const tr_sim_program *program,
                         struct sim_process **ret_process);
-void tr__sim_process_step(struct sim_process *process);
+void tr__sim_process_step(struct sim_world *world); // of one of its loops
 void tr__sim_process_end(struct sim_process *process, int code, int signal);
 int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
                   tr_process **ret_process, tr_endpoint **ret_endpoint);

@@ -3,8 +3,9 @@
 // Death comes in two steps. A process that ends is dead at once: its endpoints and listeners are
 // cut off from the machine, its children are killed, its parent's exit notice is on its way. Its
 // memory goes when none of its code is on the stack any more, which is later when it dies in the
-// middle of its own step. The exit notice travels like bytes do, but comes no earlier than the last
-// byte and the end of all that the process wrote: whoever hears of an exit finds them there.
+// middle of its own step. Its threads go with it, and run no more. The exit notice travels like
+// bytes do, but comes no earlier than the last byte and the end of all that the process wrote:
+// whoever hears of an exit finds them there.
 #include "base/memory.h"
 #include "sim/inside.h"
 #include <signal.h>
@@ -75,27 +76,49 @@ static void child_ended(struct sim_child *child, int code, int signal)
 
 // ---- A process ----
 
+static bool main_run(void *owner)
+{
+    struct sim_process *process = owner;
+    process->program->step(process->state);
+    return true;
+}
+
+static uint64_t main_due(void *owner)
+{
+    struct sim_process *process = owner;
+    return process->program->due(process->state);
+}
+
 int tr__sim_process_new(tr_sim *sim, const tr_sim_program *program,
                         struct sim_process **ret_process)
 {
+    static const tr_thread_up up = {.run = main_run, .due = main_due};
     struct sim_process *process = tr__zalloc(sizeof *process);
     if (process == NULL)
         return TR_ENOMEM;
-    process->world.ops = &tr__sim_world_ops;
     process->sim = sim;
     process->pid = ++sim->last_pid;
     process->program = program;
-    tr__list_init(&process->sources);
+    tr__list_init(&process->worlds);
+    tr__sim_world_init(&process->main, process);
+    process->main.up = program != NULL ? &up : NULL;
+    process->main.owner = process;
     tr__list_append(&sim->processes, &process->node);
     *ret_process = process;
     return 0;
+}
+
+static struct sim_world *world_at(tr__list *node)
+{
+    return tr__container(node, struct sim_world, node);
 }
 
 static void process_free(struct sim_process *process)
 {
     if (process->opened)
         process->program->close(process->state);
-    tr__sim_sources_free(process, false); // whom to tell went with the state
+    while (!tr__list_empty(&process->worlds)) // whom to tell went with the state
+        tr__sim_world_free(world_at(process->worlds.next), false);
     tr__list_remove(&process->node);
     tr__free(process);
 }
@@ -106,7 +129,8 @@ void tr__sim_process_end(struct sim_process *process, int code, int signal)
         return;
     process->dead = true;
     tr__sim_note(process->sim, (uint64_t)process->pid);
-    tr__sim_sources_sever(process);
+    for (tr__list *n = process->worlds.next; n != &process->worlds; n = n->next)
+        tr__sim_sources_sever(world_at(n));
     if (process->child != NULL)
         child_ended(process->child, code, signal);
     process->child = NULL;
@@ -118,19 +142,23 @@ void tr__sim_process_end(struct sim_process *process, int code, int signal)
 static void process_leave(struct sim_process *process)
 {
     int code = 0;
-    if (!process->dead && process->program->done(process->state, &code))
+    if (!process->dead && process->opened && process->program->done(process->state, &code))
         tr__sim_process_end(process, code, 0);
     process->busy = false;
     if (process->dead)
         process_free(process);
 }
 
-void tr__sim_process_step(struct sim_process *process)
+void tr__sim_process_step(struct sim_world *world)
 {
-    tr_assert(!process->busy && !process->dead);
+    struct sim_process *process = world->process;
+    bool busy = process->busy; // one of its loops joins this one
+    tr_assert(!process->dead);
     process->busy = true;
-    process->program->step(process->state);
-    process_leave(process);
+    if (!world->up->run(world->owner))
+        world->up = NULL;
+    if (!busy)
+        process_leave(process);
 }
 
 // Run the program's open. On an error the process is gone.
@@ -139,7 +167,7 @@ static int process_open(struct sim_process *process, tr_endpoint *link, const ch
 {
     const tr_sim_program *program = process->program;
     process->busy = true;
-    int rc = program->open(&process->world, link, argv, env, program->arg, &process->state);
+    int rc = program->open(&process->main.base, link, argv, env, program->arg, &process->state);
     process->opened = rc == 0;
     if (rc < 0)
         tr__sim_process_end(process, 0, SIGKILL);
@@ -201,7 +229,7 @@ bool tr__sim_alive(const tr_sim *sim, int64_t pid)
 
 int64_t tr__sim_pid(const tr_world *world)
 {
-    return ((const struct sim_process *)world)->pid;
+    return ((const struct sim_world *)world)->process->pid;
 }
 
 // ---- Children, from inside a world ----
@@ -229,7 +257,7 @@ static int child_start(struct sim_child *child, const tr_sim_program *code,
         return rc;
     child->pid = child->process->pid;
     child->process->child = child;
-    rc = tr__sim_pipe(parent, &child->process->world, &endpoint, &link);
+    rc = tr__sim_pipe(parent, &child->process->main.base, &endpoint, &link);
     if (rc < 0)
         return rc;
     rc = process_open(child->process, link, program->argv, program->env);

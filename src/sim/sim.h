@@ -7,7 +7,8 @@
 // drawn from the seed: who runs next, what is told first, how many bytes a read or a write moves,
 // and when they arrive. The same seed gives the same run, to the last byte: tr__sim_hash proves it.
 //
-// One thread means one: not even wake may come from another.
+// A process may have threads, which the machine steps as it steps processes. It is itself in one
+// thread of the real system, and nothing may come from another, not even wake.
 //
 // What a program keeps outside of its state, as in globals, outlives its processes here: that is
 // the one thing that a killed process does not lose.
@@ -25,9 +26,8 @@ typedef struct tr_sim_program {
     // borrowed. An error ends the process before it began, and is the error of the spawn.
     int (*open)(tr_world *world, tr_endpoint *link, const char *const *argv, const char *const *env,
                 void *arg, void **ret_state);
-    // One iteration of the process's loop; calls poll once.
+    // One iteration of the process's main loop, and when to step again, as of a tr_thread_up.
     void (*step)(void *state);
-    // When to step again if nothing happens before: 0: at once; TR__NEVER: not at all.
     uint64_t (*due)(void *state);
     // Whether the process has left, asked after open and each step.
     bool (*done)(void *state, int *ret_code);
@@ -51,15 +51,16 @@ int tr__sim_program_add(tr_sim *sim, const tr_sim_program *program);
 // errors: TR_ENOENT, TR_ENOMEM, the program's own
 int tr__sim_start(tr_sim *sim, const char *path, const char *const *argv, int64_t *ret_pid);
 
-// A process ends at once, in the middle of its step, too; SIGSEGV stands for a crash. Its children
-// are killed with it.
+// A process ends at once, in the middle of its step, too; SIGSEGV stands for a crash. Its threads
+// and children end with it.
 // errors: TR_ENOENT
 int tr__sim_kill(tr_sim *sim, int64_t pid, int signal);
 bool tr__sim_alive(const tr_sim *sim, int64_t pid);
 
 // A world for a test that is its own program. Its poll runs the machine until this world has
 // something to tell or due has come; it returns early when nothing will ever happen. It takes a
-// microsecond at least, in which others may step. It has no program: what it spawns needs a path.
+// microsecond at least, in which others may step, threads of the test as well. It has no program:
+// what it spawns needs a path.
 // gives:  *ret_world, to be closed by its own close
 // errors: TR_ENOMEM
 int tr__sim_world(tr_sim *sim, tr_world **ret_world);
@@ -73,8 +74,8 @@ int64_t tr__sim_pid(const tr_world *world);
 int tr__sim_pipe(tr_world *a, tr_world *b, tr_endpoint **ret_a, tr_endpoint **ret_b);
 int tr__sim_connect(tr_sim *sim, tr_world *world, const char *path, tr_endpoint **ret_endpoint);
 
-// One process makes one step, or the clock moves to what happens next. Returns false when nothing
-// is left to happen: all have ended, or wait for each other.
+// One process or thread makes one step, or the clock moves to what happens next. Returns false when
+// nothing is left to happen: all have ended, or wait for each other.
 bool tr__sim_step(tr_sim *sim);
 // Let so much time pass.
 void tr__sim_run_for(tr_sim *sim, uint64_t ns);

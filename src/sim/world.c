@@ -3,17 +3,19 @@
 // A poll never waits where a driver steps the processes: it tells what can be told now, each event
 // of each source once, in an order that the seed decides, and returns. Upcalls may close any source
 // and make new ones, so after each the next is chosen from what is there then.
+//
+// In a real world a poll that has nothing to tell does not come back before it is due. Here it
+// does, and the loop is `asleep`: it runs on only when something has happened.
 #include "sim/inside.h"
 #include <string.h>
 
 void tr__sim_source_init(struct sim_source *source, tr_world *world,
                          const struct sim_source_ops *ops)
 {
-    struct sim_process *process = sim_process_of(world);
-    source->id = ++process->sim->last_source;
+    source->id = ++sim_process_of(world)->sim->last_source;
     source->told = 0;
     source->ops = ops;
-    tr__list_append(&process->sources, &source->node);
+    tr__list_append(&sim_world_of(world)->sources, &source->node);
 }
 
 static struct sim_source *source_at(tr__list *node)
@@ -21,10 +23,10 @@ static struct sim_source *source_at(tr__list *node)
     return tr__container(node, struct sim_source, node);
 }
 
-uint64_t tr__sim_sources_due(const struct sim_process *process)
+uint64_t tr__sim_sources_due(const struct sim_world *world)
 {
     uint64_t first = TR__NEVER;
-    for (tr__list *n = process->sources.next; n != &process->sources; n = n->next) {
+    for (tr__list *n = world->sources.next; n != &world->sources; n = n->next) {
         for (unsigned event = 1; event <= SIM_LAST; event <<= 1) {
             uint64_t due = source_at(n)->ops->due(source_at(n), event);
             first = due < first ? due : first;
@@ -33,16 +35,16 @@ uint64_t tr__sim_sources_due(const struct sim_process *process)
     return first;
 }
 
-void tr__sim_sources_sever(struct sim_process *process)
+void tr__sim_sources_sever(struct sim_world *world)
 {
-    for (tr__list *n = process->sources.next; n != &process->sources; n = n->next)
+    for (tr__list *n = world->sources.next; n != &world->sources; n = n->next)
         source_at(n)->ops->sever(source_at(n));
 }
 
-void tr__sim_sources_free(struct sim_process *process, bool tell)
+void tr__sim_sources_free(struct sim_world *world, bool tell)
 {
-    while (!tr__list_empty(&process->sources)) {
-        struct sim_source *source = source_at(process->sources.next);
+    while (!tr__list_empty(&world->sources)) {
+        struct sim_source *source = source_at(world->sources.next);
         source->ops->free(source, tell);
     }
 }
@@ -60,12 +62,11 @@ static void world_random(tr_world *world, void *bytes, size_t size)
 }
 
 // One of the events that can be told now and have not been in this poll.
-static bool world_pick(struct sim_process *process, struct sim_source **ret_source,
-                       unsigned *ret_event)
+static bool world_pick(struct sim_world *world, struct sim_source **ret_source, unsigned *ret_event)
 {
-    tr_sim *sim = process->sim;
+    tr_sim *sim = world->process->sim;
     uint64_t count = 0;
-    for (tr__list *n = process->sources.next; n != &process->sources; n = n->next) {
+    for (tr__list *n = world->sources.next; n != &world->sources; n = n->next) {
         struct sim_source *source = source_at(n);
         for (unsigned event = 1; event <= SIM_LAST; event <<= 1) {
             if ((source->told & event) || source->ops->due(source, event) > sim->now)
@@ -79,40 +80,32 @@ static bool world_pick(struct sim_process *process, struct sim_source **ret_sour
     return count > 0;
 }
 
-static void world_poll(tr_world *world, uint64_t due)
+static void world_poll(tr_world *base, uint64_t due)
 {
-    struct sim_process *process = sim_process_of(world);
+    struct sim_world *world = sim_world_of(base);
+    struct sim_process *process = world->process;
     struct sim_source *source = NULL;
     unsigned event = 0;
-    tr_assert(!process->polling);
-    if (process->program == NULL)
-        tr__sim_wait(process, due);
-    process->polling = true;
-    process->woken = false;
-    for (tr__list *n = process->sources.next; n != &process->sources; n = n->next)
+    tr_assert(!world->polling);
+    if (process->program == NULL && !process->sim->stepping)
+        tr__sim_wait(world, due);
+    world->polling = true;
+    world->asleep = !world->woken && due > process->sim->now;
+    world->woken = false;
+    for (tr__list *n = world->sources.next; n != &world->sources; n = n->next)
         source_at(n)->told = 0;
-    while (!process->dead && world_pick(process, &source, &event)) {
+    while (!process->dead && world_pick(world, &source, &event)) {
+        world->asleep = false;
         source->told |= event;
         tr__sim_note(process->sim, source->id * (SIM_LAST + 1) + event);
         source->ops->tell(source, event);
     }
-    process->polling = false;
+    world->polling = false;
 }
 
 static void world_wake(tr_world *world)
 {
-    sim_process_of(world)->woken = true;
-}
-
-// A process's world goes with the process; that of a test is all there is of it.
-static void world_close(tr_world **world)
-{
-    struct sim_process *process = sim_process_of(*world);
-    tr_assert(!process->polling);
-    tr__sim_sources_free(process, true);
-    if (process->program == NULL)
-        tr__sim_process_end(process, 0, 0);
-    *world = NULL;
+    sim_world_of(world)->woken = true;
 }
 
 const tr_world_ops tr__sim_world_ops = {
@@ -121,6 +114,9 @@ const tr_world_ops tr__sim_world_ops = {
     .random = world_random,
     .poll = world_poll,
     .wake = world_wake,
+    .another = tr__sim_another,
+    .thread_start = tr__sim_thread_start,
+    .thread_join = tr__sim_thread_join,
     .endpoint_bind = tr__sim_endpoint_bind,
     .endpoint_want = tr__sim_endpoint_want,
     .endpoint_read = tr__sim_endpoint_read,
@@ -133,5 +129,5 @@ const tr_world_ops tr__sim_world_ops = {
     .process_close = tr__sim_process_close,
     .listen = tr__sim_listen,
     .listener_close = tr__sim_listener_close,
-    .close = world_close,
+    .close = tr__sim_world_close,
 };

@@ -74,6 +74,10 @@ static void puppet_close(void *state)
 {
     struct puppet *p = state;
     p->stage->closed++;
+    if (p->role->closes_world && p->thread != NULL) {
+        p->thread->ops->thread_join(p->thread);
+        p->thread->ops->close(&p->thread);
+    }
     if (p->role->closes_world) {
         p->world->ops->close(&p->world);
         p->stage->flag = p->link == NULL;

@@ -18,6 +18,8 @@ struct puppet {
     tr_endpoint *child_link;
     tr_exit_status child_status;
     bool child_exited;
+    tr_world *thread; // the world of one
+    uint64_t thread_due;
     size_t sent, got;
     void *memory; // freed by close, and by nothing else
 };
@@ -36,6 +38,7 @@ struct stage {
     tr_sim_program program;
     const struct role *roles; // ended by one without a name
     int64_t pid;              // of whoever wants to be known
+    tr_world *thread;         // likewise
     unsigned closed;          // states that were freed
     int result;
     bool flag;
