@@ -135,8 +135,9 @@ typedef struct tr_world_ops {
                   tr_listener **ret_listener);
     void (*listener_close)(tr_listener **listener);
 
-    // Free the world with what is left in it. Not from inside poll. The owners of endpoints, closed
-    // before or not, hear closed from here: the one upcall outside of poll. Sets *world to NULL.
+    // Free the world with what is left in it. Not from inside poll, nor before its thread is
+    // joined, nor while anybody may still wake it. The owners of endpoints, closed before or not,
+    // hear closed from here: the one upcall outside of poll. Sets *world to NULL.
     void (*close)(tr_world **world);
 } tr_world_ops;
 

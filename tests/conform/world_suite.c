@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <troupe/error.h>
 
@@ -477,6 +478,22 @@ static void test_wake_from_another_thread(void **state)
     assert_false(lost);
 }
 
+// Goal:   one that is woken all the time still hears its endpoints.
+static void test_wakes_do_not_starve_endpoints(void **state)
+{
+    (void)state;
+    static struct side a, b;
+    pair(&a, &b);
+    side_say(&a, 1);
+    side_want(&b, TR__READ);
+    uint64_t far = now() + PATIENCE;
+    while (b.readable == 0) {
+        assert_true(now() < far);
+        w->ops->wake(w);
+        w->ops->poll(w, far);
+    }
+}
+
 static void test_random_differs(void **state)
 {
     (void)state;
@@ -487,6 +504,217 @@ static void test_random_differs(void **state)
     assert_memory_not_equal(a + 568, zero, 32);
     w->ops->random(w, zero, 0);
     assert_int_equal(0, zero[0]);
+}
+
+// ---- Other worlds, and the threads that run them ----
+
+static tr_world *another(tr_world *world)
+{
+    tr_world *other = NULL;
+    return world->ops->another(world, &other) == 0 ? other : NULL;
+}
+
+// A thread's loop. It does its work after each poll, until that says that it is done.
+struct hand {
+    tr_world *world, *boss; // boss is woken at the end
+    bool (*done)(struct hand *hand);
+    uint64_t due;
+    int runs;
+    atomic_bool ended;
+    atomic_int turn;
+    struct side a, b;
+    struct hand *helper;
+};
+
+static bool hand_run(void *owner)
+{
+    struct hand *hand = owner;
+    hand->world->ops->poll(hand->world, hand->due);
+    hand->runs++;
+    if (!hand->done(hand))
+        return true;
+    atomic_store(&hand->ended, true);
+    hand->boss->ops->wake(hand->boss);
+    return false;
+}
+
+static uint64_t hand_due(void *owner)
+{
+    return ((struct hand *)owner)->due;
+}
+
+static bool hand_start(struct hand *hand)
+{
+    static const tr_thread_up up = {.run = hand_run, .due = hand_due};
+    atomic_store(&hand->ended, false);
+    return hand->world->ops->thread_start(hand->world, &up, hand) == 0;
+}
+
+static void hand_join(struct hand *hand)
+{
+    UNTIL(atomic_load(&hand->ended));
+    w->ops->thread_join(hand->world);
+}
+
+static void hand_close(struct hand *hand)
+{
+    hand->world->ops->close(&hand->world);
+    assert_null(hand->world);
+}
+
+static void test_another_world_is_one_of_its_own(void **state)
+{
+    (void)state;
+    static struct side mine, its;
+    tr_endpoint *endpoints[4];
+    tr_world *other = another(w);
+    assert_non_null(other);
+    harness->pair(w, &endpoints[0], &endpoints[1]);
+    harness->pair(other, &endpoints[2], &endpoints[3]);
+    side_bind(&mine, endpoints[0]);
+    side_bind(&its, endpoints[2]);
+    side_want(&mine, TR__WRITE);
+    w->ops->wake(w);
+    uint64_t far = now() + PATIENCE, due = now() + MS;
+    other->ops->poll(other, due); // hears nothing of all this
+    assert_true(now() >= due);
+    assert_int_equal(0, mine.writable);
+    w->ops->poll(w, far);
+    assert_true(now() < far);
+    other->ops->close(&other);
+    assert_int_equal(1, its.closed);
+    assert_int_equal(0, mine.closed);
+    side_want(&mine, 0);
+    side_want(&mine, TR__WRITE);
+    UNTIL(mine.writable > 0);
+}
+
+static bool fifth(struct hand *hand)
+{
+    return hand->runs % 5 == 0;
+}
+
+// Goal:   a thread runs until it says no, and not once more; then its world may have another one.
+static void test_thread_runs_until_it_says_no(void **state)
+{
+    (void)state;
+    struct hand hand = {.world = another(w), .boss = w, .done = fifth};
+    for (int round = 1; round <= 3; round++) {
+        assert_true(hand_start(&hand));
+        hand_join(&hand);
+        linger();
+        assert_int_equal(5 * round, hand.runs);
+    }
+    hand_close(&hand);
+}
+
+static bool asked(struct hand *hand)
+{
+    return atomic_load(&hand->turn) != 0;
+}
+
+// Goal:   who joins need not wait for the end before.
+// Method: ask a thread to end, wake it, and join; another one ends when its time has come.
+static void test_join_waits_for_the_end(void **state)
+{
+    (void)state;
+    struct hand hand = {.world = another(w), .boss = w, .done = asked, .due = TR__NEVER};
+    assert_true(hand_start(&hand));
+    linger();
+    atomic_store(&hand.turn, 1);
+    w->ops->wake(hand.world);
+    w->ops->thread_join(hand.world);
+    assert_true(atomic_load(&hand.ended));
+    hand.done = fifth;
+    hand.runs = 3;
+    hand.due = now() + MS;
+    assert_true(hand_start(&hand));
+    w->ops->thread_join(hand.world);
+    assert_int_equal(5, hand.runs);
+    hand_close(&hand);
+}
+
+#define TURNS 4000
+
+// At an odd turn it is the hand's.
+static bool turned(struct hand *hand)
+{
+    if (atomic_load(&hand->turn) % 2 == 0)
+        return false;
+    int turn = atomic_fetch_add(&hand->turn, 1);
+    hand->boss->ops->wake(hand->boss);
+    return turn + 1 >= TURNS;
+}
+
+// Goal:   two loops that wake each other lose no wake.
+// Method: nothing else ends their polls, and each waits for the other.
+static void test_two_loops_wake_each_other(void **state)
+{
+    (void)state;
+    struct hand hand = {.world = another(w), .boss = w, .done = turned, .due = TR__NEVER};
+    assert_true(hand_start(&hand));
+    for (int turn = 0; turn < TURNS; turn += 2) {
+        atomic_store(&hand.turn, turn + 1);
+        hand.world->ops->wake(hand.world);
+        UNTIL(atomic_load(&hand.turn) == turn + 2);
+    }
+    hand_join(&hand);
+    hand_close(&hand);
+}
+
+static bool read_all(struct hand *hand)
+{
+    return hand->b.got == hand->a.total;
+}
+
+static void test_endpoints_of_a_threads_world(void **state)
+{
+    (void)state;
+    static struct hand hand;
+    tr_endpoint *endpoints[2];
+    hand = (struct hand){.world = another(w), .boss = w, .done = read_all, .due = TR__NEVER};
+    harness->pair(hand.world, &endpoints[0], &endpoints[1]);
+    side_bind(&hand.a, endpoints[0]);
+    side_bind(&hand.b, endpoints[1]);
+    hand.a.total = 1 << 20;
+    side_want(&hand.a, TR__WRITE);
+    side_listen(&hand.b);
+    assert_true(hand_start(&hand));
+    hand_join(&hand);
+    assert_false(hand.b.wrong);
+    assert_int_equal(0, hand.a.closed + hand.b.closed);
+    hand_close(&hand);
+    assert_int_equal(2, hand.a.closed + hand.b.closed);
+}
+
+// Opens a world and starts a thread for it; when that has ended, joins it and closes the world.
+static bool helped(struct hand *hand)
+{
+    struct hand *helper = hand->helper;
+    if (helper->world == NULL) {
+        helper->world = another(hand->world);
+        return helper->world == NULL || !hand_start(helper);
+    }
+    if (!atomic_load(&helper->ended))
+        return false;
+    hand->world->ops->thread_join(helper->world);
+    helper->world->ops->close(&helper->world);
+    return true;
+}
+
+static void test_a_thread_has_threads(void **state)
+{
+    (void)state;
+    struct hand helper = {.done = fifth};
+    struct hand hand = {.world = another(w), .boss = w, .done = helped, .due = TR__NEVER};
+    hand.helper = &helper;
+    helper.boss = hand.world;
+    assert_true(hand_start(&hand));
+    w->ops->wake(hand.world); // its first poll
+    hand_join(&hand);
+    assert_int_equal(5, helper.runs);
+    assert_null(helper.world);
+    hand_close(&hand);
 }
 
 // ---- Processes ----
@@ -814,7 +1042,14 @@ int world_suite(const struct world_harness *of)
         TEST(test_poll_that_is_due_does_not_wait),
         TEST(test_wake_ends_the_next_poll),
         TEST(test_wake_from_another_thread),
+        TEST(test_wakes_do_not_starve_endpoints),
         TEST(test_random_differs),
+        TEST(test_another_world_is_one_of_its_own),
+        TEST(test_thread_runs_until_it_says_no),
+        TEST(test_join_waits_for_the_end),
+        TEST(test_two_loops_wake_each_other),
+        TEST(test_endpoints_of_a_threads_world),
+        TEST(test_a_thread_has_threads),
         TEST(test_spawn_tells_the_exit_code),
         TEST(test_spawn_tells_the_signal),
         TEST(test_spawn_of_what_cannot_run_is_an_error),

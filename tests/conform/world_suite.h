@@ -25,7 +25,7 @@ struct world_harness {
     const char *path;
     // Connect to a listener of this world. Returns 0 or an error.
     int (*connect)(tr_world *world, const char *path, tr_endpoint **ret_endpoint);
-    // wake may be called from another thread.
+    // wake may be called from a thread that is not the world's own.
     bool threads;
 };
 
