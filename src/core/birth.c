@@ -109,6 +109,7 @@ static void birth_over(tr_loop *loop, tr__post *post)
     tr__list_remove(&birth->owned.link);
     tr__window_unpin(&loop->windows, birth->id, &loop->writable);
     loop->away--;
+    loop->restless = true;
     birth_home(loop, birth);
 }
 

@@ -358,6 +358,7 @@ struct tr_loop {
     bool dismissed;              // it is to leave its thread
     bool killed;                 // at once
     bool told;                   // the first loop's: it has been asked
+    bool restless;  // something that is looked at behind the iteration has changed: do not wait
     bool runs;                   // has a thread. Under the node's lock
     tr_loop *next_parked;        // likewise
     tr__post ask, dismiss, kill; // the first loop's

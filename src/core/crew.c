@@ -30,6 +30,7 @@ static void crew_answered(tr_loop *first, tr__post *post)
 {
     (void)post;
     first->node->unanswered--;
+    first->restless = true;
 }
 
 static void crew_answer(tr_loop *loop)
@@ -68,11 +69,11 @@ static bool crew_stays(tr_loop *loop)
 
 static bool crew_run(void *owner)
 {
-    tr_loop *loop = owner;
+    tr_loop *loop = owner, *before = tr__loop_here; // one that joins a simulated thread
     tr__loop_here = loop;
     tr__loop_step(loop);
     bool stays = crew_stays(loop);
-    tr__loop_here = NULL;
+    tr__loop_here = before;
     return stays;
 }
 
@@ -254,6 +255,7 @@ static void crew_joined(tr_loop *first, tr__post *post)
     node->threads--;
     crew_put_back(loop);
     tr__lock_give(&node->lock);
+    first->restless = true;
     atomic_store(&node->parked_mail, true); // what has come between its last look and now
 }
 
@@ -292,7 +294,7 @@ void tr__crew_host(tr_node *node)
 static void crew_asked(tr_loop *loop, tr__post *post)
 {
     (void)post;
-    loop->asked = true;
+    loop->asked = loop->restless = true;
 }
 
 bool tr__crew_ended(tr_node *node)
@@ -314,7 +316,7 @@ bool tr__crew_ended(tr_node *node)
 static void crew_dismissed(tr_loop *loop, tr__post *post)
 {
     (void)post;
-    loop->dismissed = true;
+    loop->dismissed = loop->restless = true;
 }
 
 static uint32_t crew_threads(tr_node *node)
@@ -344,7 +346,7 @@ bool tr__crew_left(tr_node *node)
 static void crew_killed(tr_loop *loop, tr__post *post)
 {
     (void)post;
-    loop->killed = loop->dismissed = true;
+    loop->killed = loop->dismissed = loop->restless = true;
     tr__loop_end_actors(loop);
 }
 

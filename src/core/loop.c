@@ -65,7 +65,8 @@ uint64_t tr__loop_due(const tr_loop *loop)
 {
     if (!tr__list_empty(&loop->births) || !tr__list_empty(&loop->runnable) ||
         !tr__list_empty(&loop->closing) || !tr__list_empty(&loop->pending) ||
-        !tr__list_empty(&loop->writable) || loop->immediates.count > 0 || loop->inbox_at != NULL)
+        !tr__list_empty(&loop->writable) || loop->immediates.count > 0 || loop->inbox_at != NULL ||
+        loop->restless)
         return 0;
     const tr__heap_entry *first = tr__heap_first(&loop->timers);
     return first == NULL ? TR__NEVER : first->key;
@@ -87,6 +88,7 @@ void tr__loop_step(tr_loop *loop)
         route->flush(loop);
     tr__outboxes_publish(loop);
     loop->world->ops->poll(loop->world, tr__loop_due(loop));
+    loop->restless = false;
     tr__waiters_run(loop);
     loop_run_immediates(loop);
     tr__closing_run(loop);
