@@ -5,6 +5,7 @@
  *   troupe/ask.h      requests with an answer and a deadline          tr_ask, tr_reply_later
  *   troupe/msg.h      messages as received, and made by hand          tr_msg_is, tr_msg_body
  *   troupe/val.h      documents: TR_MAP, TR_READ, msgpack, JSON       tr_get_str, tr_json_print
+ *   troupe/struct.h   a C struct that is a document, checked          TR_STRUCT
  *   troupe/buf.h      reference-counted slices of bytes               tr_buf_slice
  *   troupe/timer.h    timers, immediates, ticks, microtasks           tr_timer_start
  *   troupe/promise.h  results that come later                         tr_promise_then
@@ -30,6 +31,7 @@
 #include <troupe/msg.h>
 #include <troupe/node.h>
 #include <troupe/promise.h>
+#include <troupe/struct.h>
 #include <troupe/timer.h>
 #include <troupe/val.h>
 

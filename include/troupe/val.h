@@ -5,9 +5,10 @@
  *
  *     TR_MAP("user", name, "tags", TR_LIST("a", "b"), "age", 42)
  *
- * and lives as long as the block that it was built in, or it is a view of a packed (msgpack)
- * document and lives as long as the bytes do. Both kinds are read by the same functions. Nothing
- * here is copied before a document is packed, and sending packs. */
+ * and lives as long as the block that it was built in, or it is a view: of a packed (msgpack)
+ * document, which lives as long as the bytes do, or of a C struct (troupe/struct.h). All kinds are
+ * read by the same functions. Nothing here is copied before a document is packed, and sending
+ * packs. */
 #ifndef TROUPE_VAL_H
 #define TROUPE_VAL_H
 
@@ -75,10 +76,10 @@ typedef enum tr_type {
 
 /* Read it with the functions below; the members are not API. */
 typedef struct tr_val {
-    uint8_t type;   /* tr_type */
-    uint8_t packed; /* list, map: items are msgpack bytes; otherwise an array of tr_val */
-    int8_t ext;     /* the extension's number */
-    uint32_t len;   /* str, bin, ext: bytes; list: items; map: pairs */
+    uint8_t type; /* tr_type */
+    uint8_t form; /* list, map: what the items lie in; 0: an array of tr_val */
+    int8_t ext;   /* the extension's number */
+    uint32_t len; /* str, bin, ext: bytes; list: items; map: pairs */
     union {
         bool b;
         int64_t i;
@@ -86,6 +87,10 @@ typedef struct tr_val {
         double f;
         const void *ptr;
         tr_addr addr;
+        struct {
+            const void *ptr;   /* the same as above */
+            const void *table; /* of a struct, or the member that a list in it is */
+        } c;
     } as;
 } tr_val;
 
@@ -97,7 +102,7 @@ static inline tr_val tr_val_null(void)
 {
     tr_val v;
     v.type = TR_TYPE_NULL;
-    v.packed = 0;
+    v.form = 0;
     v.ext = 0;
     v.len = 0;
     v.as.addr.node = 0;
@@ -258,27 +263,26 @@ TR_API bool tr_iter_next(tr_iter *it, tr_val *ret_key, tr_val *ret_value);
  *     int rc = TR_READ(body, "user", &user, "age", &age);
  *
  * Each key must be there with a value that fits the type of its variable; no variable is written
- * unless all do. Types: bool, the integer types from int up, double, tr_str, tr_bytes, tr_addr,
- * tr_val (any value).
+ * unless all do. Types: bool, the integer types from short up, float, double, tr_str, tr_bytes,
+ * tr_addr, tr_val (any value).
  * returns: 0, or TR_EBADMSG */
 typedef enum tr_field_type {
     TR_FIELD_BOOL,
     TR_FIELD_INT,
     TR_FIELD_UINT,
-    TR_FIELD_LONG,
-    TR_FIELD_ULONG,
-    TR_FIELD_LLONG,
-    TR_FIELD_ULLONG,
-    TR_FIELD_DOUBLE,
+    TR_FIELD_FLOAT,
     TR_FIELD_STR,
     TR_FIELD_BYTES,
     TR_FIELD_ADDR,
-    TR_FIELD_VAL
+    TR_FIELD_VAL,
+    TR_FIELD_TEXT,  /* in a TR_STRUCT only: an array of char, and */
+    TR_FIELD_STRUCT /* another struct */
 } tr_field_type;
 
 typedef struct tr_field {
     const char *key;
     tr_field_type type;
+    size_t size; /* of the variable */
     void *ret_value;
 } tr_field;
 
@@ -359,24 +363,24 @@ TR_API int tr_json_parse(const char *text, size_t size, tr_buf **ret_packed);
 
 #define TR__PAIR(k, v) tr_val_str(k), TR_V(v)
 
-#define TR__FIELD(k, p)                                                                              \
-    {                                                                                                \
-        (k),                                                                                       \
-            _Generic((p),                                                                          \
-                bool *: TR_FIELD_BOOL,                                                             \
-                int *: TR_FIELD_INT,                                                               \
-                unsigned *: TR_FIELD_UINT,                                                         \
-                long *: TR_FIELD_LONG,                                                             \
-                unsigned long *: TR_FIELD_ULONG,                                                   \
-                long long *: TR_FIELD_LLONG,                                                       \
-                unsigned long long *: TR_FIELD_ULLONG,                                             \
-                double *: TR_FIELD_DOUBLE,                                                         \
-                tr_str *: TR_FIELD_STR,                                                            \
-                tr_bytes *: TR_FIELD_BYTES,                                                        \
-                tr_addr *: TR_FIELD_ADDR,                                                          \
-                tr_val *: TR_FIELD_VAL),                                                           \
-            (p) \
+#define TR__FIELD(k, p)                                                                            \
+    {                                                                                              \
+        (k), _Generic((p), TR__FIELD_TYPES), sizeof *(p), (p)                                      \
     }
+
+/* For _Generic, by the type of a pointer. Types of one byte are missing: who passes TR_READ an
+ * array of char wants text, not a number. */
+/* clang-format off */
+#define TR__FIELD_TYPES                                                                            \
+    bool *: TR_FIELD_BOOL,                                                                         \
+    short *: TR_FIELD_INT, unsigned short *: TR_FIELD_UINT,                                        \
+    int *: TR_FIELD_INT, unsigned *: TR_FIELD_UINT,                                                \
+    long *: TR_FIELD_INT, unsigned long *: TR_FIELD_UINT,                                          \
+    long long *: TR_FIELD_INT, unsigned long long *: TR_FIELD_UINT,                                \
+    float *: TR_FIELD_FLOAT, double *: TR_FIELD_FLOAT,                                             \
+    tr_str *: TR_FIELD_STR, tr_bytes *: TR_FIELD_BYTES,                                            \
+    tr_addr *: TR_FIELD_ADDR, tr_val *: TR_FIELD_VAL
+/* clang-format on */
 
 /* The machinery: TR__EACH(M, a, b) is M(a), M(b); TR__EACH2(M, a, b, c, d) is M(a, b), M(c, d). */
 #define TR__COUNT(...)                                                                             \

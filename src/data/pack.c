@@ -6,7 +6,8 @@
 // recursion ends at TR_DEPTH_MAX.
 //
 // A list or map that is a view of packed bytes already is copied as those bytes; its head is
-// written anew, because the view keeps only the count.
+// written anew, because the view keeps only the count. One that lies in a struct is walked: its
+// values are made one by one, in both halves.
 #include <msgpack.h>
 
 #include "base/assert.h"
@@ -51,6 +52,26 @@ size_t tr__head_size(const tr_val *v)
 
 static int size_of_value(const tr_val *v, unsigned depth, uint64_t *total);
 
+// Add what the items of a list or map that lies in a struct take. Not inlined, nor its like below:
+// in the recursion it would make all other documents a third slower to pack.
+__attribute__((noinline)) static int size_in_struct(const tr_val *v, unsigned depth,
+                                                    uint64_t *total)
+{
+    const void *at = tr__item_first(v);
+    tr_val key, value;
+    int rc = 0;
+    for (uint32_t i = 0; i < v->len && rc == 0; i++) {
+        if (v->type == TR_TYPE_MAP) {
+            at = tr__member_next(v, at, &key, &value);
+            *total += tr__head_size(&key) + key.len;
+        } else {
+            at = tr__array_next(v, at, &value);
+        }
+        rc = size_of_value(&value, depth, total);
+    }
+    return rc;
+}
+
 // Add what the items of a list or map take, which are `depth` deep.
 static int size_of_items(const tr_val *v, unsigned depth, uint64_t *total)
 {
@@ -60,12 +81,14 @@ static int size_of_items(const tr_val *v, unsigned depth, uint64_t *total)
     if (items > TR_DOC_MAX)
         return TR_ETOOBIG;
     int rc = 0;
-    if (v->packed) {
+    if (v->form == TR__FORM_PACKED) {
         size_t used = 0;
         rc = tr__items_scan(v->as.ptr, TR__TRUSTED, items, depth, &used);
         *total += used;
         return rc;
     }
+    if (v->form != TR__FORM_VALUES)
+        return size_in_struct(v, depth, total);
     const tr_val *item = v->as.ptr;
     for (uint64_t i = 0; i < items && rc == 0; i++)
         rc = size_of_value(&item[i], depth, total);
@@ -163,15 +186,33 @@ static uint8_t *pack_addr(uint8_t *to, tr_addr addr)
     return to + TR__ADDR_BYTES;
 }
 
+__attribute__((noinline)) static uint8_t *pack_in_struct(const tr_val *v, uint8_t *to)
+{
+    const void *at = tr__item_first(v);
+    tr_val key, value;
+    for (uint32_t i = 0; i < v->len; i++) {
+        if (v->type == TR_TYPE_MAP) {
+            at = tr__member_next(v, at, &key, &value);
+            to = tr__doc_pack(&key, to);
+        } else {
+            at = tr__array_next(v, at, &value);
+        }
+        to = tr__doc_pack(&value, to);
+    }
+    return to;
+}
+
 static uint8_t *pack_items(const tr_val *v, uint8_t *to)
 {
     uint64_t items = tr__items(v->type, v->len);
-    if (v->packed) {
+    if (v->form == TR__FORM_PACKED) {
         size_t size = 0;
         int rc = tr__items_scan(v->as.ptr, TR__TRUSTED, items, 0, &size);
         tr_assert(rc == 0);
         return pack_copy(to, v->as.ptr, size);
     }
+    if (v->form != TR__FORM_VALUES)
+        return pack_in_struct(v, to);
     const tr_val *item = v->as.ptr;
     for (uint64_t i = 0; i < items; i++)
         to = tr__doc_pack(&item[i], to);

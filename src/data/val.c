@@ -1,9 +1,12 @@
-// Reading documents: the same for those built from C values and for views of packed bytes.
+// Reading documents: the same for those built from C values and for views, of packed bytes and of
+// structs.
 //
-// tr_iter is the one place that knows both kinds; everything else walks with it. The typed readers
-// are a search and a conversion, and every conversion checks that nothing is lost, so that a number
-// from a stranger never arrives truncated.
-#include <limits.h>
+// tr__item_next and tr__pair_next are the one place that knows all forms; everything else walks
+// with them. The typed readers are a search and a conversion, and every conversion checks that
+// nothing is lost, so that a number from a stranger never arrives truncated.
+#include <float.h>
+#include <math.h>
+#include <troupe/struct.h>
 
 #include "base/assert.h"
 #include "data/wire.h"
@@ -15,14 +18,30 @@ size_t tr_val_count(tr_val v)
 
 // ---- Walking ----
 
-// Take the value at `at`, an item of doc. Returns the next item's place.
-static const void *val_step(const tr_val *doc, const void *at, tr_val *ret_value)
+const void *tr__item_first(const tr_val *doc)
 {
-    if (doc->packed)
+    if (doc->form != TR__FORM_STRUCT)
+        return doc->as.ptr;
+    const tr_struct_type *type = doc->as.c.table;
+    return type->members;
+}
+
+const void *tr__item_next(const tr_val *list, const void *at, tr_val *ret_value)
+{
+    if (list->form == TR__FORM_PACKED)
         return tr__doc_view(at, ret_value);
+    if (list->form == TR__FORM_ARRAY)
+        return tr__array_next(list, at, ret_value);
     const tr_val *item = at;
     *ret_value = *item;
     return item + 1;
+}
+
+const void *tr__pair_next(const tr_val *map, const void *at, tr_val *ret_key, tr_val *ret_value)
+{
+    if (map->form == TR__FORM_STRUCT)
+        return tr__member_next(map, at, ret_key, ret_value);
+    return tr__item_next(map, tr__item_next(map, at, ret_key), ret_value);
 }
 
 tr_iter tr_iter_of(tr_val doc)
@@ -30,7 +49,7 @@ tr_iter tr_iter_of(tr_val doc)
     tr_iter it = {.of = tr_val_null()};
     if (tr__type_is_container(doc.type) && tr__val_sane(&doc)) {
         it.of = doc;
-        it.at = doc.as.ptr;
+        it.at = tr__item_first(&doc);
     }
     return it;
 }
@@ -40,9 +59,8 @@ bool tr_iter_next(tr_iter *it, tr_val *ret_key, tr_val *ret_value)
     if (it->index >= it->of.len)
         return false;
     tr_val key = tr_val_int(it->index);
-    if (it->of.type == TR_TYPE_MAP)
-        it->at = val_step(&it->of, it->at, &key);
-    it->at = val_step(&it->of, it->at, ret_value);
+    it->at = it->of.type == TR_TYPE_MAP ? tr__pair_next(&it->of, it->at, &key, ret_value)
+                                        : tr__item_next(&it->of, it->at, ret_value);
     it->index++;
     if (ret_key != NULL)
         *ret_key = key;
@@ -65,11 +83,10 @@ static int val_find(const tr_val *doc, const char *key, tr_val *ret_value)
     if (doc->type != TR_TYPE_MAP || !tr__val_sane(doc))
         return TR_EBADMSG;
     size_t len = strlen(key);
-    const void *at = doc->as.ptr;
+    const void *at = tr__item_first(doc);
     tr_val found, value;
     for (uint32_t i = 0; i < doc->len; i++) {
-        at = val_step(doc, at, &found);
-        at = val_step(doc, at, &value);
+        at = tr__pair_next(doc, at, &found, &value);
         if (val_is_text(&found, key, len)) {
             *ret_value = value;
             return 0;
@@ -136,58 +153,93 @@ VAL_READERS(addr, tr_addr, v.type == TR_TYPE_ADDR, v.as.addr)
 
 // ---- Several at once ----
 
-static int read_signed(tr_val v, int64_t min, int64_t max, int64_t *ret_i)
-{
-    int rc = tr_as_int(v, ret_i);
-    return rc == 0 && (*ret_i < min || *ret_i > max) ? TR_EBADMSG : rc;
-}
+// Write a number into a variable of this type, if that can hold it.
+#define READ_AS(type, number)                                                                      \
+    do {                                                                                           \
+        type narrow = (type)(number);                                                              \
+        if (narrow != (number))                                                                    \
+            return TR_EBADMSG;                                                                     \
+        memcpy(to, &narrow, sizeof narrow);                                                        \
+        return 0;                                                                                  \
+    } while (0)
 
-static int read_unsigned(tr_val v, uint64_t max, uint64_t *ret_u)
-{
-    int rc = tr_as_uint(v, ret_u);
-    return rc == 0 && *ret_u > max ? TR_EBADMSG : rc;
-}
-
-// Convert v into the variable at `to`, whose C type is `type`.
-static int read_value(tr_val v, tr_field_type type, void *to)
+static int read_int(const tr_val *v, size_t size, void *to)
 {
     int64_t i = 0;
-    uint64_t u = 0;
-    int rc;
-    switch (type) {
-    case TR_FIELD_BOOL:
-        return tr_as_bool(v, to);
-    case TR_FIELD_INT:
-        rc = read_signed(v, INT_MIN, INT_MAX, &i);
-        return rc < 0 ? rc : (*(int *)to = (int)i, 0);
-    case TR_FIELD_UINT:
-        rc = read_unsigned(v, UINT_MAX, &u);
-        return rc < 0 ? rc : (*(unsigned *)to = (unsigned)u, 0);
-    case TR_FIELD_LONG:
-        rc = read_signed(v, LONG_MIN, LONG_MAX, &i);
-        return rc < 0 ? rc : (*(long *)to = (long)i, 0);
-    case TR_FIELD_ULONG:
-        rc = read_unsigned(v, ULONG_MAX, &u);
-        return rc < 0 ? rc : (*(unsigned long *)to = (unsigned long)u, 0);
-    case TR_FIELD_LLONG:
-        rc = read_signed(v, LLONG_MIN, LLONG_MAX, &i);
-        return rc < 0 ? rc : (*(long long *)to = i, 0);
-    case TR_FIELD_ULLONG:
-        rc = read_unsigned(v, ULLONG_MAX, &u);
-        return rc < 0 ? rc : (*(unsigned long long *)to = u, 0);
-    case TR_FIELD_DOUBLE:
-        return tr_as_float(v, to);
-    case TR_FIELD_STR:
-        return tr_as_str(v, to);
-    case TR_FIELD_BYTES:
-        return tr_as_bin(v, to);
-    case TR_FIELD_ADDR:
-        return tr_as_addr(v, to);
-    case TR_FIELD_VAL:
-        *(tr_val *)to = v;
-        return 0;
+    int rc = tr_as_int(*v, &i);
+    if (rc < 0)
+        return rc;
+    switch (size) {
+    case 1:
+        READ_AS(int8_t, i);
+    case 2:
+        READ_AS(int16_t, i);
+    case 4:
+        READ_AS(int32_t, i);
+    case 8:
+        READ_AS(int64_t, i);
     }
     return TR_EINVAL;
+}
+
+static int read_uint(const tr_val *v, size_t size, void *to)
+{
+    uint64_t u = 0;
+    int rc = tr_as_uint(*v, &u);
+    if (rc < 0)
+        return rc;
+    switch (size) {
+    case 1:
+        READ_AS(uint8_t, u);
+    case 2:
+        READ_AS(uint16_t, u);
+    case 4:
+        READ_AS(uint32_t, u);
+    case 8:
+        READ_AS(uint64_t, u);
+    }
+    return TR_EINVAL;
+}
+
+// A float keeps what it can of the digits, but a number beyond its range is no number of it.
+static int read_float(const tr_val *v, size_t size, void *to)
+{
+    double f = 0;
+    int rc = tr_as_float(*v, &f);
+    if (rc < 0)
+        return rc;
+    if (size != sizeof(float))
+        return size == sizeof f ? (memcpy(to, &f, sizeof f), 0) : TR_EINVAL;
+    if (isfinite(f) && fabs(f) > FLT_MAX)
+        return TR_EBADMSG;
+    float narrow = (float)f;
+    memcpy(to, &narrow, sizeof narrow);
+    return 0;
+}
+
+int tr__value_read(const tr_val *v, tr_field_type type, size_t size, void *to)
+{
+    switch (type) {
+    case TR_FIELD_BOOL:
+        return tr_as_bool(*v, to);
+    case TR_FIELD_INT:
+        return read_int(v, size, to);
+    case TR_FIELD_UINT:
+        return read_uint(v, size, to);
+    case TR_FIELD_FLOAT:
+        return read_float(v, size, to);
+    case TR_FIELD_STR:
+        return tr_as_str(*v, to);
+    case TR_FIELD_BYTES:
+        return tr_as_bin(*v, to);
+    case TR_FIELD_ADDR:
+        return tr_as_addr(*v, to);
+    case TR_FIELD_VAL:
+        *(tr_val *)to = *v;
+        return 0;
+    default:
+        return TR_EINVAL;
+    }
 }
 
 static int read_field(const tr_val *doc, const tr_field *field, void *to)
@@ -195,7 +247,7 @@ static int read_field(const tr_val *doc, const tr_field *field, void *to)
     tr_val value;
     int rc = val_find(doc, field->key, &value);
     if (rc == 0)
-        rc = read_value(value, field->type, to);
+        rc = tr__value_read(&value, field->type, field->size, to);
     return rc == TR_ENOENT ? TR_EBADMSG : rc;
 }
 

@@ -58,7 +58,7 @@ const uint8_t *tr__doc_head(const uint8_t *bytes, tr_val *ret_value)
         break;
     default:
         v.type = head.type;
-        v.packed = container;
+        v.form = container ? TR__FORM_PACKED : TR__FORM_VALUES;
         v.ext = head.ext;
         v.len = head.len;
         v.as.ptr = body;
@@ -70,7 +70,7 @@ const uint8_t *tr__doc_head(const uint8_t *bytes, tr_val *ret_value)
 const uint8_t *tr__doc_view(const uint8_t *bytes, tr_val *ret_value)
 {
     const uint8_t *next = tr__doc_head(bytes, ret_value);
-    if (!ret_value->packed)
+    if (ret_value->form != TR__FORM_PACKED)
         return next;
     size_t used = 0;
     int rc =

@@ -10,6 +10,14 @@
 
 #define TR__ADDR_BYTES 16 // what follows the head of an address
 
+// What the items of a list or a map lie in, for tr_val.form.
+enum {
+    TR__FORM_VALUES, // an array of tr_val; of every other type, too
+    TR__FORM_PACKED, // msgpack bytes
+    TR__FORM_STRUCT, // a map: a C struct, of which as.c.table is the tr_struct_type
+    TR__FORM_ARRAY   // a list: an array in a struct, of which as.c.table is the tr_member
+};
+
 static inline bool tr__type_is_container(uint8_t type)
 {
     return type == TR_TYPE_LIST || type == TR_TYPE_MAP;
@@ -28,6 +36,20 @@ static inline bool tr__val_sane(const tr_val *v)
         return true;
     return v->type <= TR_TYPE_EXT && (v->as.ptr != NULL || v->len == 0);
 }
+
+// The items one after the other: where the first one lies, then each step gives one and where the
+// next one lies. A map's are taken in pairs.
+const void *tr__item_first(const tr_val *doc);
+const void *tr__item_next(const tr_val *list, const void *at, tr_val *ret_value);
+const void *tr__pair_next(const tr_val *map, const void *at, tr_val *ret_key, tr_val *ret_value);
+
+// Those two for a list or a map that lies in a struct (struct.c).
+const void *tr__array_next(const tr_val *list, const void *at, tr_val *ret_value);
+const void *tr__member_next(const tr_val *map, const void *at, tr_val *ret_key, tr_val *ret_value);
+
+// Convert v into the variable of `size` bytes at `to`.
+// returns: 0, TR_EBADMSG; TR_EINVAL for a type that is not a value's
+int tr__value_read(const tr_val *v, tr_field_type type, size_t size, void *to);
 
 typedef struct tr__head {
     uint8_t type; // tr_type; every integer is TR_TYPE_INT here

@@ -327,8 +327,10 @@ static void wrong_arguments_are_refused(void **state)
     (void)state;
     tr_val doc = TR_MAP("k", 1), v;
     int64_t i;
-    const tr_field no_type = {"k", (tr_field_type)99, &i},
-                   no_variable = {"k", TR_FIELD_LLONG, NULL}, no_key = {NULL, TR_FIELD_LLONG, &i};
+    const tr_field no_type = {"k", (tr_field_type)99, sizeof i, &i},
+                   no_width = {"k", TR_FIELD_INT, 3, &i},
+                   no_variable = {"k", TR_FIELD_INT, sizeof i, NULL},
+                   no_key = {NULL, TR_FIELD_INT, sizeof i, &i};
     assert_int_equal(tr_get(doc, NULL, &v), TR_EINVAL);
     assert_int_equal(tr_get(doc, "k", NULL), TR_EINVAL);
     assert_int_equal(tr_get_int(doc, "k", NULL), TR_EINVAL);
@@ -337,6 +339,7 @@ static void wrong_arguments_are_refused(void **state)
     assert_int_equal(tr_at(TR_LIST(1), 0, NULL), TR_EINVAL);
     assert_int_equal(tr_read(doc, NULL, 1), TR_EINVAL);
     assert_int_equal(tr_read(doc, &no_type, 1), TR_EINVAL);
+    assert_int_equal(tr_read(doc, &no_width, 1), TR_EINVAL);
     assert_int_equal(tr_read(doc, &no_variable, 1), TR_EINVAL);
     assert_int_equal(tr_read(doc, &no_key, 1), TR_EINVAL);
     assert_int_equal(tr_read(doc, NULL, 0), 0);
