@@ -28,10 +28,10 @@
  * In the document a struct is a map, its keys are the fields' names. Types of fields:
  *
  *     bool, every integer type, float, double    a number must fit; floating point takes integers
- *     enum x                                     its integer type; that it is one of x is not
- *                                                checked
+ *     enum x                                     as its integer; whether it is one of x is
+ *                                                yours to check
  *     tr_str, tr_bytes, tr_addr                  {NULL, 0} is empty text or bytes
- *     tr_val                                     any document; null and absent are the same
+ *     tr_val                                     any document
  *     struct x                                   one that TR_STRUCT has declared before
  *
  * Any other type does not compile. And the ways in which a field may be there: */
@@ -44,8 +44,8 @@
 extern "C" {
 #endif
 
-/* Absent or null is zero. Sent it is always, also when it is zero: a field of which must be known
- * whether it was there is an optional tr_val. */
+/* Absent or null reads as zero. All fields are sent, zero or not. Where it matters whether one was
+ * there, make it a tr_val: absent is null. */
 #define TR_OPTIONAL TR__ONE, 0, 1
 
 /* An array of char: NUL-terminated text of at most size - 1 bytes. Copied, so it outlives the
@@ -78,8 +78,9 @@ struct tr_struct_type {
     const tr_member *members;
 };
 
-/* What NAME_val does, by the struct's table, NAME_type(). A list with more items than its array, or
- * an array of char without a NUL, makes packing fail with TR_EINVAL; so does NULL for data.
+/* What NAME_val does, by the struct's table, which NAME_type() returns. A list with more items than
+ * its array, or an array of char without a NUL, makes packing fail with TR_EINVAL; so does NULL for
+ * data.
  * borrows: type, data, for as long as the value is used */
 TR_API tr_val tr_struct_val(const tr_struct_type *type, const void *data);
 

@@ -320,6 +320,12 @@ static void integers_fit_exactly(void **state)
     assert_true(ull == (uint64_t)INT64_MAX + 1);
     assert_int_equal(TR_READ(TR_MAP("v", -1), "v", &ull), TR_EBADMSG);
     assert_int_equal(TR_READ(TR_MAP("v", 1.0), "v", &ll), TR_EBADMSG);
+    short s = 0;
+    float f = 0;
+    assert_int_equal(TR_READ(TR_MAP("s", SHRT_MIN, "f", 0.5), "s", &s, "f", &f), 0);
+    assert_true(s == SHRT_MIN && f == 0.5f);
+    assert_int_equal(TR_READ(TR_MAP("v", SHRT_MAX + 1), "v", &s), TR_EBADMSG);
+    assert_int_equal(TR_READ(TR_MAP("v", 1e39), "v", &f), TR_EBADMSG);
 }
 
 static void wrong_arguments_are_refused(void **state)
