@@ -11,7 +11,6 @@ struct node {
     struct sim_nodes *nodes;
     tr_node *node;
     bool first; // nobody's child
-    bool idle;  // its last step found nothing to do
     bool left;
 };
 
@@ -43,22 +42,16 @@ static int node_open(tr_world *world, tr_endpoint *link, const char *const *argv
     return 0;
 }
 
-// The loop of a real node looks at what its poll has brought before it polls again. Here it is
-// stepped only when it says that it is due, so it is until a step has done nothing.
 static void node_step(void *state)
 {
     struct node *n = state;
-    tr_sim *sim = n->nodes->sim;
-    uint64_t before = tr__sim_hash(sim);
-    n->idle = tr__loop_due(tr__node_loop(n->node, 0)) > tr__sim_now(sim);
     n->left = !tr__node_step(n->node);
-    n->idle = n->idle && before == tr__sim_hash(sim);
 }
 
 static uint64_t node_due(void *state)
 {
     struct node *n = state;
-    return n->idle ? tr__loop_due(tr__node_loop(n->node, 0)) : 0;
+    return tr__loop_due(tr__node_loop(n->node, 0));
 }
 
 // As tr_main.
