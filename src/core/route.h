@@ -19,6 +19,7 @@ typedef struct tr__letter {
 } tr__letter;
 
 typedef struct tr__route {
+    bool spawns_all; // every spawn comes here, not only those of processes
     // A loop beside the first one begins: make its loop->remote. errors: TR_ENOMEM
     int (*open)(tr_loop *loop);
     // returns: as tr_send

@@ -70,7 +70,7 @@ static void measure(struct costs *c)
     madvise(memory, size, MADV_NOHUGEPAGE); // as many pages as a heap of that size may have
     memset(memory, 1, size);
     costs = c;
-    if (ipc_run(TR_APP(&child), &spawner, TR_NULL) < 0)
+    if (TR_RUN(TR_APP(&child), &spawner, TR_NULL) < 0)
         exit(1);
     munmap(memory, size);
 }

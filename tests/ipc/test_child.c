@@ -142,7 +142,7 @@ static const tr_behavior forked = {.name = "forked", .start = forked_start};
 static void run(const tr_behavior *parent)
 {
     memset(&seen, 0, sizeof seen);
-    assert_int_equal(0, ipc_run(APP, parent, TR_NULL));
+    assert_int_equal(0, TR_RUN(APP, parent, TR_NULL));
 }
 
 // Notes the first message as JSON, and ends.
@@ -330,9 +330,9 @@ static int house_parent_receive(tr_actor *self, const tr_msg *msg)
     int rc = tr_as_addr(tr_msg_body(msg), &inner_addr);
     if (rc == 0)
         rc = tr_monitor(self, inner_addr, NULL);
-    pid_t pid;
+    int64_t pid;
     if (rc == 0 && kill_process)
-        return ipc_children(&pid, 1) == 1 ? kill(pid, SIGKILL) : TR_EIO;
+        return tr_test_children(&pid, 1) == 1 ? kill((pid_t)pid, SIGKILL) : TR_EIO;
     return rc < 0 ? rc : tr_send(self, inner_addr, "end", TR_V(end_inner));
 }
 static const tr_behavior house_parent = {
@@ -420,17 +420,17 @@ int main(int argc, char **argv)
     if (tr_is_child())
         return tr_main(argc, argv, APP);
     const struct CMUnitTest tests[] = {
-        IPC_TEST(arguments_reach_start_and_a_child_knows_its_parent),
-        IPC_TEST(a_forked_program_gets_its_arguments_and_environment),
-        IPC_TEST(what_a_child_starts_by_itself_does_not_see_the_link_s_variable),
-        IPC_TEST(a_child_writes_to_the_standard_output_of_its_parent),
-        IPC_TEST(a_behaviour_that_the_app_does_not_list_is_an_error_of_the_call),
-        IPC_TEST(a_spawn_without_descriptors_is_an_error_of_the_call),
-        IPC_TEST(a_program_that_does_not_speak_is_told_by_its_status),
-        IPC_TEST(the_end_of_an_actor_inside_a_child_is_told_with_its_reason),
-        IPC_TEST(an_actor_inside_a_child_ends_with_its_process),
-        IPC_TEST(a_child_hears_of_the_end_of_its_parent_s_actor),
-        IPC_TEST(a_grandchild_speaks_through_its_parent),
+        TR_PROCESS_TEST(arguments_reach_start_and_a_child_knows_its_parent),
+        TR_PROCESS_TEST(a_forked_program_gets_its_arguments_and_environment),
+        TR_PROCESS_TEST(what_a_child_starts_by_itself_does_not_see_the_link_s_variable),
+        TR_PROCESS_TEST(a_child_writes_to_the_standard_output_of_its_parent),
+        TR_PROCESS_TEST(a_behaviour_that_the_app_does_not_list_is_an_error_of_the_call),
+        TR_PROCESS_TEST(a_spawn_without_descriptors_is_an_error_of_the_call),
+        TR_PROCESS_TEST(a_program_that_does_not_speak_is_told_by_its_status),
+        TR_PROCESS_TEST(the_end_of_an_actor_inside_a_child_is_told_with_its_reason),
+        TR_PROCESS_TEST(an_actor_inside_a_child_ends_with_its_process),
+        TR_PROCESS_TEST(a_child_hears_of_the_end_of_its_parent_s_actor),
+        TR_PROCESS_TEST(a_grandchild_speaks_through_its_parent),
     };
     return cmocka_run_group_tests_name("ipc/child", tests, NULL, NULL);
 }

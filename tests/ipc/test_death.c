@@ -142,7 +142,7 @@ static void see_one_end(enum way way, tr_reason_kind kind, int code)
 {
     memset(&seen, 0, sizeof seen);
     seen.way = way;
-    assert_int_equal(0, ipc_run(APP, &parent, TR_NULL));
+    assert_int_equal(0, TR_RUN(APP, &parent, TR_NULL));
     assert_int_equal(1, seen.downs);
     assert_int_equal(kind, seen.reason.kind);
     assert_int_equal(code, seen.reason.code);
@@ -227,14 +227,14 @@ static const tr_behavior forker = {.name = "forker", .start = forker_start};
 static void see_no_start(const char *path, int error)
 {
     fork_error = 0;
-    assert_int_equal(0, ipc_run(APP, &forker, tr_val_str(path)));
+    assert_int_equal(0, TR_RUN(APP, &forker, tr_val_str(path)));
     assert_int_equal(error, fork_error);
     assert_non_null(strstr(fork_message, path));
 }
 
 static const char *make_file(const char *text, mode_t mode)
 {
-    const char *path = ipc_path("file");
+    const char *path = tr_test_path("file");
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
     assert_true(fd >= 0);
     assert_int_equal(strlen(text), write(fd, text, strlen(text)));
@@ -245,7 +245,7 @@ static const char *make_file(const char *text, mode_t mode)
 static void a_program_that_is_not_there_is_an_error_of_the_call(void **state)
 {
     (void)state;
-    see_no_start(ipc_path("nowhere"), -ENOENT);
+    see_no_start(tr_test_path("nowhere"), -ENOENT);
 }
 
 static void a_program_without_permission_is_an_error_of_the_call(void **state)
@@ -266,18 +266,18 @@ int main(int argc, char **argv)
     if (tr_is_child())
         return tr_main(argc, argv, APP);
     const struct CMUnitTest tests[] = {
-        IPC_TEST(sigkill_is_told_as_the_signal),
-        IPC_TEST(a_crash_is_told_as_its_signal),
-        IPC_TEST(abort_is_told_as_its_signal),
-        IPC_TEST(exit_is_told_with_its_status),
-        IPC_TEST(_exit_is_told_with_its_status),
-        IPC_TEST(leaving_with_0_without_a_word_is_not_taken_for_a_normal_end),
-        IPC_TEST(an_error_of_a_handler_is_told_with_its_code),
-        IPC_TEST(a_normal_end_is_told_as_one),
-        IPC_TEST(one_that_was_asked_to_stop_ends_with_shutdown),
-        IPC_TEST(a_program_that_is_not_there_is_an_error_of_the_call),
-        IPC_TEST(a_program_without_permission_is_an_error_of_the_call),
-        IPC_TEST(a_file_that_is_no_program_is_an_error_of_the_call),
+        TR_PROCESS_TEST(sigkill_is_told_as_the_signal),
+        TR_PROCESS_TEST(a_crash_is_told_as_its_signal),
+        TR_PROCESS_TEST(abort_is_told_as_its_signal),
+        TR_PROCESS_TEST(exit_is_told_with_its_status),
+        TR_PROCESS_TEST(_exit_is_told_with_its_status),
+        TR_PROCESS_TEST(leaving_with_0_without_a_word_is_not_taken_for_a_normal_end),
+        TR_PROCESS_TEST(an_error_of_a_handler_is_told_with_its_code),
+        TR_PROCESS_TEST(a_normal_end_is_told_as_one),
+        TR_PROCESS_TEST(one_that_was_asked_to_stop_ends_with_shutdown),
+        TR_PROCESS_TEST(a_program_that_is_not_there_is_an_error_of_the_call),
+        TR_PROCESS_TEST(a_program_without_permission_is_an_error_of_the_call),
+        TR_PROCESS_TEST(a_file_that_is_no_program_is_an_error_of_the_call),
     };
     return cmocka_run_group_tests_name("ipc/death", tests, NULL, NULL);
 }

@@ -31,9 +31,9 @@ static bool is_dropped(const struct raw *r)
 static void wait_for_descriptors(pid_t pid, size_t descriptors, struct raw *good)
 {
     uint64_t until = ipc_now() + TR_MS(RECOVER_MS);
-    while (ipc_descriptors(pid) > descriptors && ipc_now() < until)
+    while (tr_test_descriptors(pid) > descriptors && ipc_now() < until)
         assert_true(raw_ask(good));
-    assert_int_equal(descriptors, ipc_descriptors(pid));
+    assert_int_equal(descriptors, tr_test_descriptors(pid));
 }
 
 static void a_flood_of_clients_passes(void **state)
@@ -41,12 +41,12 @@ static void a_flood_of_clients_passes(void **state)
     (void)state;
     static struct raw clients[CLIENTS];
     struct raw good, next;
-    const char *path = ipc_path("socket");
+    const char *path = tr_test_path("socket");
     pid_t pid = server_start(path, DESCRIPTORS);
     int pidfd = pidfd_open(pid, 0), dropped = 0;
     raw_open(&good, -1, path);
     assert_true(raw_greet(&good) && raw_ask(&good));
-    size_t descriptors = ipc_descriptors(pid);
+    size_t descriptors = tr_test_descriptors(pid);
 
     for (int i = 0; i < CLIENTS; i++) {
         raw_open(&clients[i], -1, path);
@@ -54,7 +54,7 @@ static void a_flood_of_clients_passes(void **state)
     }
     assert_true(raw_ask(&good));
     uint64_t cpu = cpu_when_idle(pid, pidfd);
-    if (!ipc_sanitized())
+    if (!tr_test_sanitized())
         assert_in_range(cpu, 0, BUSY_MAX);
     for (int i = 0; i < CLIENTS; i++)
         dropped += is_dropped(&clients[i]);
@@ -68,7 +68,7 @@ static void a_flood_of_clients_passes(void **state)
     assert_true(raw_greet(&next) && raw_ask(&next));
     raw_close(&next);
     cpu = cpu_when_idle(pid, pidfd);
-    if (!ipc_sanitized())
+    if (!tr_test_sanitized())
         assert_in_range(cpu, 0, BUSY_MAX);
 
     raw_close(&good);
@@ -82,7 +82,7 @@ int main(int argc, char **argv)
     if (rc >= 0)
         return rc;
     const struct CMUnitTest tests[] = {
-        IPC_TEST(a_flood_of_clients_passes),
+        TR_PROCESS_TEST(a_flood_of_clients_passes),
     };
     return cmocka_run_group_tests_name("ipc/flood", tests, NULL, NULL);
 }

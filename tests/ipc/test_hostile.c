@@ -26,13 +26,13 @@ static struct {
 
 static int serve(void **state)
 {
-    ipc_begin(state);
-    served.path = ipc_path("socket");
+    tr_test_setup(state);
+    served.path = tr_test_path("socket");
     served.pid = server_start(served.path, 0);
     raw_open(&served.good, -1, served.path);
     assert_true(raw_greet(&served.good));
     assert_true(raw_ask(&served.good));
-    served.descriptors = ipc_descriptors(served.pid);
+    served.descriptors = tr_test_descriptors(served.pid);
     served.rss = ipc_rss(served.pid);
     return 0;
 }
@@ -42,10 +42,10 @@ static int serve(void **state)
 static void assert_served(void)
 {
     assert_true(raw_ask(&served.good));
-    for (int i = 0; i < 100 && ipc_descriptors(served.pid) > served.descriptors; i++)
+    for (int i = 0; i < 100 && tr_test_descriptors(served.pid) > served.descriptors; i++)
         assert_true(raw_ask(&served.good));
-    assert_int_equal(served.descriptors, ipc_descriptors(served.pid));
-    if (!ipc_sanitized())
+    assert_int_equal(served.descriptors, tr_test_descriptors(served.pid));
+    if (!tr_test_sanitized())
         assert_in_range(ipc_rss(served.pid), 0, served.rss + GROWTH_MAX);
 }
 
@@ -54,7 +54,7 @@ static int serve_no_more(void **state)
     raw_close(&served.good);
     assert_int_equal(0, server_stop(served.pid, served.path));
     assert_int_equal(0, ipc_files());
-    return ipc_end(state);
+    return tr_test_teardown(state);
 }
 
 static void a_stranger_attacks(void **state)
@@ -132,7 +132,7 @@ static int served_to_the_end(void **state)
     assert_int_equal(served.pid, waitpid(served.pid, &status, 0));
     assert_int_equal(0, status);
     raw_close(&served.good);
-    return ipc_end(state);
+    return tr_test_teardown(state);
 }
 
 // ---- A peer that never reads ----
@@ -154,7 +154,7 @@ static void a_peer_that_does_not_read_delays_the_end_no_longer_than_flush_ms(voi
     tr_node *node;
     struct raw bad;
     char url[128];
-    const char *path = ipc_path("socket");
+    const char *path = tr_test_path("socket");
     snprintf(url, sizeof url, "ipc://%s", path);
     assert_int_equal(0, tr_node_open(TR_NODE(.flush_ms = 200), &node));
     assert_int_equal(0, tr_node_spawn(node, &burster, NULL, NULL));
@@ -216,7 +216,7 @@ static void see_child_end(const char *attack, tr_reason_kind kind, int code)
 {
     memset(&seen, 0, sizeof seen);
     seen.attack = attack;
-    assert_int_equal(0, ipc_run(APP, &parent, TR_NULL));
+    assert_int_equal(0, TR_RUN(APP, &parent, TR_NULL));
     assert_int_equal(kind, seen.reason.kind);
     assert_int_equal(code, seen.reason.code);
     assert_true(seen.next_one_works);
@@ -249,9 +249,9 @@ static const struct CMUnitTest own_tests[] = {
                                     serve_no_more),
     cmocka_unit_test_setup_teardown(what_was_accepted_leaves_while_a_slow_peer_reads, serve,
                                     served_to_the_end),
-    IPC_TEST(a_peer_that_does_not_read_delays_the_end_no_longer_than_flush_ms),
-    IPC_TEST(a_child_that_is_another_node_than_it_was_given_is_refused),
-    IPC_TEST(a_child_that_closes_its_link_and_lives_is_ended),
+    TR_PROCESS_TEST(a_peer_that_does_not_read_delays_the_end_no_longer_than_flush_ms),
+    TR_PROCESS_TEST(a_child_that_is_another_node_than_it_was_given_is_refused),
+    TR_PROCESS_TEST(a_child_that_closes_its_link_and_lives_is_ended),
 };
 
 // Each attack is a test of its own, once by a stranger and once by a child.
@@ -264,8 +264,8 @@ static struct CMUnitTest attack_test(const char *who, const struct attack *attac
     snprintf(name, sizeof names[0], "%s: %s", who, attack->name);
     return (struct CMUnitTest){.name = name,
                                .test_func = stranger ? a_stranger_attacks : a_child_attacks,
-                               .setup_func = stranger ? serve : ipc_begin,
-                               .teardown_func = stranger ? serve_no_more : ipc_end,
+                               .setup_func = stranger ? serve : tr_test_setup,
+                               .teardown_func = stranger ? serve_no_more : tr_test_teardown,
                                .initial_state = (void *)(uintptr_t)attack};
 }
 

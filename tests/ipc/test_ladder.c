@@ -72,7 +72,7 @@ static const tr_behavior parent = {
 static void see_stop(enum manner manner, tr_reason_kind kind, int code, uint64_t after_ms)
 {
     stop_ms = manner == OBEYS ? LATE_MS : STOP_MS;
-    assert_int_equal(0, ipc_run(APP, &parent, TR_V((int)manner)));
+    assert_int_equal(0, TR_RUN(APP, &parent, TR_V((int)manner)));
     uint64_t took_ms = (heard_at - asked_at) / 1000000;
     assert_int_equal(kind, reason.kind);
     assert_int_equal(code, reason.code);
@@ -97,14 +97,6 @@ static void one_that_blocks_sigterm_is_sent_sigkill(void **state)
     see_stop(RESISTS, TR_REASON_KILLED, SIGKILL, STOP_MS + TERM_MS);
 }
 
-int main(int argc, char **argv)
-{
-    if (tr_is_child())
-        return tr_main(argc, argv, APP);
-    const struct CMUnitTest tests[] = {
-        IPC_TEST(one_that_obeys_needs_no_signal),
-        IPC_TEST(one_that_does_not_listen_is_sent_sigterm),
-        IPC_TEST(one_that_blocks_sigterm_is_sent_sigkill),
-    };
-    return cmocka_run_group_tests_name("ipc/ladder", tests, NULL, NULL);
-}
+TR_TEST_MAIN("ipc/ladder", APP, TR_PROCESS_TEST(one_that_obeys_needs_no_signal),
+             TR_PROCESS_TEST(one_that_does_not_listen_is_sent_sigterm),
+             TR_PROCESS_TEST(one_that_blocks_sigterm_is_sent_sigkill))

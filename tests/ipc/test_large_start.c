@@ -76,9 +76,9 @@ static void large_arguments_and_a_large_message_in_one_turn_arrive(void **state)
     memset(tr_buf_data(args), 'a', ARGS_SIZE);
     tr_bytes bytes = {tr_buf_data(args), ARGS_SIZE};
     assert_int_equal(
-        0, ipc_run(APP,
-                   &(tr_behavior){.name = "parent", .start = large_start, .receive = large_receive},
-                   tr_val_bin(bytes)));
+        0, TR_RUN(APP,
+                  &(tr_behavior){.name = "parent", .start = large_start, .receive = large_receive},
+                  tr_val_bin(bytes)));
     tr_buf_unref(&args);
     assert_int_equal(ARGS_SIZE, seen.args);
     assert_int_equal(MESSAGE_SIZE, seen.message);
@@ -98,7 +98,7 @@ static int deep_start(tr_actor *self, const tr_val *args)
     (void)args;
     tr_val levels[TR_DEPTH_MAX + 1];
     seen.deep = spawn_sizer(self, nested(levels, TR_DEPTH_MAX), NULL);
-    seen.children = ipc_children(NULL, 0);
+    seen.children = tr_test_children(NULL, 0);
     seen.deepest = spawn_sizer(self, nested(levels, TR_DEPTH_MAX - 2), NULL);
     return 0;
 }
@@ -116,20 +116,13 @@ static void arguments_that_are_too_deep_cost_no_process(void **state)
     seen.children = 1;
     assert_int_equal(
         0,
-        ipc_run(APP, &(tr_behavior){.name = "parent", .start = deep_start, .receive = deep_receive},
-                TR_NULL));
+        TR_RUN(APP, &(tr_behavior){.name = "parent", .start = deep_start, .receive = deep_receive},
+               TR_NULL));
     assert_int_equal(TR_ETOODEEP, seen.deep);
     assert_int_equal(0, seen.children);
     assert_int_equal(0, seen.deepest);
 }
 
-int main(int argc, char **argv)
-{
-    if (tr_is_child())
-        return tr_main(argc, argv, APP);
-    const struct CMUnitTest tests[] = {
-        IPC_TEST(large_arguments_and_a_large_message_in_one_turn_arrive),
-        IPC_TEST(arguments_that_are_too_deep_cost_no_process),
-    };
-    return cmocka_run_group_tests_name("ipc/large_start", tests, NULL, NULL);
-}
+TR_TEST_MAIN("ipc/large_start", APP,
+             TR_PROCESS_TEST(large_arguments_and_a_large_message_in_one_turn_arrive),
+             TR_PROCESS_TEST(arguments_that_are_too_deep_cost_no_process))

@@ -129,9 +129,9 @@ static uint64_t talk_through(const tr_behavior *parent, enum shape shape, uint64
                              uint64_t count)
 {
     struct talk talk = {.shape = (int)shape, .bytes = bytes, .count = count};
-    snprintf(talk.spoken, sizeof talk.spoken, "%s", ipc_path("spoken"));
-    snprintf(talk.heard, sizeof talk.heard, "%s", ipc_path("heard"));
-    assert_int_equal(0, ipc_run(APP, parent, talk_val(&talk)));
+    snprintf(talk.spoken, sizeof talk.spoken, "%s", tr_test_path("spoken"));
+    snprintf(talk.heard, sizeof talk.heard, "%s", tr_test_path("heard"));
+    assert_int_equal(0, TR_RUN(APP, parent, talk_val(&talk)));
     uint64_t spoken = ipc_noted(talk.spoken);
     assert_int_equal(spoken, ipc_noted(talk.heard));
     return spoken;
@@ -185,19 +185,11 @@ static void as_many_small_messages_as_are_accepted_outlive_their_parent(void **s
     assert_in_range(talk_through(&speaking_parent, SMALL, 0, 100000), 4000, 100000);
 }
 
-int main(int argc, char **argv)
-{
-    if (tr_is_child())
-        return tr_main(argc, argv, APP);
-    const struct CMUnitTest tests[] = {
-        IPC_TEST(one_buffer_of_10_MB_outlives_its_child),
-        IPC_TEST(one_document_of_10_MB_outlives_its_child),
-        IPC_TEST(buffers_of_10_MB_in_all_outlive_their_child),
-        IPC_TEST(as_many_small_messages_as_are_accepted_outlive_their_child),
-        IPC_TEST(one_buffer_of_10_MB_outlives_its_parent),
-        IPC_TEST(one_document_of_10_MB_outlives_its_parent),
-        IPC_TEST(buffers_of_10_MB_in_all_outlive_their_parent),
-        IPC_TEST(as_many_small_messages_as_are_accepted_outlive_their_parent),
-    };
-    return cmocka_run_group_tests_name("ipc/last_words", tests, NULL, NULL);
-}
+TR_TEST_MAIN("ipc/last_words", APP, TR_PROCESS_TEST(one_buffer_of_10_MB_outlives_its_child),
+             TR_PROCESS_TEST(one_document_of_10_MB_outlives_its_child),
+             TR_PROCESS_TEST(buffers_of_10_MB_in_all_outlive_their_child),
+             TR_PROCESS_TEST(as_many_small_messages_as_are_accepted_outlive_their_child),
+             TR_PROCESS_TEST(one_buffer_of_10_MB_outlives_its_parent),
+             TR_PROCESS_TEST(one_document_of_10_MB_outlives_its_parent),
+             TR_PROCESS_TEST(buffers_of_10_MB_in_all_outlive_their_parent),
+             TR_PROCESS_TEST(as_many_small_messages_as_are_accepted_outlive_their_parent))

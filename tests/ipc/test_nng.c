@@ -52,7 +52,7 @@ static void assert_is_hello(const char *bytes, size_t size)
 static void a_program_written_with_libnng_talks_with_a_node(void **state)
 {
     (void)state;
-    const char *path = ipc_path("socket");
+    const char *path = tr_test_path("socket");
     char url[128];
     int status;
     nng_socket socket;
@@ -131,7 +131,7 @@ static void nngcat_talks_with_a_node(void **state)
         skip();
     }
     char url[128], text[4096];
-    const char *path = ipc_path("socket"), *file = ipc_path("hello.msgpack");
+    const char *path = tr_test_path("socket"), *file = tr_test_path("hello.msgpack");
     snprintf(url, sizeof url, "ipc://%s", path);
     write_file(file);
     pid_t pid = server_start(path, 0);
@@ -152,8 +152,8 @@ int main(int argc, char **argv)
         return 1;
     nng_close(first);
     const struct CMUnitTest tests[] = {
-        IPC_TEST(a_program_written_with_libnng_talks_with_a_node),
-        IPC_TEST(nngcat_talks_with_a_node),
+        TR_PROCESS_TEST(a_program_written_with_libnng_talks_with_a_node),
+        TR_PROCESS_TEST(nngcat_talks_with_a_node),
     };
     return cmocka_run_group_tests_name("ipc/nng", tests, NULL, NULL);
 }

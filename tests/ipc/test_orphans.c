@@ -110,17 +110,9 @@ static const tr_behavior root = {.name = "root", .start = root_start, .receive =
 static void no_descendant_outlives_a_parent_that_is_killed(void **state)
 {
     (void)state;
-    assert_int_equal(0, ipc_run(APP, &root, TR_V((int)MIDDLE)));
+    assert_int_equal(0, TR_RUN(APP, &root, TR_V((int)MIDDLE)));
     for (int i = 0; i < GENERATIONS; i++)
         assert_true(gone[i]);
 }
 
-int main(int argc, char **argv)
-{
-    if (tr_is_child())
-        return tr_main(argc, argv, APP);
-    const struct CMUnitTest tests[] = {
-        IPC_TEST(no_descendant_outlives_a_parent_that_is_killed),
-    };
-    return cmocka_run_group_tests_name("ipc/orphans", tests, NULL, NULL);
-}
+TR_TEST_MAIN("ipc/orphans", APP, TR_PROCESS_TEST(no_descendant_outlives_a_parent_that_is_killed))

@@ -213,9 +213,9 @@ static const tr_behavior flooder = {.name = "flooder",
 static void see_bounded_memory(const tr_behavior *first)
 {
     memset(&seen, 0, sizeof seen);
-    const char *pipe = ipc_path("pipe");
+    const char *pipe = tr_test_path("pipe");
     assert_int_equal(0, mkfifo(pipe, 0600));
-    assert_int_equal(0, ipc_run(APP, first, tr_val_str(pipe)));
+    assert_int_equal(0, TR_RUN(APP, first, tr_val_str(pipe)));
     print_message("accepted %llu, refused %llu times, memory grew by %llu KiB and %llu KiB\n",
                   (unsigned long long)seen.accepted, (unsigned long long)seen.fulls,
                   (unsigned long long)seen.own / 1024, (unsigned long long)seen.others / 1024);
@@ -223,7 +223,7 @@ static void see_bounded_memory(const tr_behavior *first)
     assert_false(seen.early);
     assert_true(seen.accepted > 1000);
     assert_int_equal(seen.accepted, seen.heard);
-    if (ipc_sanitized())
+    if (tr_test_sanitized())
         return; // they keep freed memory
     assert_in_range(seen.own, 0, GROWTH_MAX);
     assert_in_range(seen.others, 0, GROWTH_MAX);
@@ -241,13 +241,6 @@ static void a_parent_that_stops_reading_makes_its_child_see_full(void **state)
     see_bounded_memory(&sleeper);
 }
 
-int main(int argc, char **argv)
-{
-    if (tr_is_child())
-        return tr_main(argc, argv, APP);
-    const struct CMUnitTest tests[] = {
-        IPC_TEST(a_child_that_stops_reading_makes_its_parent_see_full),
-        IPC_TEST(a_parent_that_stops_reading_makes_its_child_see_full),
-    };
-    return cmocka_run_group_tests_name("ipc/pressure", tests, NULL, NULL);
-}
+TR_TEST_MAIN("ipc/pressure", APP,
+             TR_PROCESS_TEST(a_child_that_stops_reading_makes_its_parent_see_full),
+             TR_PROCESS_TEST(a_parent_that_stops_reading_makes_its_child_see_full))

@@ -46,7 +46,7 @@ static void a_spawn_from_a_large_parent_costs_no_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IPC_TEST(a_spawn_from_a_large_parent_costs_no_more),
+        TR_PROCESS_TEST(a_spawn_from_a_large_parent_costs_no_more),
     };
     return cmocka_run_group_tests_name("ipc/spawn_cost", tests, NULL, NULL);
 }

@@ -33,7 +33,7 @@ static const tr_behavior child = {.name = "child", .start = child_start, .receiv
 // that this process has and that was not there before.
 struct victim {
     tr_addr addr;
-    pid_t pid; // 0: nobody
+    int64_t pid; // 0: nobody
 };
 
 static struct {
@@ -54,7 +54,7 @@ static uint64_t next_random(void)
     return storm.random;
 }
 
-static bool is_victim(pid_t pid)
+static bool is_victim(int64_t pid)
 {
     for (int i = 0; i < AT_A_TIME; i++)
         if (storm.victims[i].pid == pid)
@@ -62,10 +62,10 @@ static bool is_victim(pid_t pid)
     return false;
 }
 
-static pid_t newest_child(void)
+static int64_t newest_child(void)
 {
-    pid_t pids[AT_A_TIME];
-    size_t n = ipc_children(pids, AT_A_TIME);
+    int64_t pids[AT_A_TIME];
+    size_t n = tr_test_children(pids, AT_A_TIME);
     for (size_t i = 0; i < n && i < AT_A_TIME; i++)
         if (!is_victim(pids[i]))
             return pids[i];
@@ -75,7 +75,7 @@ static pid_t newest_child(void)
 static void kill_victim(tr_actor *self, void *arg)
 {
     (void)self;
-    kill(((struct victim *)arg)->pid, SIGKILL);
+    kill((pid_t)((struct victim *)arg)->pid, SIGKILL);
 }
 
 static int start_victim(tr_actor *self, struct victim *victim)
@@ -105,7 +105,7 @@ static void after_idle(tr_actor *self, void *arg)
 {
     (void)arg;
     storm.idle_cpu = own_cpu() - storm.idle_cpu;
-    storm.descriptors_after = ipc_descriptors(getpid());
+    storm.descriptors_after = tr_test_descriptors(getpid());
     int rc = tr_spawn(self, &child, TR_SPAWN(.isolation = TR_PROCESS), &storm.last);
     if (rc == 0)
         rc = tr_send(self, storm.last, "hello again", TR_NULL);
@@ -139,7 +139,7 @@ static int parent_start(tr_actor *self, const tr_val *args)
 {
     (void)args;
     int rc = 0;
-    storm.descriptors = ipc_descriptors(getpid());
+    storm.descriptors = tr_test_descriptors(getpid());
     for (int i = 0; i < AT_A_TIME && rc == 0; i++)
         rc = start_victim(self, &storm.victims[i]);
     return rc;
@@ -159,7 +159,7 @@ static const tr_behavior parent = {
 
 #define APP TR_APP(&child)
 
-// Zombies, threads, and descriptors that outlive the node, are counted by ipc_end.
+// Zombies, threads, and descriptors that outlive the node, are counted by tr_test_teardown.
 static void nothing_is_left_of_a_thousand_children_killed_young(void **state)
 {
     (void)state;
@@ -170,7 +170,7 @@ static void nothing_is_left_of_a_thousand_children_killed_young(void **state)
     uint64_t children = ipc_scaled(CHILDREN);
     children = children < AT_A_TIME ? AT_A_TIME : children;
     storm.left = children;
-    assert_int_equal(0, ipc_run(APP, &parent, TR_NULL));
+    assert_int_equal(0, TR_RUN(APP, &parent, TR_NULL));
     assert_int_equal(children, storm.killed);
     assert_int_equal(0, storm.other_ends);
     assert_int_equal(storm.descriptors, storm.descriptors_after);
@@ -178,16 +178,8 @@ static void nothing_is_left_of_a_thousand_children_killed_young(void **state)
     assert_true(storm.last_works);
     print_message("CPU over %d s: %llu us\n", (int)(IDLE_NS / TR_S(1)),
                   (unsigned long long)storm.idle_cpu / 1000);
-    if (!ipc_sanitized()) // they have threads of their own
+    if (!tr_test_sanitized()) // they have threads of their own
         assert_in_range(storm.idle_cpu, 0, IDLE_CPU_MAX);
 }
 
-int main(int argc, char **argv)
-{
-    if (tr_is_child())
-        return tr_main(argc, argv, APP);
-    const struct CMUnitTest tests[] = {
-        IPC_TEST(nothing_is_left_of_a_thousand_children_killed_young),
-    };
-    return cmocka_run_group_tests_name("ipc/storm", tests, NULL, NULL);
-}
+TR_TEST_MAIN("ipc/storm", APP, TR_PROCESS_TEST(nothing_is_left_of_a_thousand_children_killed_young))

@@ -102,7 +102,7 @@ static void exchange(enum shape shape, uint64_t bytes, uint64_t count)
     parents = (struct stream){0};
     child_reason = (tr_reason){.kind = TR_REASON_NOACTOR};
     assert_int_equal(
-        0, ipc_run(APP, &parent, TR_MAP("shape", (int)shape, "bytes", bytes, "count", count)));
+        0, TR_RUN(APP, &parent, TR_MAP("shape", (int)shape, "bytes", bytes, "count", count)));
     assert_int_equal(TR_REASON_NORMAL, child_reason.kind);
     assert_int_equal(count, parents.sent);
     assert_int_equal(count, parents.got);
@@ -126,14 +126,6 @@ static void a_hundred_documents_of_1_MiB_each_way_arrive_in_order(void **state)
     exchange(DOCUMENT, MIB, 100);
 }
 
-int main(int argc, char **argv)
-{
-    if (tr_is_child())
-        return tr_main(argc, argv, APP);
-    const struct CMUnitTest tests[] = {
-        IPC_TEST(a_million_small_messages_each_way_arrive_in_order),
-        IPC_TEST(two_thousand_buffers_of_1_MiB_each_way_arrive_in_order),
-        IPC_TEST(a_hundred_documents_of_1_MiB_each_way_arrive_in_order),
-    };
-    return cmocka_run_group_tests_name("ipc/volume", tests, NULL, NULL);
-}
+TR_TEST_MAIN("ipc/volume", APP, TR_PROCESS_TEST(a_million_small_messages_each_way_arrive_in_order),
+             TR_PROCESS_TEST(two_thousand_buffers_of_1_MiB_each_way_arrive_in_order),
+             TR_PROCESS_TEST(a_hundred_documents_of_1_MiB_each_way_arrive_in_order))
