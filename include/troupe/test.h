@@ -13,7 +13,10 @@
  *         TR_EXPECT(client, "total", TR_V(42));
  *     }
  *
- *     TR_TEST_MAIN("counter", TR_APP(&counter), TR_TEST(a_hit_is_counted))
+ *     static const struct CMUnitTest tests[] = {
+ *         TR_TEST(a_hit_is_counted),
+ *     };
+ *     TR_TEST_MAIN("counter", TR_APP(&counter), tests)
  *
  * This header stands before <cmocka.h>, which needs others that it does not include. Programs are
  * linked with troupe::test (pkg-config: troupe-test) instead of troupe::troupe: it is all of that,
@@ -37,15 +40,14 @@
 extern "C" {
 #endif
 
-/* The main of a test program: runs the tests listed after the app as one group of this name. When
- * it was started by tr_spawn it is the child that the parent wants, one of the app's behaviours. */
-#define TR_TEST_MAIN(name, app, ...)                                                               \
+/* The main of a test program: runs the tests of an array as one group of this name. When it was
+ * started by tr_spawn it is the child that the parent wants, one of the app's behaviours. */
+#define TR_TEST_MAIN(name, app, tests)                                                             \
     int main(int argc, char **argv)                                                                \
     {                                                                                              \
         if (tr_is_child())                                                                         \
             return tr_main(argc, argv, (app));                                                     \
-        const struct CMUnitTest tests[] = {__VA_ARGS__};                                           \
-        return cmocka_run_group_tests_name((name), tests, NULL, NULL);                             \
+        return cmocka_run_group_tests_name((name), (tests), NULL, NULL);                           \
     }
 
 /* Check something on any thread, and in handlers of running nodes: note that it does not hold, go
@@ -72,7 +74,7 @@ TR_API bool tr_test_check(bool holds, const char *what, const char *file, int li
 #define TR_TEST(function) cmocka_unit_test_setup_teardown(function, tr_kit_setup, tr_kit_teardown)
 
 /* For cmocka, or for fixtures of your own to call: open the kit; close it.
- * returns: 0, or -1 when there is no memory, or some was left behind, which is printed */
+ * returns: 0, or -1 when there is no memory; memory that is left behind fails the test */
 TR_API int tr_kit_setup(void **state);
 TR_API int tr_kit_teardown(void **state);
 
@@ -193,7 +195,8 @@ TR_API const char *tr_kit_warning(void);
 #define TR_PROCESS_TEST(function)                                                                  \
     cmocka_unit_test_setup_teardown(function, tr_test_setup, tr_test_teardown)
 
-/* For cmocka, or for fixtures of your own to call. returns: 0, or -1, which is explained */
+/* For cmocka, or for fixtures of your own to call.
+ * returns: 0, or -1 when there is no directory or no node; what is left behind fails the test */
 TR_API int tr_test_setup(void **state);
 TR_API int tr_test_teardown(void **state);
 

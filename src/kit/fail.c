@@ -1,10 +1,10 @@
 // Failing a test: the only file that knows cmocka, and where its traps are closed.
 //
 // cmocka 1.1.5 fails a test by longjmp, which is right on the test's thread and nowhere else: so a
-// TR_CHECK only writes down where it was, on any thread, and the test's thread fails later.
-// SIGABRT, which cmocka lets pass to the end of all tests, becomes a failure if this thread has
-// raised it; abort allows its handler to leave by a jump. A process that was forked off in a test
-// would go on with the other tests as a second runner: it ends with its test.
+// TR_CHECK only writes down where it was, on any thread, and the test's thread fails later. SIGABRT,
+// which cmocka lets pass to the end of all tests, becomes a failure if this thread has raised it:
+// then its handler is a call by abort, which is allowed to leave by a jump. A process that was
+// forked off in a test would go on with the other tests as a second runner: it ends with its test.
 //
 // Only the first check that fails is kept: those after it may come from it.
 #include <setjmp.h>

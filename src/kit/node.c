@@ -226,6 +226,7 @@ static int kit_open(void)
     tr__probe *parent;
     tr__kit_memory_open();
     tr_log_set(keep_warning, NULL);
+    tr__kit.failed = false;
     tr__kit.now = TR_S(1);
     tr__list_init(&tr__kit.subjects);
     tr__list_init(&tr__kit.spawns);
@@ -277,8 +278,8 @@ int tr_kit_teardown(void **state)
     tr__kit_test_end();
     tr__kit_fail_checked();
     if (leaked > 0)
-        tr__kit_print("the test has left %zu bytes of the library's memory behind", leaked);
-    return leaked > 0 ? -1 : 0;
+        tr__kit_fail("the test has left %zu bytes of the library's memory behind", leaked);
+    return 0;
 }
 
 // ---- Actors under test ----

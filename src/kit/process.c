@@ -167,20 +167,10 @@ int tr_test_setup(void **state)
     return 0;
 }
 
-static int see_left(const char *what, size_t before, size_t after)
+static void see_left(const char *what, size_t before, size_t after)
 {
-    if (before == after)
-        return 0;
-    tr__kit_print("%s: %zu before the test, %zu after it", what, before, after);
-    return -1;
-}
-
-static int see_all_left(void)
-{
-    int rc = see_left("descriptors", held.descriptors, tr_test_descriptors(getpid()));
-    rc += see_left("threads", held.threads, tr_test_threads(getpid()));
-    rc += see_left("children", held.children, tr_test_children(NULL, 0));
-    return rc < 0 ? -1 : 0;
+    if (before != after)
+        tr__kit_fail("%s: %zu before the test, %zu after it", what, before, after);
 }
 
 int tr_test_teardown(void **state)
@@ -191,11 +181,15 @@ int tr_test_teardown(void **state)
     nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     tr__kit_test_end();
     tr__kit_fail_checked();
-    if (!running)
-        return see_all_left();
-    tr__loop_here = NULL;
-    tr__kit_print("an assertion has jumped out of a running node, which is left behind: in "
-                  "handlers use TR_CHECK");
+    if (running) {
+        tr__loop_here = NULL;
+        tr__kit_print("an assertion has jumped out of a running node, which is left behind: in "
+                      "handlers use TR_CHECK");
+        return 0;
+    }
+    see_left("descriptors", held.descriptors, tr_test_descriptors(getpid()));
+    see_left("threads", held.threads, tr_test_threads(getpid()));
+    see_left("children", held.children, tr_test_children(NULL, 0));
     return 0;
 }
 

@@ -97,6 +97,9 @@ static void one_that_blocks_sigterm_is_sent_sigkill(void **state)
     see_stop(RESISTS, TR_REASON_KILLED, SIGKILL, STOP_MS + TERM_MS);
 }
 
-TR_TEST_MAIN("ipc/ladder", APP, TR_PROCESS_TEST(one_that_obeys_needs_no_signal),
-             TR_PROCESS_TEST(one_that_does_not_listen_is_sent_sigterm),
-             TR_PROCESS_TEST(one_that_blocks_sigterm_is_sent_sigkill))
+static const struct CMUnitTest tests[] = {
+    TR_PROCESS_TEST(one_that_obeys_needs_no_signal),
+    TR_PROCESS_TEST(one_that_does_not_listen_is_sent_sigterm),
+    TR_PROCESS_TEST(one_that_blocks_sigterm_is_sent_sigkill),
+};
+TR_TEST_MAIN("ipc/ladder", APP, tests)

@@ -66,6 +66,8 @@ static int large_receive(tr_actor *self, const tr_msg *msg)
     int rc = tr_as_uint(tr_msg_body(msg), seen_size);
     return rc < 0 || seen_size == &seen.args ? rc : tr_exit(self, TR_NORMAL);
 }
+static const tr_behavior large_parent = {
+    .name = "parent", .start = large_start, .receive = large_receive};
 
 static void large_arguments_and_a_large_message_in_one_turn_arrive(void **state)
 {
@@ -75,10 +77,7 @@ static void large_arguments_and_a_large_message_in_one_turn_arrive(void **state)
     assert_int_equal(0, tr_buf_new(ARGS_SIZE, &args));
     memset(tr_buf_data(args), 'a', ARGS_SIZE);
     tr_bytes bytes = {tr_buf_data(args), ARGS_SIZE};
-    assert_int_equal(
-        0, TR_RUN(APP,
-                  &(tr_behavior){.name = "parent", .start = large_start, .receive = large_receive},
-                  tr_val_bin(bytes)));
+    assert_int_equal(0, TR_RUN(APP, &large_parent, tr_val_bin(bytes)));
     tr_buf_unref(&args);
     assert_int_equal(ARGS_SIZE, seen.args);
     assert_int_equal(MESSAGE_SIZE, seen.message);
@@ -108,21 +107,22 @@ static int deep_receive(tr_actor *self, const tr_msg *msg)
     (void)msg;
     return tr_exit(self, TR_NORMAL);
 }
+static const tr_behavior deep_parent = {
+    .name = "parent", .start = deep_start, .receive = deep_receive};
 
 static void arguments_that_are_too_deep_cost_no_process(void **state)
 {
     (void)state;
     memset(&seen, 0, sizeof seen);
     seen.children = 1;
-    assert_int_equal(
-        0,
-        TR_RUN(APP, &(tr_behavior){.name = "parent", .start = deep_start, .receive = deep_receive},
-               TR_NULL));
+    assert_int_equal(0, TR_RUN(APP, &deep_parent, TR_NULL));
     assert_int_equal(TR_ETOODEEP, seen.deep);
     assert_int_equal(0, seen.children);
     assert_int_equal(0, seen.deepest);
 }
 
-TR_TEST_MAIN("ipc/large_start", APP,
-             TR_PROCESS_TEST(large_arguments_and_a_large_message_in_one_turn_arrive),
-             TR_PROCESS_TEST(arguments_that_are_too_deep_cost_no_process))
+static const struct CMUnitTest tests[] = {
+    TR_PROCESS_TEST(large_arguments_and_a_large_message_in_one_turn_arrive),
+    TR_PROCESS_TEST(arguments_that_are_too_deep_cost_no_process),
+};
+TR_TEST_MAIN("ipc/large_start", APP, tests)

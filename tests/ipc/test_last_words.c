@@ -185,11 +185,14 @@ static void as_many_small_messages_as_are_accepted_outlive_their_parent(void **s
     assert_in_range(talk_through(&speaking_parent, SMALL, 0, 100000), 4000, 100000);
 }
 
-TR_TEST_MAIN("ipc/last_words", APP, TR_PROCESS_TEST(one_buffer_of_10_MB_outlives_its_child),
-             TR_PROCESS_TEST(one_document_of_10_MB_outlives_its_child),
-             TR_PROCESS_TEST(buffers_of_10_MB_in_all_outlive_their_child),
-             TR_PROCESS_TEST(as_many_small_messages_as_are_accepted_outlive_their_child),
-             TR_PROCESS_TEST(one_buffer_of_10_MB_outlives_its_parent),
-             TR_PROCESS_TEST(one_document_of_10_MB_outlives_its_parent),
-             TR_PROCESS_TEST(buffers_of_10_MB_in_all_outlive_their_parent),
-             TR_PROCESS_TEST(as_many_small_messages_as_are_accepted_outlive_their_parent))
+static const struct CMUnitTest tests[] = {
+    TR_PROCESS_TEST(one_buffer_of_10_MB_outlives_its_child),
+    TR_PROCESS_TEST(one_document_of_10_MB_outlives_its_child),
+    TR_PROCESS_TEST(buffers_of_10_MB_in_all_outlive_their_child),
+    TR_PROCESS_TEST(as_many_small_messages_as_are_accepted_outlive_their_child),
+    TR_PROCESS_TEST(one_buffer_of_10_MB_outlives_its_parent),
+    TR_PROCESS_TEST(one_document_of_10_MB_outlives_its_parent),
+    TR_PROCESS_TEST(buffers_of_10_MB_in_all_outlive_their_parent),
+    TR_PROCESS_TEST(as_many_small_messages_as_are_accepted_outlive_their_parent),
+};
+TR_TEST_MAIN("ipc/last_words", APP, tests)

@@ -115,4 +115,7 @@ static void no_descendant_outlives_a_parent_that_is_killed(void **state)
         assert_true(gone[i]);
 }
 
-TR_TEST_MAIN("ipc/orphans", APP, TR_PROCESS_TEST(no_descendant_outlives_a_parent_that_is_killed))
+static const struct CMUnitTest tests[] = {
+    TR_PROCESS_TEST(no_descendant_outlives_a_parent_that_is_killed),
+};
+TR_TEST_MAIN("ipc/orphans", APP, tests)

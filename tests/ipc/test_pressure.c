@@ -241,6 +241,8 @@ static void a_parent_that_stops_reading_makes_its_child_see_full(void **state)
     see_bounded_memory(&sleeper);
 }
 
-TR_TEST_MAIN("ipc/pressure", APP,
-             TR_PROCESS_TEST(a_child_that_stops_reading_makes_its_parent_see_full),
-             TR_PROCESS_TEST(a_parent_that_stops_reading_makes_its_child_see_full))
+static const struct CMUnitTest tests[] = {
+    TR_PROCESS_TEST(a_child_that_stops_reading_makes_its_parent_see_full),
+    TR_PROCESS_TEST(a_parent_that_stops_reading_makes_its_child_see_full),
+};
+TR_TEST_MAIN("ipc/pressure", APP, tests)

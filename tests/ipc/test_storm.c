@@ -182,4 +182,7 @@ static void nothing_is_left_of_a_thousand_children_killed_young(void **state)
         assert_in_range(storm.idle_cpu, 0, IDLE_CPU_MAX);
 }
 
-TR_TEST_MAIN("ipc/storm", APP, TR_PROCESS_TEST(nothing_is_left_of_a_thousand_children_killed_young))
+static const struct CMUnitTest tests[] = {
+    TR_PROCESS_TEST(nothing_is_left_of_a_thousand_children_killed_young),
+};
+TR_TEST_MAIN("ipc/storm", APP, tests)

@@ -126,6 +126,9 @@ static void a_hundred_documents_of_1_MiB_each_way_arrive_in_order(void **state)
     exchange(DOCUMENT, MIB, 100);
 }
 
-TR_TEST_MAIN("ipc/volume", APP, TR_PROCESS_TEST(a_million_small_messages_each_way_arrive_in_order),
-             TR_PROCESS_TEST(two_thousand_buffers_of_1_MiB_each_way_arrive_in_order),
-             TR_PROCESS_TEST(a_hundred_documents_of_1_MiB_each_way_arrive_in_order))
+static const struct CMUnitTest tests[] = {
+    TR_PROCESS_TEST(a_million_small_messages_each_way_arrive_in_order),
+    TR_PROCESS_TEST(two_thousand_buffers_of_1_MiB_each_way_arrive_in_order),
+    TR_PROCESS_TEST(a_hundred_documents_of_1_MiB_each_way_arrive_in_order),
+};
+TR_TEST_MAIN("ipc/volume", APP, tests)

@@ -32,7 +32,8 @@ static void starts(void **state)
     TR_STOP(TR_START(&nothing, NULL));
     puts(tr_errname(TR_EFULL));
 }
-TR_TEST_MAIN("outside", TR_APP(&nothing), TR_TEST(starts))
+static const struct CMUnitTest tests[] = {TR_TEST(starts)};
+TR_TEST_MAIN("outside", TR_APP(&nothing), tests)
 END
 cat >"$dir/CMakeLists.txt" <<'END'
 cmake_minimum_required(VERSION 3.16)

@@ -360,17 +360,26 @@ static void handlers_take_next_to_no_time(void **state)
     assert_true(tr_test_sanitized() || seconds < count * 10e-6);
 }
 
-TR_TEST_MAIN(
-    "unit/kit", TR_APP(&doer), TR_TEST(a_start_sends_before_it_returns),
-    TR_TEST(a_reply_comes_back_to_the_probe_that_asked), TR_TEST(messages_are_read_in_their_order),
+static const struct CMUnitTest tests[] = {
+    TR_TEST(a_start_sends_before_it_returns),
+    TR_TEST(a_reply_comes_back_to_the_probe_that_asked),
+    TR_TEST(messages_are_read_in_their_order),
     TR_TEST(buffers_go_with_their_message_both_ways),
     TR_TEST(a_part_of_a_map_is_enough_where_that_is_asked_for),
-    TR_TEST(what_nobody_takes_is_a_dead_letter), TR_TEST(ticks_and_immediates_run_within_the_call),
+    TR_TEST(what_nobody_takes_is_a_dead_letter),
+    TR_TEST(ticks_and_immediates_run_within_the_call),
     TR_TEST(a_timer_fires_when_time_has_passed_and_not_before),
-    TR_TEST(timers_that_are_passed_fire_each_at_its_time), TR_TEST(a_spawn_is_answered_by_a_probe),
-    TR_TEST(a_fork_is_seen_with_its_options), TR_TEST(the_spawn_that_is_to_fail_fails),
+    TR_TEST(timers_that_are_passed_fire_each_at_its_time),
+    TR_TEST(a_spawn_is_answered_by_a_probe),
+    TR_TEST(a_fork_is_seen_with_its_options),
+    TR_TEST(the_spawn_that_is_to_fail_fails),
     TR_TEST(a_probe_without_room_refuses_until_there_is_some),
     TR_TEST(an_end_is_told_to_monitors_and_the_address_misses),
-    TR_TEST(the_end_of_a_process_takes_its_link_with_it), TR_TEST(a_stop_that_is_asked_for_is_seen),
-    TR_TEST(an_exit_is_seen_with_its_reason), TR_TEST(an_error_ends_the_actor_with_a_warning),
-    TR_TEST(one_that_is_asked_to_shut_down_does), TR_TEST(handlers_take_next_to_no_time))
+    TR_TEST(the_end_of_a_process_takes_its_link_with_it),
+    TR_TEST(a_stop_that_is_asked_for_is_seen),
+    TR_TEST(an_exit_is_seen_with_its_reason),
+    TR_TEST(an_error_ends_the_actor_with_a_warning),
+    TR_TEST(one_that_is_asked_to_shut_down_does),
+    TR_TEST(handlers_take_next_to_no_time),
+};
+TR_TEST_MAIN("unit/kit", TR_APP(&doer), tests)
