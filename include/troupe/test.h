@@ -22,10 +22,11 @@
  * linked with troupe::test (pkg-config: troupe-test) instead of troupe::troupe: it is all of that,
  * and the kit.
  *
- * What fails, fails through cmocka, at the line of the test. A macro in capitals may fail the test:
- * it is for the test's own thread. cmocka leaves a failed test by longjmp; see TR_CHECK for what
- * that means inside of handlers. An abort on the test's thread fails the test, too. A test that
- * comes out of a fork in the child's process as well ends there. */
+ * What fails, fails through cmocka. A macro in capitals fails the test at its line; a function in
+ * lower case fails it only when it is misused, at the line of the macro before. All of them are for
+ * the test's own thread. cmocka leaves a failed test by longjmp: see TR_CHECK for what that means
+ * in handlers. An abort on the test's thread fails the test, too. A process that was forked off in
+ * a test ends where the test ends, instead of running the other tests again. */
 #ifndef TROUPE_TEST_H
 #define TROUPE_TEST_H
 
@@ -50,9 +51,9 @@ extern "C" {
         return cmocka_run_group_tests_name((name), (tests), NULL, NULL);                           \
     }
 
-/* Check something on any thread, and in handlers of running nodes: note that it does not hold, go
- * on, and let the test fail at this line when it has the word again, which is when the turn or the
- * node has ended. In a process without a running test, as a child, it prints the line and aborts.
+/* Check something on any thread, or in a handler of a real node: one that does not hold is noted,
+ * and fails the test at this line when the test's thread is back from the kit or the node. In a
+ * process without a running test, as a child is, it prints the line and aborts.
  *
  * cmocka's own assertions jump out of a handler past the library. With the kit that is sound: what
  * the kit's node owns is memory only, and it is thrown away as a whole. A real node (TR_RUN) is
@@ -69,7 +70,9 @@ TR_API bool tr_test_check(bool holds, const char *what, const char *file, int li
  * mail the test reads. What the actor does happens inside of the call that gives it a reason,
  * with its ticks, microtasks and immediates, until nothing is left to be done now; time passes only
  * in TR_ADVANCE. What it spawns, as a process or not, is not started: a probe stands for it.
- * Warnings are kept, not printed. The test fails when it leaves memory of the library behind. */
+ * Warnings are kept, not printed. The test fails when it leaves memory of the library behind. For
+ * this tr_memory_set and tr_log_set are the kit's while it is open, and afterwards as if they had
+ * not been called: what was made before must not be used in it. */
 
 #define TR_TEST(function) cmocka_unit_test_setup_teardown(function, tr_kit_setup, tr_kit_teardown)
 
@@ -138,7 +141,8 @@ TR_API bool tr_kit_stop_asked(tr_addr probe);
  * UINT32_MAX, as at first: no limit. Who waits for room (tr_on_writable) is told when there is. */
 TR_API void tr_kit_room(tr_addr probe, uint32_t messages);
 
-/* The probe ends: its monitors hear of it, and its address misses. */
+/* The probe ends: its monitors hear of it, and its address misses. What an actor has spawned is not
+ * asked to stop here when the actor ends: that is the library's doing, not the actor's. */
 TR_API void tr_kit_end(tr_addr probe, tr_reason reason);
 
 /* ---- What actors under test have spawned ---- */
@@ -148,7 +152,7 @@ typedef struct tr_kit_spawn {
     tr_addr addr;                /* the probe that stands for it */
     const tr_behavior *behavior; /* NULL: by tr_fork */
     const char *path;            /* of tr_fork, or NULL */
-    tr_spawn_opts opts;          /* copied, with args, argv and env */
+    tr_spawn_opts opts;          /* copied, with all that it points to */
 } tr_kit_spawn;
 
 /* The next spawn is this one, with just these args. returns: the probe that stands for the actor */

@@ -1,10 +1,11 @@
 // Failing a test: the only file that knows cmocka, and where its traps are closed.
 //
 // cmocka 1.1.5 fails a test by longjmp, which is right on the test's thread and nowhere else: so a
-// TR_CHECK only writes down where it was, on any thread, and the test's thread fails later. SIGABRT,
-// which cmocka lets pass to the end of all tests, becomes a failure if this thread has raised it:
-// then its handler is a call by abort, which is allowed to leave by a jump. A process that was
-// forked off in a test would go on with the other tests as a second runner: it ends with its test.
+// TR_CHECK only writes down where it was, on any thread, and the test's thread fails later.
+// SIGABRT, which cmocka lets pass to the end of all tests, becomes a failure if this thread has
+// raised it: then its handler is a call by abort, which is allowed to leave by a jump. A process
+// that was forked off in a test would go on with the other tests as a second runner: it ends with
+// its test.
 //
 // Only the first check that fails is kept: those after it may come from it.
 #include <setjmp.h>
@@ -40,13 +41,18 @@ static struct {
     const char *what;
 } check;
 
+static void print_line(const char *format, va_list args)
+{
+    vprint_error(format, args);
+    print_error("\n");
+}
+
 void tr__kit_print(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vprint_error(format, args);
+    print_line(format, args);
     va_end(args);
-    print_error("\n");
 }
 
 void tr__kit_at(const char *file, int line)
@@ -58,9 +64,8 @@ void tr__kit_fail(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vprint_error(format, args);
+    print_line(format, args);
     va_end(args);
-    print_error("\n");
     tr__kit.failed = true;
     _fail(test.at.file == NULL ? "troupe/test.h" : test.at.file, test.at.line);
     _exit(EXIT_FAILURE); // it does not come here

@@ -4,9 +4,11 @@
 // owns nothing but memory, so instead of being closed it can be forgotten, and its memory freed
 // block by block, whatever state its structures are in.
 #include <stdlib.h>
+#include <string.h>
 #include <troupe/memory.h>
 
 #include "base/list.h"
+#include "base/lock.h"
 #include "kit/kit.h"
 
 typedef struct kit_block {
@@ -15,6 +17,7 @@ typedef struct kit_block {
     _Alignas(max_align_t) unsigned char memory[];
 } kit_block;
 
+static tr__lock lock; // an allocator may be called on any thread
 static tr__list blocks;
 static size_t live;
 
@@ -23,42 +26,51 @@ static kit_block *block_of(void *memory)
     return tr__container(memory, kit_block, memory);
 }
 
-static void block_free(kit_block *block)
+static void block_add(kit_block *block)
 {
-    tr__list_remove(&block->link);
-    live -= block->size;
-    free(block);
+    tr__lock_take(&lock);
+    tr__list_append(&blocks, &block->link);
+    live += block->size;
+    tr__lock_give(&lock);
 }
 
-static void *kit_resize(void *memory, size_t size, void *arg)
+static void block_remove(kit_block *block)
 {
-    (void)arg;
-    kit_block *old = memory == NULL ? NULL : block_of(memory);
-    if (old != NULL) {
-        tr__list_remove(&old->link);
-        live -= old->size;
-    }
-    kit_block *block = realloc(old, sizeof *block + size);
-    kit_block *kept = block != NULL ? block : old;
-    if (kept == NULL)
-        return NULL;
-    if (block != NULL)
-        block->size = size;
-    tr__list_append(&blocks, &kept->link);
-    live += kept->size;
-    return block == NULL ? NULL : block->memory;
+    tr__lock_take(&lock);
+    tr__list_remove(&block->link);
+    live -= block->size;
+    tr__lock_give(&lock);
 }
 
 static void *kit_alloc(size_t size, void *arg)
 {
-    return kit_resize(NULL, size, arg);
+    (void)arg;
+    kit_block *block = malloc(sizeof *block + size);
+    if (block == NULL)
+        return NULL;
+    block->size = size;
+    block_add(block);
+    return block->memory;
 }
 
 static void kit_release(void *memory, void *arg)
 {
     (void)arg;
-    if (memory != NULL)
-        block_free(block_of(memory));
+    if (memory == NULL)
+        return;
+    block_remove(block_of(memory));
+    free(block_of(memory));
+}
+
+static void *kit_resize(void *memory, size_t size, void *arg)
+{
+    void *moved = kit_alloc(size, arg);
+    if (moved == NULL || memory == NULL)
+        return moved;
+    size_t before = block_of(memory)->size;
+    memcpy(moved, memory, before < size ? before : size);
+    kit_release(memory, arg);
+    return moved;
 }
 
 void tr__kit_memory_open(void)
@@ -77,7 +89,7 @@ size_t tr__kit_memory_live(void)
 
 void tr__kit_memory_close(void)
 {
-    while (!tr__list_empty(&blocks))
-        block_free(tr__container(blocks.next, kit_block, link));
+    for (tr__list *at; (at = tr__list_pop(&blocks)) != NULL;)
+        free(tr__container(at, kit_block, link));
     tr_memory_set(NULL);
 }

@@ -92,17 +92,17 @@ static tr__probe *probe_alive(tr_addr addr, int *ret_error)
 
 static int letter_open(const tr__letter *letter, tr_msg **ret_msg)
 {
-    tr_msg *msg;
+    tr_msg *msg = NULL;
     int rc = tr_msg_new(letter->name, letter->body, &msg);
     for (size_t i = 0; rc == 0 && i < letter->buf_count; i++) {
         tr_buf *buf = tr_buf_ref(letter->bufs[i]);
         rc = tr_msg_attach(msg, &buf);
         tr_buf_unref(&buf);
-        if (rc < 0)
-            tr_msg_free(&msg);
     }
-    if (rc < 0)
+    if (rc < 0) {
+        tr_msg_free(&msg);
         return rc;
+    }
     msg->from = letter->from;
     *ret_msg = msg;
     return 0;

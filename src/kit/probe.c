@@ -30,6 +30,7 @@ static void probe_free(tr__probe *probe)
     tr_msg_free(&probe->taken);
     tr_buf_unref(&probe->args);
     tr__free((void *)probe->spawn.path);
+    tr__free((void *)probe->spawn.opts.placement_key);
     tr__free((void *)probe->spawn.opts.argv);
     tr__free((void *)probe->spawn.opts.env);
     tr__free(probe->name);
@@ -54,44 +55,55 @@ int tr__probe_new(const char *name, tr__probe **ret_probe)
     return 0;
 }
 
-// A list of strings that ends with NULL, with its strings in one piece of memory. NULL stays NULL.
-static int strings_copy(const char *const **list)
+// Both: NULL stays NULL.
+static int string_copy(const char *text, const char **ret_copy)
+{
+    *ret_copy = text == NULL ? NULL : tr__strdup(text);
+    return text != NULL && *ret_copy == NULL ? TR_ENOMEM : 0;
+}
+
+// A list of strings that ends with NULL, in one piece of memory.
+static int strings_copy(const char *const *list, const char *const **ret_copy)
 {
     size_t count = 0, bytes = 0;
-    if (*list == NULL)
+    if (list == NULL)
         return 0;
-    for (; (*list)[count] != NULL; count++)
-        bytes += strlen((*list)[count]) + 1;
+    for (; list[count] != NULL; count++)
+        bytes += strlen(list[count]) + 1;
     const char **copy = tr__alloc((count + 1) * sizeof *copy + bytes);
     if (copy == NULL)
         return TR_ENOMEM;
     char *at = (char *)(copy + count + 1);
     for (size_t i = 0; i < count; i++) {
-        size_t size = strlen((*list)[i]) + 1;
-        copy[i] = memcpy(at, (*list)[i], size);
+        size_t size = strlen(list[i]) + 1;
+        copy[i] = memcpy(at, list[i], size);
         at += size;
     }
     copy[count] = NULL;
-    *list = copy;
+    *ret_copy = copy;
     return 0;
 }
 
 int tr__probe_spawned(tr__probe *probe, tr_addr by, const tr_behavior *behavior, const char *path,
                       const tr_spawn_opts *opts)
 {
-    tr_kit_spawn spawn = {.by = by, .addr = probe->addr, .behavior = behavior, .opts = *opts};
-    int rc = tr_val_pack(opts->args, &probe->args);
+    tr_kit_spawn *spawn = &probe->spawn;
+    *spawn = (tr_kit_spawn){.by = by, .addr = probe->addr, .behavior = behavior, .opts = *opts};
+    spawn->opts.argv = spawn->opts.env = NULL;
+    int rc = string_copy(path, &spawn->path);
+    if (string_copy(opts->placement_key, &spawn->opts.placement_key) < 0)
+        rc = TR_ENOMEM;
     if (rc == 0)
-        rc = tr_val_unpack(tr_buf_data(probe->args), tr_buf_size(probe->args), &spawn.opts.args);
-    if (rc == 0 && path != NULL && (spawn.path = tr__strdup(path)) == NULL)
-        rc = TR_ENOMEM;
-    if (rc == 0 && (strings_copy(&spawn.opts.argv) < 0 || strings_copy(&spawn.opts.env) < 0))
-        rc = TR_ENOMEM;
-    if (rc < 0)
-        return rc;
-    probe->spawn = spawn;
-    tr__list_append(&tr__kit.spawns, &probe->spawned);
-    return 0;
+        rc = strings_copy(opts->argv, &spawn->opts.argv);
+    if (rc == 0)
+        rc = strings_copy(opts->env, &spawn->opts.env);
+    if (rc == 0)
+        rc = tr_val_pack(opts->args, &probe->args);
+    if (rc == 0)
+        rc = tr_val_unpack(tr_buf_data(probe->args), tr_buf_size(probe->args), &spawn->opts.args);
+    if (rc == 0)
+        tr__list_append(&tr__kit.spawns, &probe->spawned);
+    return rc;
 }
 
 void tr__probes_clear(void)
@@ -244,7 +256,7 @@ const tr_kit_spawn *tr_kit_take_spawn(const char *file, int line)
 static const char *isolation_name(tr_isolation isolation)
 {
     static const char *const names[] = {"shared", "a thread", "a process"};
-    return names[isolation];
+    return isolation <= TR_PROCESS ? names[isolation] : "nowhere";
 }
 
 tr_addr tr_kit_expect_spawn(const tr_behavior *behavior, tr_isolation isolation, tr_val args,
