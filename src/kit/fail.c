@@ -41,7 +41,7 @@ static struct {
     const char *what;
 } check;
 
-static void print_line(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void print_line(const char *format, va_list args)
 {
     vprint_error(format, args);
     print_error("\n");

@@ -89,7 +89,7 @@ size_t tr__kit_memory_live(void)
 
 void tr__kit_memory_close(void)
 {
-    for (tr__list *at; (at = tr__list_pop(&blocks)) != NULL;)
-        free(tr__container(at, kit_block, link));
+    while (!tr__list_empty(&blocks))
+        tr_free(tr__container(blocks.next, kit_block, link)->memory);
     tr_memory_set(NULL);
 }

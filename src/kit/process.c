@@ -27,7 +27,8 @@
 
 #define DEADLINE_S (SANITIZED ? 240 : 60)
 
-static char directory[] = "/tmp/troupe-test-XXXXXX";
+static const char pattern[] = "/tmp/troupe-test-XXXXXX";
+static char directory[sizeof pattern];
 static bool running; // left so by a test that has jumped out of a handler
 
 // What this process held before the test.
@@ -152,7 +153,7 @@ static int node_once(void)
 int tr_test_setup(void **state)
 {
     (void)state;
-    memcpy(directory + sizeof directory - 7, "XXXXXX", 6);
+    memcpy(directory, pattern, sizeof pattern);
     if (mkdtemp(directory) == NULL || node_once() < 0) {
         tr__kit_print("no directory for the test, or no node");
         return -1;
