@@ -97,6 +97,13 @@ TR_API void tr_kit_give(tr_addr actor, tr_addr from, const char *name, tr_val bo
                         const char *file, int line);
 TR_API void tr_kit_give_msg(tr_addr actor, tr_addr from, tr_msg **msg, const char *file, int line);
 
+/* The same as an ask, with the standard deadline. How it ends comes to the probe as a message:
+ * "answer" with its body, or "error" with the status as its body. */
+#define TR_GIVE_ASK(actor, from, name, body)                                                       \
+    tr_kit_give_ask((actor), (from), (name), (body), __FILE__, __LINE__)
+TR_API void tr_kit_give_ask(tr_addr actor, tr_addr from, const char *name, tr_val body,
+                            const char *file, int line);
+
 /* Ask an actor under test to shut down, as tr_stop does. */
 #define TR_STOP(actor) tr_kit_stop((actor), __FILE__, __LINE__)
 TR_API void tr_kit_stop(tr_addr actor, const char *file, int line);
@@ -128,6 +135,12 @@ TR_API void tr_kit_expect(tr_addr probe, const char *name, tr_val body, bool lik
  * returns: a message that is good until the next one is taken from this probe */
 #define TR_TAKE(probe) tr_kit_take((probe), __FILE__, __LINE__)
 TR_API const tr_msg *tr_kit_take(tr_addr probe, const char *file, int line);
+
+/* Answer the ask that was expected or taken last from this probe: with a body, or with an error. An
+ * ask that is not answered has its deadline; if the probe ends before, the asker hears of that. */
+#define TR_ANSWER(probe, body)        tr_kit_answer((probe), 0, (body), __FILE__, __LINE__)
+#define TR_ANSWER_ERROR(probe, error) tr_kit_answer((probe), (error), TR_NULL, __FILE__, __LINE__)
+TR_API void tr_kit_answer(tr_addr probe, int status, tr_val body, const char *file, int line);
 
 /* No message is left there. For TR_NOBODY: none at any probe, and no spawn to be looked at. */
 #define TR_EXPECT_NOTHING(probe) tr_kit_expect_nothing((probe), __FILE__, __LINE__)
@@ -171,7 +184,7 @@ TR_API void tr_kit_fail_spawn(uint32_t nth, int error);
 
 /* ---- Timers, ends, complaints ---- */
 
-/* A timer is due in just so many nanoseconds; none is armed. */
+/* A timer is due in just so many nanoseconds; none is armed. The deadlines of asks are timers. */
 #define TR_EXPECT_TIMER(in_ns) tr_kit_expect_timer((in_ns), __FILE__, __LINE__)
 #define TR_EXPECT_NO_TIMER()   tr_kit_expect_timer(UINT64_MAX, __FILE__, __LINE__)
 TR_API void tr_kit_expect_timer(uint64_t in_ns, const char *file, int line);

@@ -74,6 +74,7 @@ extern struct tr__kit {
     tr__probe **probes; // by the actor half of their addresses, from 1
     size_t probe_count, probe_capacity;
     tr__list spawns;
+    tr__list links;          // tr__watcher: of the link to the probes, which does not end
     uint32_t spawn_fails_in; // 0: none will
     int spawn_error;
     tr__list warnings, warnings_taken;

@@ -90,10 +90,12 @@ static tr__probe *probe_alive(tr_addr addr, int *ret_error)
     return NULL;
 }
 
+// An ask stays one: it can be answered.
 static int letter_open(const tr__letter *letter, tr_msg **ret_msg)
 {
     tr_msg *msg = NULL;
-    int rc = tr_msg_new(letter->name, letter->body, &msg);
+    int rc = tr__msg_pack(letter->name, letter->ask == NULL ? 0 : sizeof *letter->ask, letter->body,
+                          &msg);
     for (size_t i = 0; rc == 0 && i < letter->buf_count; i++) {
         tr_buf *buf = tr_buf_ref(letter->bufs[i]);
         rc = tr_msg_attach(msg, &buf);
@@ -104,6 +106,9 @@ static int letter_open(const tr__letter *letter, tr_msg **ret_msg)
         return rc;
     }
     msg->from = letter->from;
+    msg->is_ask = letter->ask != NULL;
+    if (msg->is_ask)
+        *(tr__ask_head *)tr__msg_extra(msg) = *letter->ask;
     *ret_msg = msg;
     return 0;
 }
@@ -127,6 +132,22 @@ static int route_send(tr_loop *loop, const tr__letter *letter)
     return 0;
 }
 
+// To a probe that has asked.
+static void route_answer(tr_loop *loop, tr_msg **answer)
+{
+    (void)loop;
+    const tr__answer_head *head = tr__msg_extra(*answer);
+    tr__probe *probe = tr__probe_find(head->to);
+    tr_msg *msg = NULL;
+    int rc = head->status == 0 ? tr_msg_copy(*answer, &msg)
+                               : tr_msg_new("error", TR_V(head->status), &msg);
+    if (probe != NULL && rc == 0) {
+        msg->from = (*answer)->from;
+        tr__queue_push(&probe->mail, msg);
+    }
+    tr_msg_free(answer);
+}
+
 static int route_spawn(tr_actor *self, const tr_behavior *behavior, const char *path,
                        const tr_spawn_opts *opts, tr_addr *ret_addr)
 {
@@ -145,6 +166,10 @@ static int route_watch(tr_loop *loop, tr_addr addr, tr__watcher *watcher)
 {
     (void)loop;
     int rc = 0;
+    if (addr.node == TR__KIT_OUTSIDE && addr.actor == 0) {
+        tr__list_append(&tr__kit.links, &watcher->link);
+        return 0;
+    }
     tr__probe *probe = probe_alive(addr, &rc);
     if (probe != NULL)
         tr__list_append(&probe->watchers, &watcher->link);
@@ -188,6 +213,7 @@ static void route_close(tr_loop *loop)
 static const tr__route ROUTE = {
     .spawns_all = true,
     .send = route_send,
+    .answer = route_answer,
     .spawn = route_spawn,
     .watch = route_watch,
     .stop = route_stop,
@@ -230,6 +256,7 @@ static int kit_open(void)
     tr__kit.now = TR_S(1);
     tr__list_init(&tr__kit.subjects);
     tr__list_init(&tr__kit.spawns);
+    tr__list_init(&tr__kit.links);
     tr__list_init(&tr__kit.warnings);
     tr__list_init(&tr__kit.warnings_taken);
     int rc = tr__node_new(TR__KIT_OUTSIDE - 1, "kit", 1, &world, &tr__kit.node);
@@ -371,6 +398,19 @@ void tr_kit_give_msg(tr_addr addr, tr_addr from, tr_msg **msg, const char *file,
     (*msg)->from = from;
     tr__mail_arrive(tr__kit.loop, actor, msg);
     tr__kit_run();
+}
+
+void tr_kit_give_ask(tr_addr addr, tr_addr from, const char *name, tr_val body, const char *file,
+                     int line)
+{
+    tr__kit_at(file, line);
+    tr_msg *msg = NULL;
+    int rc = tr__msg_pack(name, sizeof(tr__ask_head), body, &msg);
+    if (rc < 0)
+        tr__kit_fail("the ask cannot be made: %s", tr_strerror(rc));
+    msg->is_ask = true;
+    *(tr__ask_head *)tr__msg_extra(msg) = (tr__ask_head){1, tr__kit.now + TR_S(5)};
+    tr_kit_give_msg(addr, from, &msg, file, line);
 }
 
 void tr_kit_stop(tr_addr addr, const char *file, int line)

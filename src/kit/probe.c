@@ -183,6 +183,24 @@ const tr_msg *tr_kit_take(tr_addr addr, const char *file, int line)
     return msg;
 }
 
+void tr_kit_answer(tr_addr addr, int status, tr_val body, const char *file, int line)
+{
+    tr__kit_at(file, line);
+    tr__probe *probe = probe_at(addr);
+    tr_msg *ask = probe->taken, *answer = NULL;
+    if (ask == NULL || !ask->is_ask || ask->answered)
+        tr__kit_fail("%s has taken no ask that could be answered", probe->name);
+    int rc = tr__msg_pack("answer", sizeof(tr__answer_head), body, &answer);
+    if (rc < 0)
+        tr__kit_fail("the answer cannot be made: %s", tr_strerror(rc));
+    *(tr__answer_head *)tr__msg_extra(answer) = (tr__answer_head){
+        .to = ask->from, .ask = ((const tr__ask_head *)tr__msg_extra(ask))->ask, .status = status};
+    answer->from = addr;
+    answer->is_answer = ask->answered = true;
+    tr__answer_pass(tr__kit.loop, &answer);
+    tr__kit_run();
+}
+
 static void expect_nothing(const tr__probe *probe)
 {
     const tr_msg *msg = probe->mail.head;
@@ -236,6 +254,10 @@ void tr_kit_end(tr_addr addr, tr_reason reason)
 {
     tr__probe *probe = probe_at(addr);
     probe->ended = true;
+    for (tr_msg *msg = probe->mail.head; msg != NULL; msg = msg->next)
+        tr__ask_close(tr__kit.loop, msg, TR_EDOWN, reason);
+    if (probe->taken != NULL)
+        tr__ask_close(tr__kit.loop, probe->taken, TR_EDOWN, reason);
     tr__watchers_tell(&probe->watchers, reason);
     tr__list_splice(&tr__kit.loop->writable, &probe->waiters);
     tr__kit_run();

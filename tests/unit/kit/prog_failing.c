@@ -79,6 +79,15 @@ static void a_message_too_many(void **state)
     TR_EXPECT_NOTHING(TR_NOBODY);
 }
 
+static void an_answer_to_what_is_no_ask(void **state)
+{
+    (void)state;
+    start_actor(NULL);
+    TR_TAKE(probe);
+    FAILS("client has taken no ask");
+    TR_ANSWER(probe, TR_NULL);
+}
+
 static void a_message_that_is_not_there(void **state)
 {
     (void)state;
@@ -346,6 +355,7 @@ int main(int argc, char **argv)
         KIT_FAILS(more_of_a_body),
         KIT_FAILS(another_name),
         KIT_FAILS(a_message_too_many),
+        KIT_FAILS(an_answer_to_what_is_no_ask),
         KIT_FAILS(a_message_that_is_not_there),
         KIT_FAILS(another_spawn),
         KIT_FAILS(a_spawn_that_is_not_there),

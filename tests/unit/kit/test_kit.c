@@ -1,5 +1,6 @@
 // What a test sees of an actor in the kit. That wrong expectations fail is test_failing.c's.
 #include <time.h>
+#include <troupe.h>
 #include <troupe/test.h>
 
 #include "support/cmocka.h"
@@ -35,12 +36,21 @@ static int send_back(tr_actor *self, const tr_msg *msg)
     return rc;
 }
 
+static void on_answer(tr_actor *self, const tr_answer *answer, void *arg)
+{
+    (void)arg;
+    tr_send(self, tr_parent(self), "answered",
+            TR_MAP("status", answer->status, "body", answer->body));
+}
+
 static int do_with_address(tr_actor *self, const tr_msg *msg, tr_addr addr)
 {
     if (tr_msg_is(msg, "monitor"))
         return tr_monitor(self, addr, NULL);
     if (tr_msg_is(msg, "stop"))
         return tr_stop(self, addr);
+    if (tr_msg_is(msg, "ask"))
+        return tr_ask(self, addr, "how", TR_V(1), TR_ASK(.timeout_ms = 100), NULL, on_answer, NULL);
     if (tr_msg_is(msg, "wait"))
         return tr_on_writable(self, addr, on_time, (void *)"room");
     return tr_send(self, tr_parent(self), "sent", TR_V(tr_send(self, addr, "hit", TR_NULL)));
@@ -162,6 +172,43 @@ static void what_nobody_takes_is_a_dead_letter(void **state)
     assert_int_equal(1, tr_kit_dead_letters());
     TR_GIVE(actor, TR_NOBODY, "echo", TR_NULL);
     assert_int_equal(2, tr_kit_dead_letters());
+}
+
+// ---- Asks ----
+
+static void an_ask_is_answered_by_the_actor(void **state)
+{
+    (void)state;
+    tr_addr a = tr_kit_probe("a"), actor = TR_START(&doer, NULL);
+    TR_GIVE_ASK(actor, a, "echo", TR_V("x"));
+    TR_EXPECT(a, "answer", TR_V("x"));
+    TR_GIVE_ASK(actor, a, "what", TR_NULL);
+    TR_EXPECT(a, "error", TR_V((int)TR_EUNKNOWN));
+}
+
+// Goal:   each way in which an ask of the actor's can end can be tested.
+// Method: a probe is asked, and answers, refuses, says nothing until the deadline, or ends.
+static void an_ask_of_the_actor_ends_as_the_probe_will(void **state)
+{
+    (void)state;
+    tr_addr a = tr_kit_probe("a"), parent = tr_kit_parent(), actor = TR_START(&doer, NULL);
+    for (int way = 0; way < 4; way++) {
+        TR_GIVE(actor, TR_NOBODY, "ask", TR_V(a));
+        TR_EXPECT(a, "how", TR_V(1));
+        TR_EXPECT_TIMER(TR_MS(100));
+        if (way == 0)
+            TR_ANSWER(a, TR_V(2));
+        else if (way == 1)
+            TR_ANSWER_ERROR(a, TR_EACCES);
+        else if (way == 2)
+            TR_ADVANCE(TR_MS(100));
+        else
+            tr_kit_end(a, (tr_reason){.kind = TR_REASON_NORMAL});
+        static const int ends[] = {0, TR_EACCES, TR_ETIMEDOUT, TR_EDOWN};
+        TR_EXPECT(parent, "answered",
+                  TR_MAP("status", ends[way], "body", way == 0 ? TR_V(2) : TR_NULL));
+        TR_EXPECT_NO_TIMER();
+    }
 }
 
 // ---- Time ----
@@ -365,6 +412,8 @@ static const struct CMUnitTest tests[] = {
     TR_TEST(buffers_go_with_their_message_both_ways),
     TR_TEST(a_part_of_a_map_is_enough_where_that_is_asked_for),
     TR_TEST(what_nobody_takes_is_a_dead_letter),
+    TR_TEST(an_ask_is_answered_by_the_actor),
+    TR_TEST(an_ask_of_the_actor_ends_as_the_probe_will),
     TR_TEST(ticks_and_immediates_run_within_the_call),
     TR_TEST(a_timer_fires_when_time_has_passed_and_not_before),
     TR_TEST(timers_that_are_passed_fire_each_at_its_time),
