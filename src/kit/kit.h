@@ -59,9 +59,14 @@ int tr__probe_spawned(tr__probe *probe, tr_addr by, const tr_behavior *behavior,
 tr__probe *tr__probe_find(tr_addr addr); // NULL: there is none
 void tr__probes_clear(void);
 
-// ---- The node (node.c) ----
+// ---- The outside (outside.c) ----
 
 #define TR__KIT_OUTSIDE 2u // the node half of the probes' addresses
+
+extern const tr_world_ops tr__kit_world;
+extern const tr__route tr__kit_route;
+
+// ---- The node (node.c) ----
 
 extern struct tr__kit {
     tr_node *node; // NULL: closed

@@ -1,11 +1,9 @@
-// The kit's node, and all that the kit takes of the core's inside: a world, a route and the loop's
-// step.
+// The kit's node: opening and closing it, and driving the actors under test.
 //
-// Nothing comes from this world and its clock stands still, so a step of the loop does what there
-// is to do now and returns; steps follow until nothing is left, and then the test has the word
-// again. All addresses but those of actors under test are probes on another node: what is sent,
-// monitored or stopped there passes the route, which writes it down, and so does every spawn
-// (spawns_all). The core cannot tell this node from another.
+// A step of the loop does what there is to do now and returns, for nothing comes from the kit's
+// world (outside.c); steps follow until nothing is left, and then the test has the word again. A
+// test that leaves the steps by a jump leaves `stepping` set: the node is not closed then, but
+// forgotten, and its memory freed as a whole.
 #include <stdio.h>
 
 #include "base/memory.h"
@@ -28,200 +26,6 @@ typedef struct kit_warning {
     tr__list link;
     char text[];
 } kit_warning;
-
-// ---- The world ----
-
-static uint64_t world_now(tr_world *world)
-{
-    (void)world;
-    return tr__kit.now;
-}
-
-// Knuth's generator for 64 bits: the same in every run.
-static void world_random(tr_world *world, void *bytes, size_t size)
-{
-    (void)world;
-    for (size_t i = 0; i < size; i++) {
-        tr__kit.random = tr__kit.random * 6364136223846793005u + 1442695040888963407u;
-        ((unsigned char *)bytes)[i] = (unsigned char)(tr__kit.random >> 56);
-    }
-}
-
-static void world_poll(tr_world *world, uint64_t due)
-{
-    (void)world, (void)due;
-}
-
-static void world_wake(tr_world *world)
-{
-    (void)world;
-}
-
-static void world_close(tr_world **world)
-{
-    *world = NULL;
-}
-
-static const tr_world_ops WORLD = {
-    .name = "kit",
-    .now = world_now,
-    .random = world_random,
-    .poll = world_poll,
-    .wake = world_wake,
-    .close = world_close,
-};
-
-// ---- The route ----
-
-// What a caller is told of a probe that has ended, or of an address that is nobody's.
-static int probe_gone(const tr__probe *probe)
-{
-    bool local =
-        probe != NULL && probe->spawn.path == NULL && probe->spawn.opts.isolation != TR_PROCESS;
-    return local ? TR_ENOACTOR : TR_EDOWN;
-}
-
-static tr__probe *probe_alive(tr_addr addr, int *ret_error)
-{
-    tr__probe *probe = tr__probe_find(addr);
-    if (probe != NULL && !probe->ended)
-        return probe;
-    *ret_error = probe_gone(probe);
-    return NULL;
-}
-
-// An ask stays one: it can be answered.
-static int letter_open(const tr__letter *letter, tr_msg **ret_msg)
-{
-    tr_msg *msg = NULL;
-    int rc = tr__msg_pack(letter->name, letter->ask == NULL ? 0 : sizeof *letter->ask, letter->body,
-                          &msg);
-    for (size_t i = 0; rc == 0 && i < letter->buf_count; i++) {
-        tr_buf *buf = tr_buf_ref(letter->bufs[i]);
-        rc = tr_msg_attach(msg, &buf);
-        tr_buf_unref(&buf);
-    }
-    if (rc < 0) {
-        tr_msg_free(&msg);
-        return rc;
-    }
-    msg->from = letter->from;
-    msg->is_ask = letter->ask != NULL;
-    if (msg->is_ask)
-        *(tr__ask_head *)tr__msg_extra(msg) = *letter->ask;
-    *ret_msg = msg;
-    return 0;
-}
-
-static int route_send(tr_loop *loop, const tr__letter *letter)
-{
-    (void)loop;
-    int rc = 0;
-    tr__probe *probe = probe_alive(letter->to, &rc);
-    if (probe == NULL)
-        return rc;
-    if (probe->room == 0)
-        return TR_EFULL;
-    tr_msg *msg;
-    rc = letter_open(letter, &msg);
-    if (rc < 0)
-        return rc;
-    tr__queue_push(&probe->mail, msg);
-    if (probe->room != UINT32_MAX)
-        probe->room--;
-    return 0;
-}
-
-// To a probe that has asked.
-static void route_answer(tr_loop *loop, tr_msg **answer)
-{
-    (void)loop;
-    const tr__answer_head *head = tr__msg_extra(*answer);
-    tr__probe *probe = tr__probe_find(head->to);
-    tr_msg *msg = NULL;
-    int rc = head->status == 0 ? tr_msg_copy(*answer, &msg)
-                               : tr_msg_new("error", TR_V(head->status), &msg);
-    if (probe != NULL && rc == 0) {
-        msg->from = (*answer)->from;
-        tr__queue_push(&probe->mail, msg);
-    }
-    tr_msg_free(answer);
-}
-
-static int route_spawn(tr_actor *self, const tr_behavior *behavior, const char *path,
-                       const tr_spawn_opts *opts, tr_addr *ret_addr)
-{
-    tr__probe *probe;
-    if (tr__kit.spawn_fails_in > 0 && --tr__kit.spawn_fails_in == 0)
-        return tr__kit.spawn_error;
-    int rc = tr__probe_new(behavior != NULL ? behavior->name : path, &probe);
-    if (rc == 0)
-        rc = tr__probe_spawned(probe, tr_self(self), behavior, path, opts);
-    if (rc == 0 && ret_addr != NULL)
-        *ret_addr = probe->addr;
-    return rc;
-}
-
-static int route_watch(tr_loop *loop, tr_addr addr, tr__watcher *watcher)
-{
-    (void)loop;
-    int rc = 0;
-    if (addr.node == TR__KIT_OUTSIDE && addr.actor == 0) {
-        tr__list_append(&tr__kit.links, &watcher->link);
-        return 0;
-    }
-    tr__probe *probe = probe_alive(addr, &rc);
-    if (probe != NULL)
-        tr__list_append(&probe->watchers, &watcher->link);
-    return rc;
-}
-
-static int route_stop(tr_loop *loop, tr_addr addr)
-{
-    (void)loop;
-    int rc = 0;
-    tr__probe *probe = probe_alive(addr, &rc);
-    if (probe != NULL)
-        probe->stop_asked = true;
-    return rc;
-}
-
-static tr__list *route_waiters(tr_loop *loop, tr_addr to)
-{
-    (void)loop;
-    tr__probe *probe = tr__probe_find(to);
-    return probe != NULL && !probe->ended && probe->room == 0 ? &probe->waiters : NULL;
-}
-
-static void route_flush(tr_loop *loop)
-{
-    (void)loop;
-}
-
-static bool route_end(tr_loop *loop)
-{
-    (void)loop;
-    return true;
-}
-
-static void route_close(tr_loop *loop)
-{
-    (void)loop;
-    tr__probes_clear();
-}
-
-static const tr__route ROUTE = {
-    .spawns_all = true,
-    .send = route_send,
-    .answer = route_answer,
-    .spawn = route_spawn,
-    .watch = route_watch,
-    .stop = route_stop,
-    .waiters = route_waiters,
-    .flush = route_flush,
-    .end = route_end,
-    .close = route_close,
-};
 
 // ---- Opening and closing ----
 
@@ -247,7 +51,7 @@ static void keep_warning(const char *id, const char *text, void *arg)
 
 static int kit_open(void)
 {
-    static tr_world kit_world = {&WORLD};
+    static tr_world kit_world = {&tr__kit_world};
     tr_world *world = &kit_world;
     tr__probe *parent;
     tr__kit_memory_open();
@@ -262,7 +66,7 @@ static int kit_open(void)
     int rc = tr__node_new(TR__KIT_OUTSIDE - 1, "kit", 1, &world, &tr__kit.node);
     if (rc < 0)
         return rc;
-    tr__kit.node->route = &ROUTE;
+    tr__kit.node->route = &tr__kit_route;
     tr__kit.loop = tr__node_loop(tr__kit.node, 0);
     return tr__probe_new("the parent", &parent);
 }
