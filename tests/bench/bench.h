@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define BENCH_WINDOW 1000u // requests in flight in the pipelined figure
+#define BENCH_ABSENT 77    // the exit status of a program that does not have the figure
 
 // _exit, since some libraries hang or abort in their clean-up.
 #define bench_must(condition)                                                                      \
@@ -68,6 +69,16 @@ static inline void bench_pin_child(void)
     CPU_ZERO(&set);
     CPU_SET(atoi(cpu), &set);
     bench_must(sched_setaffinity(0, sizeof set, &set) == 0);
+}
+
+// The memory that this process uses now, in bytes.
+static inline size_t bench_rss(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    bench_must(file != NULL && fscanf(file, "%*u %lu", &pages) == 1);
+    fclose(file);
+    return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 // The memory of an idle process: what it alone uses, and that plus its share of what it shares.
