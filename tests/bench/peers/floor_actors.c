@@ -1,7 +1,7 @@
 // The limit for actors.sh: the least that actors in one thread can be in C, and the same workloads
 // on it. An actor is a function, a queue of messages and some numbers; messages come from a free
 // list and carry a number and their sender; those with mail stand in a queue. A mailbox is bounded,
-// as troupe's is: who is refused stands in line again. There are no addresses that could miss, no
+// as troupe's is: who is refused is told when half of it is free. There are no addresses that could miss, no
 // documents, no names, no ends to be heard of: it bounds, it does not compete.
 #include <stdbool.h>
 
@@ -32,7 +32,9 @@ struct actor {
     msg *head, *tail;
     uint32_t waiting;
     bool queued, ended;
-    actor *next; // in the run queue
+    actor *next;        // in the run queue
+    actor *waiters;     // to be told that there is room
+    actor *next_waiter; // of another's
     actor *peer;
     uint64_t left, sum;
 };
@@ -93,6 +95,20 @@ static actor *spawn(handler receive)
     return a;
 }
 
+static void wait_for_room(actor *self, actor *to)
+{
+    self->next_waiter = to->waiters;
+    to->waiters = self;
+}
+
+static void tell_waiters(actor *a)
+{
+    actor *waiter = a->waiters;
+    a->waiters = NULL;
+    for (; waiter != NULL; waiter = waiter->next_waiter)
+        send(a, waiter, GO_ON, 0);
+}
+
 static bool actor_next(actor *a)
 {
     msg *m = a->head;
@@ -100,6 +116,8 @@ static bool actor_next(actor *a)
         return false;
     a->head = m->next;
     a->waiting--;
+    if (a->waiters != NULL && a->waiting <= MAIL_MAX / 2)
+        tell_waiters(a);
     a->receive(a, m);
     m->next = run.free;
     run.free = m;
@@ -208,7 +226,7 @@ static void source(actor *self, const msg *m)
     while (self->left > 0 && send(self, self->peer, PING, 0))
         self->left--;
     if (self->left > 0)
-        send(self, self, GO_ON, 0);
+        wait_for_room(self, self->peer);
 }
 
 static actor *driver_of(uint64_t count)
@@ -257,7 +275,7 @@ static void fork_pour(actor *self, const msg *m)
     while (self->left > 0 && send(self, sinks[self->left % SINKS], PING, 0))
         self->left--;
     if (self->left > 0)
-        send(self, self, GO_ON, 0);
+        wait_for_room(self, sinks[self->left % SINKS]);
 }
 
 static void forkjoin(void)
