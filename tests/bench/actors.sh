@@ -14,7 +14,8 @@
 #   fanin     100 actors send to one, which counts; messages
 #   create    actors are made, sent a message each and end with it, 1000 at a time; actors, until
 #             the last one has ended. There is a creator on each loop
-#   forkjoin  one sends to 60 in turn, which count; messages
+#   forkjoin  one sends to 60 in turn, which count; messages. In troupe and the limit as many may
+#             wait in all 60 mailboxes as in the one of counting
 #   big       120 actors: each sends a ping to one of them by chance, and the next one when the pong
 #             has come; messages, pings and pongs
 #   skynet    a tree of actors, ten below each, COUNT leaves, whose numbers are summed on the way

@@ -6,11 +6,14 @@
 
 #include "bench.h"
 
-#define MILLION  1e6
 #define CHUNK    1000u // actors that are made before the loop has its turn
 #define SENDERS  100u
 #define BIG      120u
 #define BRANCHES 10u
+#define ON_WAY   4096u // messages that wait at most, in all mailboxes of the sinks together
+
+// How to spawn on whichever loop's turn it is to get an actor.
+#define SPREAD(...) TR_SPAWN(__VA_ARGS__)
 
 struct figure {
     const char *name;
@@ -49,10 +52,9 @@ static int spawn_here(tr_actor *self, const tr_behavior *behavior, tr_val args, 
     return tr_spawn(self, behavior, TR_SPAWN(.args = args), ret_addr);
 }
 
-// On whichever loop's turn it is to get one.
 static int spawn_spread(tr_actor *self, const tr_behavior *behavior, tr_val args, tr_addr *ret_addr)
 {
-    return tr_spawn(self, behavior, TR_SPAWN(.args = args), ret_addr);
+    return tr_spawn(self, behavior, SPREAD(.args = args), ret_addr);
 }
 
 static uint64_t uint_at(tr_val list, size_t i)
@@ -156,10 +158,8 @@ static int ring_start(tr_actor *self, const tr_val *args)
 {
     return tr_as_addr(*args, tr_state(self));
 }
-static const tr_behavior ring = {.name = "ring",
-                                 .state_size = sizeof(tr_addr),
-                                 .start = ring_start,
-                                 .receive = ring_pass};
+static const tr_behavior ring = {
+    .name = "ring", .state_size = sizeof(tr_addr), .start = ring_start, .receive = ring_pass};
 
 // The driver is one of them: the last actor that it makes is its next one, the first one leads back
 // to it, and it takes the last hop.
@@ -197,29 +197,35 @@ static int sink_receive(tr_actor *self, const tr_msg *msg)
     uint64_t *left = tr_state(self);
     return --*left > 0 ? 0 : tr_send(self, tr_parent(self), "done", TR_NULL);
 }
-static const tr_behavior sink = {.name = "sink",
-                                 .state_size = sizeof(uint64_t),
-                                 .start = sink_start,
-                                 .receive = sink_receive};
+static const tr_behavior sink = {
+    .name = "sink", .state_size = sizeof(uint64_t), .start = sink_start, .receive = sink_receive};
 
 // ---- counting, forkjoin: the driver sends to one sink, or to many in turn ----
 
+// Mailboxes of many sinks are small, so that what waits in them stays in the cache.
+static int fork_spawn(tr_actor *self, tr_addr *ret_addr)
+{
+    uint32_t sinks = run.figure->actors;
+    return tr_spawn(self, &sink,
+                    SPREAD(.args = TR_V(run.count / sinks), .mail_max = ON_WAY / sinks), ret_addr);
+}
+
 struct fork {
     tr_addr *sinks;
-    uint64_t sent;
-    uint32_t done;
+    uint64_t left;
+    uint32_t next, done;
 };
 
 static void fork_pour(tr_actor *self, void *arg)
 {
     struct fork *f = arg;
     int rc = 0;
-    while (f->sent < run.count && rc == 0) {
-        rc = tr_send(self, f->sinks[f->sent % run.figure->actors], "item", TR_NULL);
-        f->sent += rc == 0;
+    while (f->left > 0 && (rc = tr_send(self, f->sinks[f->next], "item", TR_NULL)) == 0) {
+        f->left--;
+        f->next = f->next + 1 < run.figure->actors ? f->next + 1 : 0;
     }
     if (rc == TR_EFULL)
-        rc = tr_on_writable(self, f->sinks[f->sent % run.figure->actors], fork_pour, f);
+        rc = tr_on_writable(self, f->sinks[f->next], fork_pour, f);
     bench_must(rc == 0);
 }
 
@@ -232,7 +238,8 @@ static int fork_start(tr_actor *self, const tr_val *args)
     bench_must(f->sinks != NULL);
     run.count -= run.count % sinks;
     for (uint32_t i = 0; i < sinks; i++)
-        bench_must(spawn_spread(self, &sink, TR_V(run.count / sinks), &f->sinks[i]) == 0);
+        bench_must(fork_spawn(self, &f->sinks[i]) == 0);
+    f->left = run.count;
     begin();
     fork_pour(self, f);
     return 0;
@@ -267,10 +274,8 @@ static void source_pour(tr_actor *self, void *arg)
 {
     struct source *s = arg;
     int rc = 0;
-    while (s->left > 0 && rc == 0) {
-        rc = tr_send(self, s->to, "item", TR_NULL);
-        s->left -= rc == 0;
-    }
+    while (s->left > 0 && (rc = tr_send(self, s->to, "item", TR_NULL)) == 0)
+        s->left--;
     if (rc == TR_EFULL)
         rc = tr_on_writable(self, s->to, source_pour, s);
     bench_must(rc == 0);
@@ -304,8 +309,7 @@ static int fanin_receive(tr_actor *self, const tr_msg *msg)
     (void)msg;
     return finish(self);
 }
-static const tr_behavior fanin = {
-    .name = "fanin", .start = fanin_start, .receive = fanin_receive};
+static const tr_behavior fanin = {.name = "fanin", .start = fanin_start, .receive = fanin_receive};
 
 // ---- create: actors that end with their first message; one creator a loop ----
 
@@ -319,7 +323,7 @@ static const tr_behavior mayfly = {.name = "mayfly", .receive = mayfly_receive};
 static void creator_go_on(tr_actor *self, void *arg)
 {
     uint64_t *left = arg;
-    for (uint32_t i = 0; i < CHUNK && *left > 0; i++, --*left) {
+    for (uint32_t i = 0; i<CHUNK && * left> 0; i++, --*left) {
         tr_addr fly;
         bench_must(spawn_here(self, &mayfly, TR_NULL, &fly) == 0);
         bench_must(tr_send(self, fly, "end", TR_NULL) == 0);
@@ -429,10 +433,8 @@ static int big_receive(tr_actor *self, const tr_msg *msg)
     uint32_t *done = tr_state(self);
     return ++*done < BIG ? 0 : finish(self);
 }
-static const tr_behavior big = {.name = "big",
-                                .state_size = sizeof(uint32_t),
-                                .start = big_start,
-                                .receive = big_receive};
+static const tr_behavior big = {
+    .name = "big", .state_size = sizeof(uint32_t), .start = big_start, .receive = big_receive};
 
 // ---- skynet: a tree of actors whose leaves are numbered; the sum comes back ----
 
@@ -525,9 +527,9 @@ static const tr_behavior idle = {
 // ---- The whole ----
 
 static const struct figure figures[] = {
-    {"pingpong", &ping, 2},     {"counting", &forker, 1}, {"ring", &ring_first, 503},
-    {"fanin", &fanin, 0},       {"create", &create, 0},   {"forkjoin", &forker, 60},
-    {"big", &big, BIG},         {"skynet", &skynet, 0},   {"ask", &asker, 2},
+    {"pingpong", &ping, 2}, {"counting", &forker, 1}, {"ring", &ring_first, 503},
+    {"fanin", &fanin, 0},   {"create", &create, 0},   {"forkjoin", &forker, 60},
+    {"big", &big, BIG},     {"skynet", &skynet, 0},   {"ask", &asker, 2},
     {"idle", &idle, 0},
 };
 

@@ -1,8 +1,8 @@
 // The limit for actors.sh: the least that actors in one thread can be in C, and the same workloads
 // on it. An actor is a function, a queue of messages and some numbers; messages come from a free
 // list and carry a number and their sender; those with mail stand in a queue. A mailbox is bounded,
-// as troupe's is: who is refused is told when half of it is free. There are no addresses that could miss, no
-// documents, no names, no ends to be heard of: it bounds, it does not compete.
+// as troupe's is: who is refused is told when half of it is free. There are no addresses that could
+// miss, no documents, no names, no ends to be heard of: it bounds, it does not compete.
 #include <stdbool.h>
 
 #include "../bench.h"
@@ -30,7 +30,7 @@ typedef void (*handler)(actor *self, const msg *m);
 struct actor {
     handler receive;
     msg *head, *tail;
-    uint32_t waiting;
+    uint32_t waiting, mail_max;
     bool queued, ended;
     actor *next;        // in the run queue
     actor *waiters;     // to be told that there is room
@@ -72,7 +72,7 @@ static void actor_queue(actor *a)
 
 static bool send(actor *from, actor *to, int kind, uint64_t value)
 {
-    if (to->waiting == MAIL_MAX)
+    if (to->waiting == to->mail_max)
         return false;
     msg *m = msg_new();
     *m = (msg){.from = from, .value = value, .kind = kind};
@@ -92,6 +92,7 @@ static actor *spawn(handler receive)
     actor *a = calloc(1, sizeof *a);
     bench_must(a != NULL);
     a->receive = receive;
+    a->mail_max = MAIL_MAX;
     return a;
 }
 
@@ -116,7 +117,7 @@ static bool actor_next(actor *a)
         return false;
     a->head = m->next;
     a->waiting--;
-    if (a->waiters != NULL && a->waiting <= MAIL_MAX / 2)
+    if (a->waiters != NULL && a->waiting <= a->mail_max / 2)
         tell_waiters(a);
     a->receive(a, m);
     m->next = run.free;
@@ -282,8 +283,10 @@ static void forkjoin(void)
 {
     run.count -= run.count % SINKS;
     actor *driver = driver_of(SINKS), *from = spawn(fork_pour);
-    for (uint32_t i = 0; i < SINKS; i++)
+    for (uint32_t i = 0; i < SINKS; i++) {
         sinks[i] = sink_of(driver, run.count / SINKS);
+        sinks[i]->mail_max = MAIL_MAX / SINKS;
+    }
     from->left = run.count;
     begin();
     send(from, from, GO_ON, 0);
@@ -406,8 +409,8 @@ static const struct {
     const char *name;
     void (*start)(void);
 } figures[] = {
-    {"pingpong", pingpong}, {"counting", counting}, {"ring", ring},     {"fanin", fanin},
-    {"create", create},     {"forkjoin", forkjoin}, {"big", big},       {"skynet", skynet},
+    {"pingpong", pingpong}, {"counting", counting}, {"ring", ring}, {"fanin", fanin},
+    {"create", create},     {"forkjoin", forkjoin}, {"big", big},   {"skynet", skynet},
     {"ask", pingpong},      {"idle", idle},
 };
 
