@@ -92,6 +92,8 @@ typedef struct tr_spawn_opts {
      * its environment ("NAME=value", NULL-terminated). NULL: none. borrows, until the call ends */
     const char *const *argv;
     const char *const *env;
+
+    bool link; /* to the spawner, as tr_link does; not for tr_node_spawn */
 } tr_spawn_opts;
 #define TR_SPAWN(...) (&(const tr_spawn_opts){.size = sizeof(tr_spawn_opts), __VA_ARGS__})
 
@@ -159,9 +161,27 @@ TR_API int tr_exit(tr_actor *self, int reason);
  * returns: 0; TR_ENOACTOR, TR_EDOWN as tr_send */
 TR_API int tr_stop(tr_actor *self, tr_addr addr);
 
-/* Whether this actor hears of it when it is asked to end, instead of ending: then it gets an "exit"
- * message (see tr_msg_exit) behind what the asker has sent to it, and ends by tr_exit when it is
- * ready to. A process's deadlines (stop_ms, term_ms) hold all the same. */
+/* End an actor at once: before its next message, whatever is in its mailbox, and whether it traps
+ * exits or not. Its stop still runs. Its reason is TR_REASON_KILLED with signal 9, and in a child
+ * process of this node it is just that: SIGKILL for the whole process.
+ * returns: 0; TR_ENOACTOR, TR_EDOWN as tr_send; TR_ENOMEM */
+TR_API int tr_kill(tr_actor *self, tr_addr addr);
+
+/* Link two actors, wherever they live: when one of them ends with any reason but normal, the other
+ * one ends at once, with the same reason. There is at most one link between two; linking again, or
+ * to oneself, is a no-op. If there is no such actor this one ends with TR_REASON_NOACTOR, or
+ * TR_REASON_NOCONNECTION, as it does when the link to the other's node is lost.
+ * errors: TR_EINVAL, TR_ENOMEM */
+TR_API int tr_link(tr_actor *self, tr_addr addr);
+
+/* Take the link away, on both sides. An "exit" that waits in the mailbox already stays there.
+ * returns: 0, also if there was no link; TR_EINVAL */
+TR_API int tr_unlink(tr_actor *self, tr_addr addr);
+
+/* Whether this actor hears of it when it is asked to end, or when one that it is linked to has
+ * ended, instead of ending: then it gets an "exit" message (see tr_msg_exit), behind what that actor
+ * has sent to it. It hears of linked ones that have ended normally, too. A process's deadlines
+ * (stop_ms, term_ms) hold all the same. */
 TR_API int tr_trap_exit(tr_actor *self, bool trap);
 
 /* Hear of an actor's end: a "down" message (see tr_msg_down), exactly once, at once with

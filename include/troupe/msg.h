@@ -48,20 +48,29 @@ typedef struct tr_reason {
  * returns: text */
 TR_API const char *tr_reason_text(tr_reason reason, char *text, size_t size);
 
+/* What a process has used until it ended, with those of its own children that it has reaped. */
+typedef struct tr_usage {
+    uint64_t user_ns;   /* on a processor, in the program */
+    uint64_t system_ns; /* and in the system for it */
+    uint64_t rss_max;   /* bytes: the most that it had in memory */
+} tr_usage;
+
 /* What a monitor says, once: this actor has ended. It comes as a message named "down", after the
  * last message of that actor. */
 typedef struct tr_down {
-    uint64_t monitor; /* tr_monitor gave it */
+    uint64_t monitor; /* tr_monitor gave it; 0 in an "exit" */
     tr_addr addr;
     tr_reason reason;
+    tr_usage usage; /* "down" of a child process: what it has used; otherwise zeros */
+    bool linked;    /* "exit": addr was linked, and has ended; false: addr asks */
 } tr_down;
 
 /* The notice of a monitor, or NULL for any other message: nobody can send a false one. */
 TR_API const tr_down *tr_msg_down(const tr_msg *msg);
 
-/* The notice that this actor, which traps exits (tr_trap_exit), has been asked to end: by addr,
- * with the reason that it would have ended with. A message named "exit". NULL for any other
- * message: nobody can send a false one. */
+/* The notice to an actor that traps exits (tr_trap_exit): addr asks it to end, or was linked to it
+ * and has ended; with the reason that it would have ended with. A message named "exit". NULL for any
+ * other message: nobody can send a false one. */
 TR_API const tr_down *tr_msg_exit(const tr_msg *msg);
 
 /* ---- Making a message by hand: for attachments, and to send one body to many ---- */

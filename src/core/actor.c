@@ -92,10 +92,16 @@ int tr__actor_new(const tr_behavior *behavior, const tr_spawn_opts *opts, tr_act
     return 0;
 }
 
-void tr__actor_free(tr_actor *actor)
+// It will have no start.
+static void actor_drop_args(tr_actor *actor)
 {
     tr_msg *args = tr__queue_pop(&actor->notices);
     tr_msg_free(&args);
+}
+
+void tr__actor_free(tr_actor *actor)
+{
+    actor_drop_args(actor);
     tr__free(actor);
 }
 
@@ -151,6 +157,22 @@ static int actor_spawn(tr_loop *loop, tr_actor *parent, const tr_behavior *behav
     return 0;
 }
 
+// One that cannot be linked to its spawner ends before its start.
+static int actor_spawn_here(tr_actor *self, const tr_behavior *behavior, const tr_spawn_opts *opts,
+                            tr_addr *ret_addr)
+{
+    tr_addr addr;
+    int rc = actor_spawn(self->loop, self, behavior, opts, &addr);
+    if (rc < 0)
+        return rc;
+    rc = opts->link ? tr__link_to(self, addr) : 0;
+    if (rc < 0)
+        tr__actor_exit(tr__actor_find(self->loop, addr.actor), tr__reason_of(TR_SHUTDOWN));
+    else if (ret_addr != NULL)
+        *ret_addr = addr;
+    return rc;
+}
+
 static int spawn_check(const tr_loop *loop, const tr_behavior *behavior, const tr_spawn_opts *opts)
 {
     if (behavior == NULL || tr__name_check(behavior->name) == 0)
@@ -179,7 +201,7 @@ int tr_spawn(tr_actor *self, const tr_behavior *behavior, const tr_spawn_opts *o
     rc = tr__crew_place(loop, &o, &to);
     if (rc < 0)
         return rc;
-    return to == loop ? actor_spawn(loop, self, behavior, &o, ret_addr)
+    return to == loop ? actor_spawn_here(self, behavior, &o, ret_addr)
                       : tr__birth_spawn(self, to, behavior, &o, ret_addr);
 }
 
@@ -206,7 +228,7 @@ int tr__node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_op
     int rc = tr__opts_copy(opts, &o, sizeof o);
     if (rc == 0)
         rc = spawn_check(loop, behavior, &o);
-    if (rc == 0 && (o.isolation != TR_SHARED || o.placement != TR_HERE))
+    if (rc == 0 && (o.isolation != TR_SHARED || o.placement != TR_HERE || o.link))
         rc = TR_EINVAL;
     if (rc == 0)
         rc = actor_spawn(loop, NULL, behavior, &o, &addr);
@@ -261,21 +283,21 @@ static bool sent_by(const tr_msg *msg, tr_addr asker)
     return tr_addr_eq(msg->from, asker) || (asker.actor == 0 && msg->from.node == asker.node);
 }
 
-// One that traps exits hears of it instead. Without memory for that it ends all the same.
-static bool actor_ask_trapping(tr_actor *actor, tr_addr asker)
+bool tr__actor_trap(tr_actor *actor, tr_addr from, tr_reason reason, bool linked)
 {
     tr_msg *notice;
-    if (!actor->trap || tr__notice_new("exit", 0, asker, &notice) < 0)
+    if (!actor->trap || tr__notice_new("exit", 0, from, &notice) < 0)
         return false;
     notice->is_exit = true;
-    tr__notice_set(notice, tr__reason_of(TR_SHUTDOWN));
+    tr__notice_down(notice)->linked = linked;
+    tr__notice_set(notice, reason);
     tr__notice_put(actor, &notice);
     return true;
 }
 
 void tr__actor_ask_stop(tr_actor *actor, tr_addr asker)
 {
-    if (actor_ask_trapping(actor, asker))
+    if (tr__actor_trap(actor, asker, tr__reason_of(TR_SHUTDOWN), false))
         return;
     const tr_msg *last = NULL;
     for (const tr_msg *m = actor->mail.head; m != NULL && asker.node != 0; m = m->next) {
@@ -384,8 +406,8 @@ static void actor_leave_node(tr_actor *actor)
         node->root_ended = true;
         node->first_reason = actor->reason;
     }
-    if (actor->reason.kind == TR_REASON_ERROR && node->error == 0)
-        node->error = actor->reason.code;
+    if (actor->reason.kind > TR_REASON_SHUTDOWN && node->error == 0)
+        node->error = actor->reason.kind == TR_REASON_ERROR ? actor->reason.code : TR_EDOWN;
 }
 
 static void actor_close(tr_actor *actor)
@@ -393,11 +415,13 @@ static void actor_close(tr_actor *actor)
     tr_assert(actor->state == TR__EXITING);
     actor_run_stop(actor);
     actor->state = TR__CLOSED;
+    if (!actor->started)
+        actor_drop_args(actor);
     actor_close_owned(actor);
     tr__mail_drop(actor);
     tr_assert(tr__list_empty(&actor->waiters)); // there was room at last
     actor_log_end(actor);
-    tr__watchers_tell(&actor->watchers, actor->reason);
+    tr__watchers_tell(&actor->watchers, actor->reason, NULL);
     actor_leave_node(actor);
     tr__list_remove(&actor->child.link);
     actor_leave_slot(actor->loop, actor);

@@ -20,7 +20,8 @@ struct tr__birth {
     tr__owned owned;
     tr__watcher there;
     tr__birth *next_free;
-    tr_actor *actor; // on the way there
+    tr_actor *actor;   // on the way there
+    tr__signal *wish;  // likewise: to be linked to its parent; or NULL
     tr_loop *home, *loop;
     uint64_t id;
     tr_addr parent;
@@ -50,6 +51,8 @@ static void birth_arrive(tr_loop *loop, tr__post *post)
     birth->post.arrive = birth_over;
     atomic_fetch_sub_explicit(&loop->arrivals, 1, memory_order_relaxed);
     int rc = tr__actor_settle(loop, actor);
+    if (birth->wish != NULL)
+        tr__signal_send(loop, &birth->wish);
     if (rc == 0) {
         tr__list_append(&actor->watchers, &birth->there.link);
         return;
@@ -165,10 +168,12 @@ static int birth_limit(tr_loop *loop, uint64_t id, const tr_spawn_opts *opts)
     return tr__window_pin(&loop->windows, id, opts->mail_max, opts->mail_bytes_max);
 }
 
-static void birth_undo(tr_loop *loop, tr__birth *birth)
+static void birth_undo(tr_actor *self, tr__birth *birth)
 {
+    tr_loop *loop = self->loop;
     tr__lodging *lodging = &loop->lodgings[birth->loop->index];
     tr__window_unpin(&loop->windows, birth->id, &loop->writable);
+    tr__link_undo(self, &birth->wish);
     if (birth->actor != NULL)
         tr__actor_free(birth->actor);
     birth->actor = NULL;
@@ -186,10 +191,12 @@ static int birth_prepare(tr_actor *self, tr_loop *to, const tr_behavior *behavio
     rc = birth_limit(self->loop, birth->id, opts);
     if (rc == 0)
         rc = tr__actor_new(behavior, opts, &birth->actor);
+    if (rc == 0 && opts->link)
+        rc = tr__link_half(self, (tr_addr){self->loop->node->id, birth->id}, &birth->wish);
     if (rc == 0)
         rc = tr__crew_start(to);
     if (rc < 0) {
-        birth_undo(self->loop, birth);
+        birth_undo(self, birth);
         return rc;
     }
     birth->parent = birth->actor->parent = tr__actor_addr(self);

@@ -95,6 +95,7 @@ void tr__msg_blocks_clear(tr_loop *loop);
 // A monitor's notice, whose reason is set when it is known. Setting cannot fail.
 int tr__notice_new(const char *name, uint64_t monitor, tr_addr addr, tr_msg **ret_msg);
 void tr__notice_set(tr_msg *notice, tr_reason reason);
+tr_down *tr__notice_down(tr_msg *notice);
 
 // ---- Asks and answers (ask.c) ----
 
@@ -168,6 +169,7 @@ typedef struct tr__watcher {
     // Tell another loop or node that nobody listens any more. NULL: nobody is to be told.
     void (*forget)(struct tr__watcher *watcher);
     void *place; // forget's
+    const tr_usage *usage; // in ended: of the process that has ended; NULL: it was none
 } tr__watcher;
 
 // Watch from this loop. Afterwards ended comes once, from outside this call, or tr__unwatch.
@@ -177,7 +179,38 @@ void tr__unwatch(tr__watcher *watcher); // no-op on one that watches nothing
 // The same, by way of a loop that can: on an error there the watcher is told so.
 int tr__watch_from(tr_loop *loop, tr_loop *to, tr_addr addr, tr__watcher *watcher);
 tr_reason tr__watch_failed(int error); // why there is nothing to watch
-void tr__watchers_tell(tr__list *watchers, tr_reason reason);
+// usage: what the process that ended has used; NULL: it was none
+void tr__watchers_tell(tr__list *watchers, tr_reason reason, const tr_usage *usage);
+
+// ---- Links and kills (links.c) ----
+
+typedef enum tr__signal_kind {
+    TR__SIGNAL_LINK,
+    TR__SIGNAL_UNLINK,
+    TR__SIGNAL_EXIT,
+    TR__SIGNAL_KILL
+} tr__signal_kind;
+
+typedef struct tr__signal {
+    tr__post post;
+    tr__signal_kind kind;
+    tr_addr from, to;
+    uint64_t mine, yours; // references: of the wish for the link of who sends it, of who gets it
+    tr_reason reason;     // exit
+} tr__signal;
+
+int tr__signal_new(tr__signal_kind kind, tr_addr from, tr_addr to, tr__signal **ret_signal);
+// To wherever its actor lives. moves: *signal, always
+// errors: TR_ENOACTOR, TR_EDOWN, as far as this loop knows
+int tr__signal_send(tr_loop *loop, tr__signal **signal);
+void tr__signal_post(tr_loop *loop, tr_loop *to, tr__signal **signal); // the same, by way of a loop
+
+// Link an actor to another one, which it is not linked to yet.
+// errors: TR_ENOMEM, TR_EDOWN (no link to its node)
+int tr__link_to(tr_actor *self, tr_addr other);
+// The same in two steps. The link is complete when *ret_wish has been sent.
+int tr__link_half(tr_actor *self, tr_addr other, tr__signal **ret_wish);
+void tr__link_undo(tr_actor *self, tr__signal **wish); // no-op on NULL
 
 // ---- Actors (actor.c, mailbox.c, monitor.c) ----
 
@@ -239,6 +272,9 @@ int tr__actor_new(const tr_behavior *behavior, const tr_spawn_opts *opts, tr_act
 int tr__actor_settle(tr_loop *loop, tr_actor *actor);
 void tr__actor_free(tr_actor *actor);                   // one that never settled
 void tr__actor_exit(tr_actor *actor, tr_reason reason); // the first reason stays
+// Tell one that traps exits, instead of ending it: that `from` asks it to end, or, linked, has ended.
+// Returns whether it traps; without memory to tell it is as if it did not.
+bool tr__actor_trap(tr_actor *actor, tr_addr from, tr_reason reason, bool linked);
 // What the asker (or with actor 0: its whole node; nobody: no one) has sent before is handled
 // first.
 void tr__actor_ask_stop(tr_actor *actor, tr_addr asker);
@@ -330,6 +366,7 @@ struct tr_loop {
     tr__heap timers;
     tr__slots timer_ids;
     tr__map monitors; // by ref
+    tr__map ties;     // the sides of links (links.c)
     uint64_t next_ref;
     tr__slots asks;         // open, by the id that their messages carry
     tr__slots askers;       // taken to be answered later

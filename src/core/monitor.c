@@ -31,6 +31,8 @@ static void monitor_ended(tr__watcher *watcher, tr_reason reason)
 {
     tr__monitor *monitor = tr__container(watcher, tr__monitor, watcher);
     tr__notice_set(monitor->notice, reason);
+    if (watcher->usage != NULL)
+        tr__notice_down(monitor->notice)->usage = *watcher->usage;
     tr__notice_put(monitor->actor, &monitor->notice);
     monitor_free(monitor);
 }

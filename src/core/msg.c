@@ -193,9 +193,14 @@ static const char *const REASON_NAMES[] = {
     [TR_REASON_NOACTOR] = "no actor",
 };
 
+tr_down *tr__notice_down(tr_msg *notice)
+{
+    return tr__msg_extra(notice);
+}
+
 void tr__notice_set(tr_msg *notice, tr_reason reason)
 {
-    ((tr_down *)tr__msg_extra(notice))->reason = reason;
+    tr__notice_down(notice)->reason = reason;
     tr_val body = TR_MAP("reason", REASON_NAMES[reason.kind], "code", reason.code);
     size_t size = 0;
     int rc = tr__doc_size(&body, &size);
@@ -262,6 +267,7 @@ static int notice_copy(const tr_msg *notice, tr_msg **ret_msg)
         return rc;
     copy->is_exit = notice->is_exit;
     tr__notice_set(copy, down->reason);
+    *tr__notice_down(copy) = *down;
     *ret_msg = copy;
     return 0;
 }

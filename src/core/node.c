@@ -82,6 +82,7 @@ static void loop_free(tr_loop *loop)
     tr__lodgings_clear(loop);
     tr__free(loop->outboxes);
     tr__map_clear(&loop->monitors);
+    tr__map_clear(&loop->ties);
     tr__msg_blocks_clear(loop);
     if (loop->world != NULL)
         loop->world->ops->close(&loop->world);

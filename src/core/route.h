@@ -32,6 +32,9 @@ typedef struct tr__route {
     // As tr__watch, for an actor of another node; actor 0: for its link only.
     int (*watch)(tr_loop *loop, tr_addr addr, tr__watcher *watcher);
     int (*stop)(tr_loop *loop, tr_addr addr);
+    // A signal for another node. moves: *signal, where it is for another loop to pass on
+    // errors: TR_EDOWN
+    int (*signal)(tr_loop *loop, tr__signal **signal);
     // Where to wait for room at `to`; NULL when there is room, or no link.
     tr__list *(*waiters)(tr_loop *loop, tr_addr to);
     // A message with an inflow has been consumed; here is its home.

@@ -54,11 +54,14 @@ typedef struct tr_listener_up {
     void (*accepted)(void *owner, tr_endpoint *endpoint, const tr_peer_cred *cred);
 } tr_listener_up;
 
-// How a process ended: signal is 0 for one that left by itself.
+// How a process ended: signal is 0 for one that left by itself. And what it has used, in bytes and
+// nanoseconds; zeros where that is not known.
 typedef struct tr_exit_status {
     int code;
     int signal;
     bool core;
+    uint64_t user_ns, system_ns;
+    uint64_t rss_max;
 } tr_exit_status;
 
 typedef struct tr_process_up {

@@ -56,6 +56,14 @@ void tr__child_stop(tr__child *child)
     child_arm(child, child->stop_ns);
 }
 
+void tr__child_kill(tr__child *child)
+{
+    tr_loop *loop = child_loop(child);
+    child->stage = TR__CHILD_KILLED;
+    tr__timer_disarm(loop, &child->timer);
+    loop->world->ops->process_signal(child->process, SIGKILL);
+}
+
 void tr__child_lost(tr__child *child)
 {
     if (child->stage != TR__CHILD_RUNS)
@@ -101,8 +109,8 @@ static void child_exited(void *owner, const tr_exit_status *status)
     tr__timer_disarm(child_loop(child), &child->timer);
     if (child->peer->link != NULL)
         child->peer->link->ops->drain(child->peer->link);
-    tr_reason reason = child_reason(child, status);
-    tr__peer_fire(child->peer, reason);
+    tr_usage usage = {status->user_ns, status->system_ns, status->rss_max};
+    tr__peer_fire(child->peer, child_reason(child, status), &usage);
     tr__child_free(child);
 }
 
@@ -236,6 +244,9 @@ int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *pat
     rc = child_hello(child, self, behavior, opts, &hello);
     if (rc == 0)
         rc = child_start(child, behavior, path, opts, hello);
+    tr_addr addr = {child->peer->node, TR__ROOT_ID};
+    if (rc == 0 && opts->link)
+        rc = tr__link_to(self, addr); // right behind the hello
     tr_buf_unref(&hello);
     if (rc < 0) {
         tr__child_free(child);
@@ -243,6 +254,6 @@ int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *pat
     }
     tr__list_append(&self->owned, &child->owned.link);
     if (ret_addr != NULL)
-        *ret_addr = (tr_addr){child->peer->node, TR__ROOT_ID};
+        *ret_addr = addr;
     return 0;
 }

@@ -281,6 +281,16 @@ static void read_answer(reader *r, tr__envelope *e)
         reader_bufs(r, e);
 }
 
+static void read_signal(reader *r, tr__envelope *e)
+{
+    bool link = e->kind == TR__LINK, kill = e->kind == TR__KILL;
+    e->actor = reader_uint(r);
+    e->from = (tr_addr){.actor = kill ? 0 : reader_uint(r)};
+    e->ref = kill ? 0 : reader_uint(r);
+    e->yours = kill || link ? 0 : reader_uint(r);
+    e->reason = e->kind == TR__EXIT ? reader_reason(r) : (tr_reason){0};
+}
+
 static void read_rest(reader *r, tr__envelope *e)
 {
     switch (e->kind) {
@@ -311,6 +321,12 @@ static void read_rest(reader *r, tr__envelope *e)
         break;
     case TR__STOP:
         e->actor = reader_uint(r);
+        break;
+    case TR__LINK:
+    case TR__UNLINK:
+    case TR__EXIT:
+    case TR__KILL:
+        read_signal(r, e);
         break;
     case TR__BYE:
         e->reason = reader_reason(r);

@@ -22,6 +22,10 @@ typedef enum tr__kind {
     TR__REFUSE, // [9, error, text]                      the handshake failed
     TR__ASK,    // [10, to, from, name, body, ask, left] and perhaps [bytes, ...], as a message
     TR__ANSWER, // [11, to, from, ask, status, reason, code, core, body] and perhaps [bytes, ...]
+    TR__LINK,   // [12, actor, from, ref]                link two actors
+    TR__UNLINK, // [13, actor, from, mine, yours]        the link that this says is not wanted any more
+    TR__EXIT,   // [14, actor, from, mine, yours, reason, code, core]   a linked one has ended
+    TR__KILL,   // [15, actor]                           end it at once
     TR__KINDS
 } tr__kind;
 
@@ -29,11 +33,13 @@ typedef struct tr__envelope {
     uint64_t kind;
     uint64_t actor;        // whom it is for or about
     tr_addr from;          // message, ask, answer; node 0: of the peer's
-    uint64_t ref;          // monitor, demonitor, down; ask, answer: the ask
+    uint64_t ref;          // monitor, demonitor, down; ask, answer: the ask; link, unlink,
+                           // exit: of the wish of who sends it
+    uint64_t yours;        // unlink, exit: of who gets it
     uint64_t left_us;      // ask: the time that is left to answer it
     uint64_t messages;     // credit
     uint64_t bytes;        // credit
-    tr_reason reason;      // down, bye, answer
+    tr_reason reason;      // down, bye, answer, exit
     int64_t error;         // refuse; answer: its status
     tr_str text;           // message, ask: its name; refuse
     tr_val body;           // hello

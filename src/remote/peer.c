@@ -56,6 +56,8 @@ int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer)
 
 tr__peer *tr__peer_find(tr__remote *remote, uint64_t node)
 {
+    if (remote == NULL)
+        return NULL;
     tr__peer *peer = remote->last_peer;
     if (peer == NULL || peer->node != node)
         remote->last_peer = peer = tr__map_get(&remote->nodes, node);
@@ -137,7 +139,7 @@ int tr__peer_watch(tr__peer *peer, uint64_t actor, tr__watcher *watcher)
     return rc;
 }
 
-void tr__peer_fire(tr__peer *peer, tr_reason reason)
+void tr__peer_fire(tr__peer *peer, tr_reason reason, const tr_usage *usage)
 {
     size_t at = 0;
     for (peer_watch *watch; (watch = tr__map_next(&peer->watches, &at)) != NULL;) {
@@ -145,7 +147,7 @@ void tr__peer_fire(tr__peer *peer, tr_reason reason)
         tr__free(watch);
     }
     tr__map_clear(&peer->watches);
-    tr__watchers_tell(&peer->watched, reason);
+    tr__watchers_tell(&peer->watched, reason, usage);
 }
 
 // A watch that was cancelled meanwhile is not there any more: fine.
@@ -182,7 +184,7 @@ void tr__peer_free(tr__peer **peer)
         return;
     tr__remote *remote = gone->remote;
     peer_unlink(gone);
-    tr__peer_fire(gone, (tr_reason){.kind = TR_REASON_NOCONNECTION, .code = TR_EDOWN});
+    tr__peer_fire(gone, (tr_reason){.kind = TR_REASON_NOCONNECTION, .code = TR_EDOWN}, NULL);
     if (gone->node != 0 && tr__map_get(&remote->nodes, gone->node) == gone)
         tr__remote_forget(remote, gone->node);
     if (remote->last_peer == gone)
@@ -256,6 +258,28 @@ void tr__peer_refuse(tr__peer *peer, int error, const char *text)
     if (tr__peer_post(peer, TR_LIST((int)TR__REFUSE, error, text)) == 0 && peer->frame != NULL)
         peer->link->ops->send(peer->link, &peer->frame);
     tr__peer_lost(peer);
+}
+
+int tr__peer_signal(tr__peer *peer, const tr__signal *s)
+{
+    if (s->kind == TR__SIGNAL_KILL && peer_is_process(peer, s->to.actor)) {
+        tr__child_kill(peer->child);
+        return 0;
+    }
+    if (peer->link == NULL)
+        return TR_EDOWN;
+    uint64_t to = s->to.actor, from = s->from.actor;
+    switch (s->kind) {
+    case TR__SIGNAL_LINK:
+        return tr__peer_post(peer, TR_LIST((int)TR__LINK, to, from, s->mine));
+    case TR__SIGNAL_UNLINK:
+        return tr__peer_post(peer, TR_LIST((int)TR__UNLINK, to, from, s->mine, s->yours));
+    case TR__SIGNAL_EXIT:
+        return tr__peer_post(peer, TR_LIST((int)TR__EXIT, to, from, s->mine, s->yours,
+                                           (int)s->reason.kind, s->reason.code, s->reason.core));
+    default:
+        return tr__peer_post(peer, TR_LIST((int)TR__KILL, to));
+    }
 }
 
 // ---- Handling ----
@@ -426,6 +450,38 @@ static void peer_stop_actor(tr__peer *peer, uint64_t id)
     tr__addr_stop(loop, (tr_addr){loop->node->id, id}, (tr_addr){.node = peer->node});
 }
 
+static tr__signal_kind signal_kind(uint64_t kind)
+{
+    switch (kind) {
+    case TR__LINK:
+        return TR__SIGNAL_LINK;
+    case TR__UNLINK:
+        return TR__SIGNAL_UNLINK;
+    case TR__EXIT:
+        return TR__SIGNAL_EXIT;
+    default:
+        return TR__SIGNAL_KILL;
+    }
+}
+
+// Of the end of a child's own actor its process will tell.
+static int peer_signalled(tr__peer *peer, const tr__envelope *e)
+{
+    tr_loop *loop = peer->remote->loop;
+    tr_addr from = {peer->node, e->from.actor}, to = {loop->node->id, e->actor};
+    tr__signal *signal;
+    if (e->kind == TR__EXIT && peer_is_process(peer, e->from.actor))
+        return 0;
+    int rc = tr__signal_new(signal_kind(e->kind), from, to, &signal);
+    if (rc < 0)
+        return rc;
+    signal->mine = e->ref;
+    signal->yours = e->yours;
+    signal->reason = e->reason;
+    tr__signal_send(loop, &signal);
+    return 0;
+}
+
 static void peer_bye(tr__peer *peer, tr_reason reason)
 {
     peer->said_bye = true;
@@ -471,6 +527,11 @@ static int peer_handle(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
     case TR__STOP:
         peer_stop_actor(peer, e->actor);
         return 0;
+    case TR__LINK:
+    case TR__UNLINK:
+    case TR__EXIT:
+    case TR__KILL:
+        return peer_signalled(peer, e);
     case TR__BYE:
         peer_bye(peer, e->reason);
         return 0;

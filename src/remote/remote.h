@@ -96,7 +96,10 @@ void tr__peer_flush(tr__peer *peer);
 void tr__peer_refuse(tr__peer *peer, int error, const char *text);
 // The link is lost: nothing can be sent or received any more.
 void tr__peer_lost(tr__peer *peer);
-void tr__peer_fire(tr__peer *peer, tr_reason reason); // all monitors on its actors
+// All monitors on its actors. usage: its process's; NULL: not known
+void tr__peer_fire(tr__peer *peer, tr_reason reason, const tr_usage *usage);
+// As tr__signal_send; the signal stays the caller's.
+int tr__peer_signal(tr__peer *peer, const tr__signal *signal);
 
 // ---- Children (child.c) ----
 
@@ -121,6 +124,7 @@ struct tr__child {
 int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *path,
                     const tr_spawn_opts *opts, tr_addr *ret_addr);
 void tr__child_stop(tr__child *child);
+void tr__child_kill(tr__child *child);
 void tr__child_lost(tr__child *child); // its link is
 void tr__child_free(tr__child *child); // one that still lives is killed
 

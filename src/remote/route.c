@@ -61,8 +61,8 @@ static tr_loop *outside_find(tr__outside *outside, uint64_t node)
 // The loop to go through; NULL: the peer is this one's, or nobody's.
 static tr_loop *route_through(const tr_loop *loop, const tr__peer *peer, uint64_t node)
 {
-    const tr__remote *remote = loop->remote;
-    tr_loop *through = peer != NULL ? NULL : outside_find(remote->outside, node);
+    const tr__remote *first = tr__node_loop(loop->node, 0)->remote; // this one may be parked
+    tr_loop *through = peer != NULL ? NULL : outside_find(first->outside, node);
     return through == loop ? NULL : through;
 }
 
@@ -172,6 +172,17 @@ static int route_stop(tr_loop *loop, tr_addr addr)
     if (!process)
         return tr__peer_post(peer, TR_LIST((int)TR__STOP, addr.actor));
     tr__child_stop(peer->child);
+    return 0;
+}
+
+static int route_signal(tr_loop *loop, tr__signal **signal)
+{
+    uint64_t node = (*signal)->to.node;
+    tr__peer *peer = tr__peer_find(loop->remote, node);
+    tr_loop *through = route_through(loop, peer, node);
+    if (through == NULL)
+        return peer == NULL ? TR_EDOWN : tr__peer_signal(peer, *signal);
+    tr__signal_post(loop, through, signal);
     return 0;
 }
 
@@ -316,6 +327,7 @@ static const tr__route ROUTE = {
     .spawn = route_spawn,
     .watch = route_watch,
     .stop = route_stop,
+    .signal = route_signal,
     .waiters = route_waiters,
     .consumed = route_consumed,
     .flush = route_flush,

@@ -7,14 +7,13 @@
 // A child gets the standard descriptors and one end of a socket pair as descriptor 3, no other; no
 // blocked signals and no ignored ones, whatever this process has made of its own.
 //
-// waitid takes its patience from the pidfd: libuv makes that non-blocking, we make it blocking
-// again.
+// The pidfd tells when, wait4 tells how it ended and what it has used: until then the pid is its own.
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,23 +42,36 @@ static struct real_process *process_of_source(struct real_source *source)
     return tr__container(source, struct real_process, source);
 }
 
-static tr_exit_status status_of(const siginfo_t *info)
+static uint64_t ns_of(struct timeval time)
 {
-    if (info->si_code == CLD_EXITED)
-        return (tr_exit_status){.code = info->si_status};
-    return (tr_exit_status){.signal = info->si_status, .core = info->si_code == CLD_DUMPED};
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_usec * 1000u;
+}
+
+static tr_exit_status status_of(int status, const struct rusage *usage)
+{
+    tr_exit_status exit = {.user_ns = ns_of(usage->ru_utime),
+                           .system_ns = ns_of(usage->ru_stime),
+                           .rss_max = (uint64_t)usage->ru_maxrss * 1024}; // it comes in KiB
+    if (WIFEXITED(status)) {
+        exit.code = WEXITSTATUS(status);
+    } else {
+        exit.signal = WTERMSIG(status);
+        exit.core = WCOREDUMP(status);
+    }
+    return exit;
 }
 
 // Wait for the end and collect the status. Where SIGCHLD is ignored nothing is left to collect.
-static tr_exit_status pidfd_reap(int pidfd)
+static tr_exit_status pid_reap(pid_t pid)
 {
-    siginfo_t info;
-    while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0) {
+    int status;
+    struct rusage usage;
+    while (wait4(pid, &status, 0, &usage) < 0) {
         if (errno == ECHILD)
             return (tr_exit_status){.code = -1};
         tr_assert(errno == EINTR);
     }
-    return status_of(&info);
+    return status_of(status, &usage);
 }
 
 static void process_exited(uv_poll_t *poll, int status, int events)
@@ -67,7 +79,7 @@ static void process_exited(uv_poll_t *poll, int status, int events)
     (void)status, (void)events;
     struct real_process *process = process_of_source(poll->data);
     tr__uv_source_watch(&process->source, 0, process_exited);
-    tr_exit_status exit = pidfd_reap(process->source.fd);
+    tr_exit_status exit = pid_reap(process->pid);
     process->reaped = true;
     real_world_stir(real_world_of(process->base.world));
     process->up->exited(process->owner, &exit);
@@ -95,7 +107,7 @@ static void process_close_source(struct real_source *source)
     struct real_process *process = process_of_source(source);
     if (!process->reaped) {
         tr__uv_process_signal(&process->base, SIGKILL);
-        pidfd_reap(source->fd);
+        pid_reap(process->pid);
     }
     tr__uv_source_close(source, process_let_go);
 }
@@ -196,20 +208,11 @@ static int process_open(struct real_world *world, pid_t pid, struct real_process
         tr__free(process);
         return rc;
     }
-    fcntl(fd, F_SETFL, 0);
     process->base.world = &world->base;
     process->pid = pid;
     tr__uv_source_watch(&process->source, UV_READABLE, process_exited);
     *ret_process = process;
     return 0;
-}
-
-// One that could be started and not be watched.
-static void pid_destroy(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
 }
 
 static int process_spawn(struct real_world *world, const tr_program *program, int link_fd,
@@ -220,8 +223,10 @@ static int process_spawn(struct real_world *world, const tr_program *program, in
     if (rc < 0)
         return rc;
     rc = process_open(world, pid, ret_process);
-    if (rc < 0)
-        pid_destroy(pid);
+    if (rc < 0) { // it could be started, and cannot be watched
+        kill(pid, SIGKILL);
+        pid_reap(pid);
+    }
     return rc;
 }
 
