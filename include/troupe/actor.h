@@ -179,9 +179,9 @@ TR_API int tr_link(tr_actor *self, tr_addr addr);
 TR_API int tr_unlink(tr_actor *self, tr_addr addr);
 
 /* Whether this actor hears of it when it is asked to end, or when one that it is linked to has
- * ended, instead of ending: then it gets an "exit" message (see tr_msg_exit), behind what that actor
- * has sent to it. It hears of linked ones that have ended normally, too. A process's deadlines
- * (stop_ms, term_ms) hold all the same. */
+ * ended, instead of ending: then it gets an "exit" message (see tr_msg_exit), behind what that
+ * actor has sent to it. It hears of linked ones that have ended normally, too. A process's
+ * deadlines (stop_ms, term_ms) hold all the same. */
 TR_API int tr_trap_exit(tr_actor *self, bool trap);
 
 /* Hear of an actor's end: a "down" message (see tr_msg_down), exactly once, at once with

@@ -69,8 +69,8 @@ typedef struct tr_down {
 TR_API const tr_down *tr_msg_down(const tr_msg *msg);
 
 /* The notice to an actor that traps exits (tr_trap_exit): addr asks it to end, or was linked to it
- * and has ended; with the reason that it would have ended with. A message named "exit". NULL for any
- * other message: nobody can send a false one. */
+ * and has ended; with the reason that it would have ended with. A message named "exit". NULL for
+ * any other message: nobody can send a false one. */
 TR_API const tr_down *tr_msg_exit(const tr_msg *msg);
 
 /* ---- Making a message by hand: for attachments, and to send one body to many ---- */

@@ -20,8 +20,8 @@ struct tr__birth {
     tr__owned owned;
     tr__watcher there;
     tr__birth *next_free;
-    tr_actor *actor;   // on the way there
-    tr__signal *wish;  // likewise: to be linked to its parent; or NULL
+    tr_actor *actor;  // on the way there
+    tr__signal *wish; // likewise: to be linked to its parent; or NULL
     tr_loop *home, *loop;
     uint64_t id;
     tr_addr parent;

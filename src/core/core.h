@@ -168,7 +168,7 @@ typedef struct tr__watcher {
     void (*ended)(struct tr__watcher *watcher, tr_reason reason);
     // Tell another loop or node that nobody listens any more. NULL: nobody is to be told.
     void (*forget)(struct tr__watcher *watcher);
-    void *place; // forget's
+    void *place;           // forget's
     const tr_usage *usage; // in ended: of the process that has ended; NULL: it was none
 } tr__watcher;
 
@@ -272,8 +272,8 @@ int tr__actor_new(const tr_behavior *behavior, const tr_spawn_opts *opts, tr_act
 int tr__actor_settle(tr_loop *loop, tr_actor *actor);
 void tr__actor_free(tr_actor *actor);                   // one that never settled
 void tr__actor_exit(tr_actor *actor, tr_reason reason); // the first reason stays
-// Tell one that traps exits, instead of ending it: that `from` asks it to end, or, linked, has ended.
-// Returns whether it traps; without memory to tell it is as if it did not.
+// Tell one that traps exits, instead of ending it: that `from` asks it to end, or, linked, has
+// ended. Returns whether it traps; without memory to tell it is as if it did not.
 bool tr__actor_trap(tr_actor *actor, tr_addr from, tr_reason reason, bool linked);
 // What the asker (or with actor 0: its whole node; nobody: no one) has sent before is handled
 // first.

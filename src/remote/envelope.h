@@ -23,7 +23,8 @@ typedef enum tr__kind {
     TR__ASK,    // [10, to, from, name, body, ask, left] and perhaps [bytes, ...], as a message
     TR__ANSWER, // [11, to, from, ask, status, reason, code, core, body] and perhaps [bytes, ...]
     TR__LINK,   // [12, actor, from, ref]                link two actors
-    TR__UNLINK, // [13, actor, from, mine, yours]        the link that this says is not wanted any more
+    TR__UNLINK, // [13, actor, from, mine, yours]        the link that this says is not wanted any
+                // more
     TR__EXIT,   // [14, actor, from, mine, yours, reason, code, core]   a linked one has ended
     TR__KILL,   // [15, actor]                           end it at once
     TR__KINDS

@@ -7,7 +7,8 @@
 // A child gets the standard descriptors and one end of a socket pair as descriptor 3, no other; no
 // blocked signals and no ignored ones, whatever this process has made of its own.
 //
-// The pidfd tells when, wait4 tells how it ended and what it has used: until then the pid is its own.
+// The pidfd tells when, wait4 tells how it ended and what it has used: until then the pid is its
+// own.
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>

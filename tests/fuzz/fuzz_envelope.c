@@ -19,7 +19,7 @@ struct client {
 
 static tr_node *node;
 static tr_world *clients; // where the clients live
-static bool stopped;      // a peer has asked the actor to, as it may
+static bool stopped;      // a peer has asked the actor to, has killed it or was linked: as it may
 
 static int echo_receive(tr_actor *self, const tr_msg *msg)
 {
@@ -29,8 +29,7 @@ static int echo_receive(tr_actor *self, const tr_msg *msg)
 }
 static void echo_stop(tr_actor *self, tr_reason reason)
 {
-    (void)self;
-    tr_assert(reason.kind == TR_REASON_SHUTDOWN);
+    (void)self, (void)reason;
     stopped = true;
 }
 static const tr_behavior echo = {.name = "echo", .receive = echo_receive, .stop = echo_stop};

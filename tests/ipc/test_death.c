@@ -95,6 +95,7 @@ static struct {
     uint64_t before; // heard when the down came
     unsigned downs;
     tr_reason reason;
+    tr_usage usage;
     int send_error; // of a message to the dead
 } seen;
 
@@ -118,6 +119,7 @@ static int parent_take_down(tr_actor *self, const tr_down *down)
 {
     seen.downs++;
     seen.reason = down->reason;
+    seen.usage = down->usage;
     seen.before = seen.heard;
     seen.send_error = tr_send(self, seen.child, "hello", TR_NULL);
     return tr_timer_start(self, TR_MS(50), parent_exit, NULL, NULL);
@@ -146,6 +148,8 @@ static void see_one_end(enum way way, tr_reason_kind kind, int code)
     assert_int_equal(1, seen.downs);
     assert_int_equal(kind, seen.reason.kind);
     assert_int_equal(code, seen.reason.code);
+    assert_true(seen.usage.rss_max > 256 * 1024 && seen.usage.rss_max < (uint64_t)1 << 40);
+    assert_true(seen.usage.user_ns + seen.usage.system_ns > 0);
     assert_int_equal(LAST_WORDS, seen.before);
     assert_int_equal(LAST_WORDS, seen.heard);
     assert_int_equal(TR_EDOWN, seen.send_error);
