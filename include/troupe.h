@@ -9,6 +9,7 @@
  *   troupe/buf.h      reference-counted slices of bytes               tr_buf_slice
  *   troupe/timer.h    timers, immediates, ticks, microtasks           tr_timer_start
  *   troupe/promise.h  results that come later                         tr_promise_then
+ *   troupe/registry.h names and groups                            tr_register, tr_publish
  *   troupe/memory.h   where memory comes from                         tr_memory_set
  *   troupe/error.h    the errors                                      tr_strerror
  *
@@ -31,6 +32,7 @@
 #include <troupe/msg.h>
 #include <troupe/node.h>
 #include <troupe/promise.h>
+#include <troupe/registry.h>
 #include <troupe/struct.h>
 #include <troupe/timer.h>
 #include <troupe/val.h>

@@ -69,6 +69,8 @@ typedef struct tr_spawn_opts {
     size_t size; /* set by TR_SPAWN */
     tr_isolation isolation;
     tr_val args; /* for start; copied */
+    const char
+        *name; /* to be found by (troupe/registry.h); NULL: none. borrows, until the call ends */
 
     /* TR_SHARED only. */
     tr_placement placement;
@@ -108,9 +110,9 @@ typedef struct tr_spawn_opts {
  *
  * borrows: behavior, for the life of the program; opts (NULL: all defaults)
  * gives:   *ret_addr; ret_addr may be NULL
- * errors:  TR_EINVAL, TR_ENOMEM, TR_ETOODEEP and TR_ETOOBIG (args), TR_ENOSYS (no such isolation
- *          here), TR_SHUTDOWN (the node is ending), and for a process the system's reason why it
- *          cannot start */
+ * errors:  TR_EINVAL, TR_ENOMEM, TR_EEXIST (the name), TR_ETOODEEP and TR_ETOOBIG (args), TR_ENOSYS
+ * (no such isolation here), TR_SHUTDOWN (the node is ending), and for a process the system's reason
+ * why it cannot start */
 TR_API int tr_spawn(tr_actor *self, const tr_behavior *behavior, const tr_spawn_opts *opts,
                     tr_addr *ret_addr);
 

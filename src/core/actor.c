@@ -102,6 +102,7 @@ static void actor_drop_args(tr_actor *actor)
 void tr__actor_free(tr_actor *actor)
 {
     actor_drop_args(actor);
+    tr__watchers_tell(&actor->watchers, tr__watch_failed(TR_ENOACTOR));
     tr__free(actor);
 }
 
@@ -135,6 +136,27 @@ int tr__actor_settle(tr_loop *loop, tr_actor *actor)
     return 0;
 }
 
+// As if it had never been there.
+static void actor_unsettle(tr_actor *actor)
+{
+    tr__list_remove(&actor->run);
+    loop_count_actor(actor->loop, -1);
+    actor_leave_slot(actor->loop, actor);
+}
+
+static int actor_settle_named(tr_loop *loop, tr_actor *actor, const char *name)
+{
+    int rc = tr__actor_settle(loop, actor);
+    if (rc < 0)
+        return rc;
+    rc = tr__name_take(loop->node, name, tr__actor_addr(actor), &actor->watchers);
+    if (rc < 0)
+        actor_unsettle(actor);
+    else
+        tr__name_show(loop->node, name, tr__actor_addr(actor));
+    return rc;
+}
+
 // parent: NULL: none on this node
 static int actor_spawn(tr_loop *loop, tr_actor *parent, const tr_behavior *behavior,
                        const tr_spawn_opts *opts, tr_addr *ret_addr)
@@ -143,7 +165,7 @@ static int actor_spawn(tr_loop *loop, tr_actor *parent, const tr_behavior *behav
     int rc = tr__actor_new(behavior, opts, &actor);
     if (rc < 0)
         return rc;
-    rc = tr__actor_settle(loop, actor);
+    rc = actor_settle_named(loop, actor, opts->name);
     if (rc < 0) {
         tr__actor_free(actor);
         return rc;
@@ -181,6 +203,8 @@ static int spawn_check(const tr_loop *loop, const tr_behavior *behavior, const t
         (unsigned)opts->mail_policy > TR_MAIL_DROP_OLDEST)
         return TR_EINVAL;
     if (opts->placement == TR_BY_KEY && opts->placement_key == NULL)
+        return TR_EINVAL;
+    if (opts->name != NULL && tr__name_check(opts->name) == 0)
         return TR_EINVAL;
     return loop->asked ? TR_SHUTDOWN : 0;
 }

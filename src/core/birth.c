@@ -161,6 +161,11 @@ static int birth_new(tr_loop *loop, tr_loop *to, tr__birth **ret_birth)
     return 0;
 }
 
+static tr_addr birth_addr(const tr__birth *birth)
+{
+    return (tr_addr){birth->home->node->id, birth->id};
+}
+
 static int birth_limit(tr_loop *loop, uint64_t id, const tr_spawn_opts *opts)
 {
     if (opts->mail_max == 0 && opts->mail_bytes_max == 0)
@@ -194,6 +199,9 @@ static int birth_prepare(tr_actor *self, tr_loop *to, const tr_behavior *behavio
     if (rc == 0 && opts->link)
         rc = tr__link_half(self, (tr_addr){self->loop->node->id, birth->id}, &birth->wish);
     if (rc == 0)
+        rc =
+            tr__name_take(self->loop->node, opts->name, birth_addr(birth), &birth->actor->watchers);
+    if (rc == 0)
         rc = tr__crew_start(to);
     if (rc < 0) {
         birth_undo(self, birth);
@@ -222,9 +230,11 @@ int tr__birth_spawn(tr_actor *self, tr_loop *to, const tr_behavior *behavior,
     atomic_fetch_add_explicit(&to->arrivals, 1, memory_order_relaxed);
     tr__list_append(&self->owned, &birth->owned.link);
     tr__post_to(loop, to, &birth->post);
+    tr_addr addr = birth_addr(birth);
     tr__outboxes_publish(loop); // before anybody hears of the address
+    tr__name_show(loop->node, opts->name, addr);
     if (ret_addr != NULL)
-        *ret_addr = (tr_addr){loop->node->id, birth->id};
+        *ret_addr = addr;
     return 0;
 }
 

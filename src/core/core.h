@@ -59,6 +59,7 @@ struct tr_msg {
     bool linked : 1;    // flow is a link's inflow (remote/flow.c); else it is a window
     bool is_notice : 1; // of an end: with a tr_down
     bool is_exit : 1;   // of those: it is this actor that is to end
+    bool is_up : 1;     // of those: of a beginning (names.c)
     bool is_ask : 1;    // with a tr__ask_head
     bool is_answer : 1; // with a tr__answer_head
     bool answered : 1;  // an ask that somebody else answers now, or has
@@ -95,6 +96,7 @@ void tr__msg_blocks_clear(tr_loop *loop);
 // A monitor's notice, whose reason is set when it is known. Setting cannot fail.
 int tr__notice_new(const char *name, uint64_t monitor, tr_addr addr, tr_msg **ret_msg);
 void tr__notice_set(tr_msg *notice, tr_reason reason);
+void tr__notice_up(tr_msg *notice); // it tells that the actor is there
 tr_down *tr__notice_down(tr_msg *notice);
 
 // ---- Asks and answers (ask.c) ----
@@ -317,6 +319,7 @@ typedef struct tr__monitor {
     tr_actor *actor;
     uint64_t ref;
     tr_msg *notice;
+    bool lasts; // beyond its first notice (names.c)
 } tr__monitor;
 
 // ---- Actors on another loop (birth.c, far.c) ----

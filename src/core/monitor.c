@@ -3,6 +3,8 @@
 // A monitor is owned by the one who watches and listens, by its watcher, wherever the other lives.
 // Whichever end goes first takes it from the other. The notice is made when the monitor is set, so
 // that an end can always be told.
+#include <troupe/registry.h>
+
 #include "base/assert.h"
 #include "base/memory.h"
 #include "core/node.h"
@@ -82,12 +84,18 @@ int tr_monitor(tr_actor *self, tr_addr addr, uint64_t *ret_monitor)
     return 0;
 }
 
-// A notice that waits in the mailbox already is taken back.
-static void monitor_take_back(tr_actor *self, tr__queue *queue, uint64_t ref)
+static const tr_down *monitor_notice(const tr_msg *msg)
+{
+    const tr_down *down = tr_msg_down(msg);
+    return down != NULL ? down : tr_msg_up(msg);
+}
+
+// A notice that waits in the mailbox already is taken back. Returns whether there was one.
+static bool monitor_take_back(tr_actor *self, tr__queue *queue, uint64_t ref)
 {
     tr_msg *before = NULL;
     for (tr_msg *m = queue->head; m != NULL; before = m, m = m->next) {
-        const tr_down *down = tr_msg_down(m);
+        const tr_down *down = monitor_notice(m);
         if (down == NULL || down->monitor != ref)
             continue;
         if (before == NULL)
@@ -101,8 +109,9 @@ static void monitor_take_back(tr_actor *self, tr__queue *queue, uint64_t ref)
             self->stop_asked |= before == NULL;
         }
         tr_msg_free(&m);
-        return;
+        return true;
     }
+    return false;
 }
 
 void tr_demonitor(tr_actor *self, uint64_t monitor)
@@ -110,10 +119,12 @@ void tr_demonitor(tr_actor *self, uint64_t monitor)
     if (!tr__actor_here(self))
         return;
     tr__monitor *m = tr__map_get(&self->loop->monitors, monitor);
-    if (m != NULL && m->actor == self) {
-        monitor_cancel(m);
-    } else if (m == NULL) {
-        monitor_take_back(self, &self->notices, monitor);
-        monitor_take_back(self, &self->mail, monitor);
-    }
+    if (m != NULL && m->actor != self)
+        return;
+    bool told = m == NULL || m->lasts;
+    if (m != NULL)
+        m->owned.close(&m->owned);
+    while (told)
+        told = monitor_take_back(self, &self->notices, monitor) ||
+               monitor_take_back(self, &self->mail, monitor);
 }

@@ -3,6 +3,7 @@
 // `next`. Nothing in it changes once it is sent, but for the JSON text that is made on demand.
 #include <stdio.h>
 #include <troupe/memory.h>
+#include <troupe/registry.h>
 
 #include "base/assert.h"
 #include "base/memory.h"
@@ -209,6 +210,14 @@ void tr__notice_set(tr_msg *notice, tr_reason reason)
     notice->body_size = (uint32_t)size;
 }
 
+void tr__notice_up(tr_msg *notice)
+{
+    tr_val body = TR_MAP("addr", ((const tr_down *)tr__msg_extra(notice))->addr);
+    notice->is_up = true;
+    notice->body_size = (uint32_t)(tr__doc_pack(&body, (uint8_t *)notice->body) - notice->body);
+    tr_assert(notice->body_size <= NOTICE_BODY_MAX);
+}
+
 const char *tr_reason_text(tr_reason reason, char *text, size_t size)
 {
     const char *name =
@@ -266,7 +275,10 @@ static int notice_copy(const tr_msg *notice, tr_msg **ret_msg)
     if (rc < 0)
         return rc;
     copy->is_exit = notice->is_exit;
-    tr__notice_set(copy, down->reason);
+    if (notice->is_up)
+        tr__notice_up(copy);
+    else
+        tr__notice_set(copy, down->reason);
     *tr__notice_down(copy) = *down;
     *ret_msg = copy;
     return 0;
@@ -314,12 +326,17 @@ tr_addr tr_msg_from(const tr_msg *msg)
 
 const tr_down *tr_msg_down(const tr_msg *msg)
 {
-    return msg->is_notice && !msg->is_exit ? tr__msg_extra(msg) : NULL;
+    return msg->is_notice && !msg->is_exit && !msg->is_up ? tr__msg_extra(msg) : NULL;
 }
 
 const tr_down *tr_msg_exit(const tr_msg *msg)
 {
     return msg->is_exit ? tr__msg_extra(msg) : NULL;
+}
+
+const tr_down *tr_msg_up(const tr_msg *msg)
+{
+    return msg->is_up ? tr__msg_extra(msg) : NULL;
 }
 
 tr_val tr_msg_body(const tr_msg *msg)

@@ -101,6 +101,7 @@ static void node_clear(tr_node *node)
 {
     for (uint32_t i = 0; i < TR__LOOPS_MAX / TR__LOOP_CHUNK; i++)
         tr__free(atomic_load(&node->loops[i]));
+    tr__names_clear(&node->names);
     tr__free(node->name);
     tr__free(node);
 }

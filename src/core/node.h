@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/lock.h"
+#include "core/names.h"
 #include "core/route.h"
 
 #define TR__ROOT_ID   1u    // the id of a node's first actor: loop 0, index 0, generation 1
@@ -39,6 +40,7 @@ struct tr_node {
     uint32_t threads;        // that run
     atomic_bool parked_mail; // something has been posted to one that is parked
     atomic_bool stop_asked;
+    tr__names names;
     _Atomic(tr__loop_chunk *) loops[TR__LOOPS_MAX / TR__LOOP_CHUNK];
 };
 

@@ -241,7 +241,10 @@ int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *pat
     if (rc < 0)
         return rc;
     tr_buf *hello = NULL;
-    rc = child_hello(child, self, behavior, opts, &hello);
+    tr_addr addr = {child->peer->node, TR__ROOT_ID};
+    rc = tr__name_take(self->loop->node, opts->name, addr, &child->peer->watched);
+    if (rc == 0)
+        rc = child_hello(child, self, behavior, opts, &hello);
     if (rc == 0)
         rc = child_start(child, behavior, path, opts, hello);
     tr_addr addr = {child->peer->node, TR__ROOT_ID};
@@ -253,6 +256,7 @@ int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *pat
         return rc;
     }
     tr__list_append(&self->owned, &child->owned.link);
+    tr__name_show(self->loop->node, opts->name, addr);
     if (ret_addr != NULL)
         *ret_addr = addr;
     return 0;
