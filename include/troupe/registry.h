@@ -56,6 +56,19 @@ TR_API int tr_monitor_name(tr_actor *self, const char *name, bool follow, uint64
  * other message: nobody can send a false one. */
 TR_API const tr_down *tr_msg_up(const tr_msg *msg);
 
+/* ---- Dead letters ---- */
+
+/* Whether this actor hears of the dead letters of all loops of its node: a message named "dead
+ * letter" from TR_NOBODY, which no actor can send, with
+ *
+ *     {"to": address, "from": address, "name": text, "why": error, "body": any}
+ *
+ * for each that an actor has sent. why is TR_ENOACTOR, TR_EDOWN, TR_EFULL, TR_EUNKNOWN or
+ * TR_ENOMEM. A body above 64 KiB, or nested as deep as one may be, is left out (null). For what has
+ * no room in the mailbox no message comes, nor for what was sent to this actor itself:
+ * tr_node_dead_letters counts them all. errors: TR_EINVAL, TR_ENOMEM */
+TR_API int tr_dead_letters(tr_actor *self, bool wanted);
+
 #ifdef __cplusplus
 }
 #endif

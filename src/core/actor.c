@@ -140,7 +140,7 @@ int tr__actor_settle(tr_loop *loop, tr_actor *actor)
 static void actor_unsettle(tr_actor *actor)
 {
     tr__list_remove(&actor->run);
-    loop_count_actor(actor->loop, -1);
+    tr__counter_add(&actor->loop->actor_count, -1);
     actor_leave_slot(actor->loop, actor);
 }
 

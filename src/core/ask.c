@@ -442,7 +442,12 @@ int tr_reply(tr_actor *self, const tr_msg *msg, tr_val body)
     int rc = msg == NULL ? TR_EINVAL : tr_send(self, msg->from, msg->name, body);
     if (rc != TR_EFULL && rc != TR_EDOWN && rc != TR_ENOACTOR)
         return rc;
-    tr__dead_letter(self->loop); // the asker's fault: it must not end the one who answers
+    tr__letter letter = {.from = tr__actor_addr(self),
+                         .to = msg->from,
+                         .name = msg->name,
+                         .name_len = msg->name_len,
+                         .body = body};
+    tr__dead_letter(self->loop, &letter, rc); // the asker's fault: it must not end who answers
     return 0;
 }
 
@@ -473,7 +478,7 @@ int tr_reply_msg(tr_actor *self, const tr_msg *msg, tr_msg **reply)
     } else {
         rc = tr_send_msg(self, msg->from, reply);
         if (rc == TR_EFULL || rc == TR_EDOWN || rc == TR_ENOACTOR) {
-            tr__dead_letter(self->loop);
+            tr__dead_msg(self->loop, *reply, msg->from, rc);
             rc = 0;
         }
     }
@@ -581,8 +586,13 @@ static void forward_answered(tr_actor *self, const tr_answer *answer, void *arg)
     int rc = answer->msg != NULL
                  ? answer_msg(self, later, answer->msg)
                  : answer_send(self->loop, tr__actor_addr(self), later, TR_NULL, &how);
+    tr__letter letter = {.from = tr__actor_addr(self),
+                         .to = later->addr,
+                         .name = "answer",
+                         .name_len = 6,
+                         .body = answer->body};
     if (rc < 0)
-        tr__dead_letter(self->loop);
+        tr__dead_letter(self->loop, &letter, rc);
     asker_free(later);
 }
 

@@ -294,14 +294,22 @@ void tr__closing_run(tr_loop *loop);
 // Deliver what has been accepted elsewhere: a limit on its way here was its limit. A mailbox that
 // is full drops by its policy, if it has one.
 // actor: NULL: it is gone. moves: *msg, always
-void tr__mail_arrive(tr_loop *loop, tr_actor *actor, tr_msg **msg);
+void tr__mail_arrive(tr_loop *loop, uint64_t id, tr_actor *actor, tr_msg **msg);
+// Deliver what nobody is told of. moves: *msg, if there is room
+void tr__mail_offer(tr_actor *actor, tr_msg **msg);
 void tr__notice_put(tr_actor *actor, tr_msg **notice);
 void tr__mail_run(tr_loop *loop);
 void tr__mail_drop(tr_actor *actor); // all of it, as dead letters
 // As tr_send_msg, from somebody whom the actor speaks for.
 int tr__msg_send(tr_actor *self, tr_addr from, tr_addr to, tr_msg **msg);
 void tr__msg_consumed(tr_loop *loop, tr_msg **msg); // handled or dropped: free it, tell who counts
-void tr__dead_letter(tr_loop *loop);
+
+// ---- Dead letters (dead.c) ----
+
+// Count what could not be delivered, and tell it to whoever wants to hear of it.
+typedef struct tr__letter tr__letter;
+void tr__dead_letter(tr_loop *loop, const tr__letter *letter, int why);
+void tr__dead_msg(tr_loop *loop, const tr_msg *msg, tr_addr to, int why);
 
 // Somebody who was told TR_EFULL, listed where there is no room.
 typedef struct tr__waiter {

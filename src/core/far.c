@@ -26,9 +26,10 @@ static uint64_t limits_of(const tr_actor *actor)
 static void far_arrive(tr_loop *loop, tr__post *post)
 {
     tr_msg *msg = msg_of(post);
-    tr_actor *actor = tr__actor_find(loop, msg->to);
+    uint64_t id = msg->to;
+    tr_actor *actor = tr__actor_find(loop, id);
     msg->to = actor == NULL ? 0 : limits_of(actor);
-    tr__mail_arrive(loop, actor, &msg);
+    tr__mail_arrive(loop, id, actor, &msg);
 }
 
 // ---- Where the message was made ----

@@ -16,11 +16,6 @@
 #define PHASE_NS       TR_MS(1)
 #define CLOCK_EVERY    16 // messages
 
-void tr__dead_letter(tr_loop *loop)
-{
-    tr__counter_add(&loop->dead_letters, 1);
-}
-
 void tr__msg_consumed(tr_loop *loop, tr_msg **msg)
 {
     tr_msg *gone = *msg;
@@ -101,11 +96,11 @@ static tr_msg *mail_take(tr_actor *actor)
     return msg != NULL ? msg : mail_pop(actor);
 }
 
-// status, reason: what an asker is told
-static void mail_drop(tr_loop *loop, tr_msg *msg, int status, tr_reason reason)
+// id: whom it was for. status, reason: what an asker is told
+static void mail_drop(tr_loop *loop, uint64_t id, tr_msg *msg, int status, tr_reason reason)
 {
     if (!msg->is_notice && !msg->is_answer)
-        tr__dead_letter(loop);
+        tr__dead_msg(loop, msg, (tr_addr){loop->node->id, id}, status);
     tr__ask_close(loop, msg, status, reason);
     tr__msg_consumed(loop, &msg);
 }
@@ -113,7 +108,7 @@ static void mail_drop(tr_loop *loop, tr_msg *msg, int status, tr_reason reason)
 void tr__mail_drop(tr_actor *actor)
 {
     for (tr_msg *msg; (msg = mail_take(actor)) != NULL;)
-        mail_drop(actor->loop, msg, TR_EDOWN, actor->reason);
+        mail_drop(actor->loop, actor->id, msg, TR_EDOWN, actor->reason);
 }
 
 // A notice in front of the mail is next anyway.
@@ -123,7 +118,7 @@ static void mail_drop_oldest(tr_actor *actor)
     if (msg->is_notice)
         tr__queue_push(&actor->notices, msg);
     else
-        mail_drop(actor->loop, msg, TR_EFULL, (tr_reason){0});
+        mail_drop(actor->loop, actor->id, msg, TR_EFULL, (tr_reason){0});
 }
 
 #define DROP 1 // it is to be dropped
@@ -145,16 +140,24 @@ static int mail_admit(tr_actor *actor, size_t weight)
     return 0;
 }
 
-void tr__mail_arrive(tr_loop *loop, tr_actor *actor, tr_msg **msg)
+void tr__mail_arrive(tr_loop *loop, uint64_t id, tr_actor *actor, tr_msg **msg)
 {
     tr_msg *m = *msg;
     *msg = NULL;
     if (actor == NULL)
-        mail_drop(loop, m, TR_ENOACTOR, (tr_reason){.kind = TR_REASON_NOACTOR});
+        mail_drop(loop, id, m, TR_ENOACTOR, (tr_reason){.kind = TR_REASON_NOACTOR});
     else if (mail_admit(actor, m->weight) == DROP)
-        mail_drop(loop, m, TR_EFULL, (tr_reason){0});
+        mail_drop(loop, id, m, TR_EFULL, (tr_reason){0});
     else
         mail_put(actor, m);
+}
+
+void tr__mail_offer(tr_actor *actor, tr_msg **msg)
+{
+    if (actor == NULL || mail_full(actor, (*msg)->weight))
+        return;
+    mail_put(actor, *msg);
+    *msg = NULL;
 }
 
 // What an asker is told when the handler has returned and nobody has answered.
@@ -179,11 +182,11 @@ static void mail_deliver(tr_actor *actor, tr_msg *msg)
     int rc = behavior->receive == NULL ? TR_EUNKNOWN : behavior->receive(actor, msg);
     if (msg->is_ask)
         mail_close_ask(actor, msg, rc);
-    tr__msg_consumed(actor->loop, &msg);
     if (rc == TR_EUNKNOWN)
-        tr__dead_letter(actor->loop);
+        tr__dead_msg(actor->loop, msg, tr__actor_addr(actor), rc);
     else if (rc < 0)
         tr__actor_exit(actor, tr__reason_of(rc));
+    tr__msg_consumed(actor->loop, &msg);
     tr__turn_end(actor);
 }
 
@@ -233,6 +236,17 @@ void tr__mail_run(tr_loop *loop)
 
 // ---- Sending ----
 
+// A mailbox that is full drops it.
+static void send_dead(tr_actor *self, uint64_t to, const char *name, size_t name_len, tr_val body)
+{
+    tr__letter letter = {.from = tr__actor_addr(self),
+                         .to = {self->loop->node->id, to},
+                         .name = name,
+                         .name_len = name_len,
+                         .body = body};
+    tr__dead_letter(self->loop, &letter, TR_EFULL);
+}
+
 static int send_local(tr_actor *self, uint64_t to, const char *name, size_t name_len, tr_val *body)
 {
     tr_actor *actor = tr__actor_find(self->loop, to);
@@ -242,8 +256,10 @@ static int send_local(tr_actor *self, uint64_t to, const char *name, size_t name
     int rc = tr__doc_size(body, &size);
     if (rc == 0)
         rc = mail_admit(actor, name_len + size);
-    if (rc == DROP)
-        return tr__dead_letter(self->loop), 0;
+    if (rc == DROP) {
+        send_dead(self, to, name, name_len, *body);
+        return 0;
+    }
     tr_msg *msg;
     if (rc == 0)
         rc = tr__msg_new(name, name_len, 0, size, &msg);
@@ -298,7 +314,7 @@ static int send_msg_local(tr_loop *loop, uint64_t to, tr_msg **msg)
     if (rc < 0)
         return rc;
     if (rc == DROP)
-        mail_drop(loop, *msg, TR_EFULL, (tr_reason){0});
+        mail_drop(loop, to, *msg, TR_EFULL, (tr_reason){0});
     else
         mail_put(actor, *msg);
     *msg = NULL;
@@ -310,14 +326,7 @@ static int send_msg_out(tr_loop *loop, tr_addr to, tr_msg **msg)
     const tr__route *route = loop->node->route;
     if (route == NULL)
         return TR_EDOWN;
-    tr__letter letter = {.from = (*msg)->from,
-                         .to = to,
-                         .name = (*msg)->name,
-                         .name_len = (*msg)->name_len,
-                         .body = tr_msg_body(*msg),
-                         .bufs = (*msg)->bufs,
-                         .buf_count = (*msg)->buf_count,
-                         .ask = (*msg)->is_ask ? tr__msg_extra(*msg) : NULL};
+    tr__letter letter = tr__letter_of(*msg, to);
     int rc = route->send(loop, &letter);
     if (rc == 0)
         tr_msg_free(msg);

@@ -117,6 +117,7 @@ int tr__node_new(uint64_t id, const char *name, uint32_t shared, tr_world **worl
     node->id = id != 0 ? id : random_id(*world);
     node->name = tr__strdup(name);
     node->shared = shared;
+    tr__list_init(&node->dead.readers);
     atomic_init(&node->loop_count, shared);
     if (node->name == NULL || tr__loop_new(node, 0, world, &first) < 0) {
         node_clear(node);

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/lock.h"
+#include "core/dead.h"
 #include "core/names.h"
 #include "core/route.h"
 
@@ -41,6 +42,7 @@ struct tr_node {
     atomic_bool parked_mail; // something has been posted to one that is parked
     atomic_bool stop_asked;
     tr__names names;
+    tr__dead dead;
     _Atomic(tr__loop_chunk *) loops[TR__LOOPS_MAX / TR__LOOP_CHUNK];
 };
 

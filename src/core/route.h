@@ -8,7 +8,7 @@
 #include "core/core.h"
 
 // A message on its way to another node. All borrowed.
-typedef struct tr__letter {
+struct tr__letter {
     tr_addr from, to;
     const char *name;
     size_t name_len;
@@ -16,7 +16,19 @@ typedef struct tr__letter {
     tr_buf *const *bufs;
     size_t buf_count;
     const tr__ask_head *ask; // NULL: it is no ask
-} tr__letter;
+};
+
+static inline tr__letter tr__letter_of(const tr_msg *msg, tr_addr to)
+{
+    return (tr__letter){.from = msg->from,
+                        .to = to,
+                        .name = msg->name,
+                        .name_len = msg->name_len,
+                        .body = tr_msg_body(msg),
+                        .bufs = msg->bufs,
+                        .buf_count = msg->buf_count,
+                        .ask = msg->is_ask ? tr__msg_extra(msg) : NULL};
+}
 
 typedef struct tr__route {
     bool spawns_all; // every spawn comes here, not only those of processes

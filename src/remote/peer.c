@@ -386,7 +386,7 @@ static int peer_message(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
         return rc;
     }
     if (to == NULL || to == loop)
-        tr__mail_arrive(loop, actor, &msg);
+        tr__mail_arrive(loop, e->actor, actor, &msg);
     else
         tr__far_deliver(loop, to, e->actor, &msg);
     return 0;

@@ -54,22 +54,14 @@ static void relay_return(tr_loop *loop, relay *r)
 // returns: as tr_send
 static int relay_pass(tr_loop *loop, const relay *r)
 {
-    const tr_msg *msg = r->msg;
-    tr__letter letter = {.from = msg->from,
-                         .to = r->to,
-                         .name = msg->name,
-                         .name_len = msg->name_len,
-                         .body = tr_msg_body(msg),
-                         .bufs = msg->bufs,
-                         .buf_count = msg->buf_count,
-                         .ask = msg->is_ask ? tr__msg_extra(msg) : NULL};
+    tr__letter letter = tr__letter_of(r->msg, r->to);
     return loop->node->route->send(loop, &letter);
 }
 
 static void relay_done(tr_loop *loop, relay *r, int rc)
 {
     if (rc < 0) {
-        tr__dead_letter(loop);
+        tr__dead_msg(loop, r->msg, r->to, rc);
         tr__ask_close(loop, r->msg, rc, tr__watch_failed(rc));
     }
     relay_return(loop, r);

@@ -131,7 +131,8 @@ static void peer_send_answer(tr__peer *peer, const tr_msg *answer)
 
 static void route_answer(tr_loop *loop, tr_msg **answer)
 {
-    uint64_t node = ((const tr__answer_head *)tr__msg_extra(*answer))->to.node;
+    const tr__answer_head *head = tr__msg_extra(*answer);
+    uint64_t node = head->to.node;
     tr__peer *peer = tr__peer_find(loop->remote, node);
     tr_loop *through = route_through(loop, peer, node);
     if (through != NULL) {
@@ -141,7 +142,7 @@ static void route_answer(tr_loop *loop, tr_msg **answer)
     if (peer != NULL && peer->link != NULL)
         peer_send_answer(peer, *answer);
     else
-        tr__dead_letter(loop);
+        tr__dead_msg(loop, *answer, head->to, TR_EDOWN);
     tr_msg_free(answer);
 }
 
