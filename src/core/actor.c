@@ -102,7 +102,7 @@ static void actor_drop_args(tr_actor *actor)
 void tr__actor_free(tr_actor *actor)
 {
     actor_drop_args(actor);
-    tr__watchers_tell(&actor->watchers, tr__watch_failed(TR_ENOACTOR));
+    tr__watchers_tell(&actor->watchers, tr__watch_failed(TR_ENOACTOR), NULL);
     tr__free(actor);
 }
 

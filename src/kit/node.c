@@ -200,7 +200,7 @@ void tr_kit_give_msg(tr_addr addr, tr_addr from, tr_msg **msg, const char *file,
     if (msg == NULL || *msg == NULL)
         tr__kit_fail("there is no message to give");
     (*msg)->from = from;
-    tr__mail_arrive(tr__kit.loop, actor, msg);
+    tr__mail_arrive(tr__kit.loop, addr.actor, actor, msg);
     tr__kit_run();
 }
 

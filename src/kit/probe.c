@@ -258,7 +258,7 @@ void tr_kit_end(tr_addr addr, tr_reason reason)
         tr__ask_close(tr__kit.loop, msg, TR_EDOWN, reason);
     if (probe->taken != NULL)
         tr__ask_close(tr__kit.loop, probe->taken, TR_EDOWN, reason);
-    tr__watchers_tell(&probe->watchers, reason);
+    tr__watchers_tell(&probe->watchers, reason, NULL);
     tr__list_splice(&tr__kit.loop->writable, &probe->waiters);
     tr__kit_run();
 }

@@ -247,7 +247,6 @@ int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *pat
         rc = child_hello(child, self, behavior, opts, &hello);
     if (rc == 0)
         rc = child_start(child, behavior, path, opts, hello);
-    tr_addr addr = {child->peer->node, TR__ROOT_ID};
     if (rc == 0 && opts->link)
         rc = tr__link_to(self, addr); // right behind the hello
     tr_buf_unref(&hello);
