@@ -79,31 +79,42 @@ int tr__actor_new(const tr_behavior *behavior, const tr_spawn_opts *opts, tr_act
 {
     tr_actor *actor = tr__zalloc(sizeof *actor + behavior->state_size);
     tr_msg *args = NULL;
+    int rc = 0;
     if (actor == NULL)
         return TR_ENOMEM;
     actor_init(actor, behavior, opts);
-    int rc = tr_msg_new("start", opts->args, &args);
+    if (opts->args.type != TR_TYPE_NULL)
+        rc = tr_msg_new("start", opts->args, &args);
     if (rc < 0) {
         tr__free(actor);
         return rc;
     }
-    tr__queue_push(&actor->notices, args);
+    actor->args = args != NULL;
+    if (args != NULL)
+        tr__queue_push(&actor->notices, args);
     *ret_actor = actor;
     return 0;
+}
+
+// NULL: null
+static tr_msg *actor_take_args(tr_actor *actor)
+{
+    tr_msg *args = actor->args ? tr__queue_pop(&actor->notices) : NULL;
+    actor->args = false;
+    return args;
 }
 
 // It will have no start.
 static void actor_drop_args(tr_actor *actor)
 {
-    tr_msg *args = tr__queue_pop(&actor->notices);
+    tr_msg *args = actor_take_args(actor);
     tr_msg_free(&args);
 }
 
-void tr__actor_free(tr_actor *actor)
+void tr__actor_unmake(tr_actor *actor)
 {
     actor_drop_args(actor);
     tr__watchers_tell(&actor->watchers, tr__watch_failed(TR_ENOACTOR), NULL);
-    tr__free(actor);
 }
 
 static int actor_take_slot(tr_loop *loop, tr_actor *actor)
@@ -167,7 +178,8 @@ static int actor_spawn(tr_loop *loop, tr_actor *parent, const tr_behavior *behav
         return rc;
     rc = actor_settle_named(loop, actor, opts->name);
     if (rc < 0) {
-        tr__actor_free(actor);
+        tr__actor_unmake(actor);
+        tr__free(actor);
         return rc;
     }
     actor->root = parent == NULL;
@@ -226,7 +238,7 @@ int tr_spawn(tr_actor *self, const tr_behavior *behavior, const tr_spawn_opts *o
     if (rc < 0)
         return rc;
     return to == loop ? actor_spawn_here(self, behavior, &o, ret_addr)
-                      : tr__birth_spawn(self, to, behavior, &o, ret_addr);
+                      : tr__lodger_spawn(self, to, behavior, &o, ret_addr);
 }
 
 int tr_fork(tr_actor *self, const char *path, const tr_spawn_opts *opts, tr_addr *ret_addr)
@@ -282,10 +294,10 @@ void tr__births_run(tr_loop *loop)
         tr_assert(actor->state == TR__STARTING);
         actor->state = TR__RUNNING;
         actor->started = true;
-        tr_msg *args = tr__queue_pop(&actor->notices);
+        tr_msg *args = actor_take_args(actor);
         tr__turn_begin(actor);
         if (actor->behavior->start != NULL) {
-            tr_val value = tr_msg_body(args);
+            tr_val value = args == NULL ? TR_NULL : tr_msg_body(args);
             actor_judge(actor, actor->behavior->start(actor, &value));
         }
         tr_msg_free(&args);
@@ -447,8 +459,12 @@ static void actor_close(tr_actor *actor)
     actor_log_end(actor);
     tr__watchers_tell(&actor->watchers, actor->reason, NULL);
     actor_leave_node(actor);
-    tr__list_remove(&actor->child.link);
     actor_leave_slot(actor->loop, actor);
+    if (actor->lodger) {
+        tr__lodger_ended(actor->loop, actor);
+        return;
+    }
+    tr__list_remove(&actor->child.link);
     tr__free(actor);
 }
 

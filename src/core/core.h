@@ -43,11 +43,21 @@ void tr__inbox_run(tr_loop *loop);
 
 // ---- Messages (msg.c) ----
 
+// What few messages have.
+typedef struct tr__msg_more {
+    tr_buf *storage; // holds the body of a large message that came over a link
+    char *json;      // made on demand
+    tr_buf *bufs[TR_BUFS_MAX];
+} tr__msg_more;
+
 // One allocation: this, then the name with its NUL, then what its kind needs besides, then the body
-// unless it lies in `storage`. What every message needs comes first, so that a small one is two or
-// three cache lines.
+// unless it lies in more->storage. What every message needs comes first, so that a small one is two
+// or three cache lines.
 struct tr_msg {
-    tr_msg *next; // in a mailbox
+    union {
+        tr_msg *next;  // in a mailbox
+        tr__post post; // between loops
+    };
     tr_addr from;
     const uint8_t *body;
     uint32_t body_size;
@@ -64,13 +74,18 @@ struct tr_msg {
     bool is_answer : 1; // with a tr__answer_head
     bool answered : 1;  // an ask that somebody else answers now, or has
     void *flow;         // who counts it until it is consumed; NULL: nobody
-    tr__post post;      // between loops
     uint64_t to;        // there: an actor's id; on the way home: its limits
-    tr_buf *storage;    // holds the body of a large message that came over a link; or NULL
-    tr_buf **bufs;
-    char *json; // made on demand
+    tr__msg_more *more; // what few messages have; or NULL
     char name[];
 };
+
+static inline tr_buf *const *tr__msg_bufs(const tr_msg *msg)
+{
+    return msg->more == NULL ? NULL : msg->more->bufs;
+}
+
+// The body stays where it is, in storage, which is kept. errors: TR_ENOMEM
+int tr__msg_store(tr_msg *msg, tr_buf *storage, const uint8_t *body, size_t body_size);
 
 typedef struct tr__queue {
     tr_msg *head, *tail;
@@ -234,12 +249,18 @@ struct tr_actor {
     const tr_behavior *behavior;
     uint64_t id; // the actor half of its address
     tr_addr parent;
-    tr__list run;      // in exactly one of the loop's births, runnable, closing; or in none
+    union {
+        tr__list run;  // in exactly one of the loop's births, runnable, closing; or in none
+        tr__post trip; // a lodger's, there and home (birth.c)
+    };
     tr__queue mail;    // what actors send
     tr__queue notices; // what the runtime says: before the mail, and beyond its limits
     uint32_t mail_count, mail_max;
     uint32_t mail_bytes, mail_bytes_max;
-    tr__owned child; // in the parent's owned, if that lives on this loop
+    union {
+        tr__owned child; // in the parent's owned: of a lodger that loop's
+        tr__post stop;   // of a lodger whose parent has ended
+    };
     tr__list owned;
     tr__list watchers; // tr__watcher
     tr__list waiters;  // tr__waiter: until there is room in the mailbox
@@ -248,8 +269,10 @@ struct tr_actor {
     tr_reason reason;
     uint8_t state;       // tr__actor_state
     uint8_t mail_policy; // tr_mail_policy
+    uint8_t out;         // a lodger's posts that are not at home. That loop's
     bool stop_asked : 1; // it ends before its next message
     bool trap : 1;       // to be asked is a message to it
+    bool args : 1;       // the first notice is what its start is to get
     bool started : 1;    // so it will have its stop
     bool refused : 1;    // a sender was, for lack of room, and none was told that there is some
     bool root : 1;       // no actor owns it
@@ -272,7 +295,7 @@ int tr__actor_new(const tr_behavior *behavior, const tr_spawn_opts *opts, tr_act
 // Make it one of the loop's, to be started in the next iteration. It has its id if it is a lodger.
 // errors: TR_ENOMEM
 int tr__actor_settle(tr_loop *loop, tr_actor *actor);
-void tr__actor_free(tr_actor *actor);                   // one that never settled
+void tr__actor_unmake(tr_actor *actor); // one that never settled: all but its memory
 void tr__actor_exit(tr_actor *actor, tr_reason reason); // the first reason stays
 // Tell one that traps exits, instead of ending it: that `from` asks it to end, or, linked, has
 // ended. Returns whether it traps; without memory to tell it is as if it did not.
@@ -332,17 +355,17 @@ typedef struct tr__monitor {
 
 // ---- Actors on another loop (birth.c, far.c) ----
 
-typedef struct tr__birth tr__birth;
-
 // What a loop keeps for the actors that it spawns on another one.
 typedef struct tr__lodging {
-    tr__birth *free;         // seats whose last tenant has ended
+    uint64_t *free; // ids for seats whose last tenant has ended
+    uint32_t free_count, free_max;
     uint32_t next, next_end; // seats there that have been leased and not used yet
 } tr__lodging;
 
 // Spawn on another loop of this node. returns: as tr_spawn
-int tr__birth_spawn(tr_actor *self, tr_loop *to, const tr_behavior *behavior,
-                    const tr_spawn_opts *opts, tr_addr *ret_addr);
+int tr__lodger_spawn(tr_actor *self, tr_loop *to, const tr_behavior *behavior,
+                     const tr_spawn_opts *opts, tr_addr *ret_addr);
+void tr__lodger_ended(tr_loop *loop, tr_actor *lodger); // closed; moves
 void tr__lodgings_clear(tr_loop *loop);
 
 // returns: as tr_send_msg
@@ -399,15 +422,15 @@ struct tr_loop {
     uint32_t spread; // where the next actor goes
 
     // Its thread (crew.c).
-    bool solo;                   // a thread's own: it ends with its actors
-    bool begun;                  // it has had one
-    bool asked;                  // the node is ending: nothing is spawned any more
-    bool answered;               // and the first loop knows that all here has ended
-    bool dismissed;              // it is to leave its thread
-    bool killed;                 // at once
-    bool told;                   // the first loop's: it has been asked
+    bool solo;      // a thread's own: it ends with its actors
+    bool begun;     // it has had one
+    bool asked;     // the node is ending: nothing is spawned any more
+    bool answered;  // and the first loop knows that all here has ended
+    bool dismissed; // it is to leave its thread
+    bool killed;    // at once
+    bool told;      // the first loop's: it has been asked
     bool restless;  // something that is looked at behind the iteration has changed: do not wait
-    bool runs;                   // has a thread. Under the node's lock
+    bool runs;      // has a thread. Under the node's lock
     tr_loop *next_parked;        // likewise
     tr__post ask, dismiss, kill; // the first loop's
     tr__post answer, leave;      // to the first loop

@@ -91,6 +91,7 @@ void tr__inbox_run(tr_loop *loop)
         if (next == NULL && post != loop->inbox_last)
             return; // the gap
         loop->inbox_at = next;
+        atomic_store_explicit(&post->next, NULL, memory_order_relaxed); // messages link by it, too
         post->arrive(loop, post);
     }
 }

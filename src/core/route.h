@@ -25,7 +25,7 @@ static inline tr__letter tr__letter_of(const tr_msg *msg, tr_addr to)
                         .name = msg->name,
                         .name_len = msg->name_len,
                         .body = tr_msg_body(msg),
-                        .bufs = msg->bufs,
+                        .bufs = tr__msg_bufs(msg),
                         .buf_count = msg->buf_count,
                         .ask = msg->is_ask ? tr__msg_extra(msg) : NULL};
 }

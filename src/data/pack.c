@@ -110,8 +110,18 @@ static int size_of_value(const tr_val *v, unsigned depth, uint64_t *total)
     return rc == 0 && *total > TR_DOC_MAX ? TR_ETOOBIG : rc;
 }
 
+// null, a boolean or a number: most messages that are small are one of these.
+static bool is_scalar(const tr_val *v)
+{
+    return v->type < TR_TYPE_STR;
+}
+
 int tr__doc_size(const tr_val *v, size_t *ret_size)
 {
+    if (is_scalar(v)) {
+        *ret_size = tr__head_size(v);
+        return 0;
+    }
     uint64_t total = 0;
     int rc = size_of_value(v, 0, &total);
     if (rc == 0)
@@ -222,6 +232,8 @@ static uint8_t *pack_items(const tr_val *v, uint8_t *to)
 uint8_t *tr__doc_pack(const tr_val *v, uint8_t *to)
 {
     to = tr__head_pack(v, to);
+    if (is_scalar(v))
+        return to;
     if (tr__type_is_container(v->type))
         return pack_items(v, to);
     if (v->type == TR_TYPE_ADDR)

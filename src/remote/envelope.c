@@ -121,7 +121,7 @@ int tr__envelope_put_answer(tr__frame *frame, const tr_msg *answer)
         *to++ = (uint8_t)(0x90 | answer->buf_count);
     }
     tr__frame_commit(frame, (size_t)(to - start));
-    return put_bufs(frame, answer->bufs, answer->buf_count);
+    return put_bufs(frame, tr__msg_bufs(answer), answer->buf_count);
 }
 
 int tr__envelope_put(tr__frame *frame, tr_val envelope)

@@ -319,16 +319,12 @@ static int peer_hello(tr__peer *peer, tr_val hello)
     return peer == peer->remote->parent ? tr__parent_greeted(peer->remote, hello) : 0;
 }
 
-static void message_body(tr_msg *msg, tr_buf *storage, const tr__envelope *e)
+static int message_body(tr_msg *msg, tr_buf *storage, const tr__envelope *e)
 {
-    if (e->packed_size < SHARE_MIN) {
-        memcpy((uint8_t *)msg->body, e->packed, e->packed_size);
-        return;
-    }
-    msg->storage = tr_buf_ref(storage);
-    msg->body = e->packed;
-    msg->body_size = (uint32_t)e->packed_size;
-    msg->weight += (uint32_t)e->packed_size;
+    if (e->packed_size >= SHARE_MIN)
+        return tr__msg_store(msg, storage, e->packed, e->packed_size);
+    memcpy((uint8_t *)msg->body, e->packed, e->packed_size);
+    return 0;
 }
 
 static int message_buf(tr_msg *msg, tr_buf *storage, tr_bytes bytes)
@@ -350,7 +346,7 @@ static int message_make(tr__peer *peer, const tr__envelope *e, tr_str name, size
     size_t inside = e->packed_size < SHARE_MIN ? e->packed_size : 0;
     int rc = tr__msg_new(name.ptr, name.len, extra, inside, &msg);
     if (rc == 0)
-        message_body(msg, storage, e);
+        rc = message_body(msg, storage, e);
     for (size_t i = 0; rc == 0 && i < e->buf_count; i++)
         rc = message_buf(msg, storage, e->bufs[i]);
     if (rc < 0) {
