@@ -140,6 +140,8 @@ tr__list *tr__window_waiters(tr__windows *windows, uint64_t key)
     if (windows->crowded)
         return &windows->waiters;
     tr__window *window = tr__window_find(windows, key);
+    if (window != NULL && window_full(window, 0))
+        window->refused = true; // the next one would be
     return window != NULL && window->refused ? &window->waiters : NULL;
 }
 
