@@ -6,13 +6,15 @@
 
 static void parent_options(tr_val hello, tr_spawn_opts *ret_opts)
 {
-    uint64_t mail_max = 0, mail_bytes_max = 0;
+    uint64_t mail_max = 0, mail_bytes_max = 0, policy = TR_MAIL_FAIL;
     tr_get_uint(hello, "mail_max", &mail_max);
     tr_get_uint(hello, "mail_bytes_max", &mail_bytes_max);
+    tr_get_uint(hello, "mail_policy", &policy);
     *ret_opts = (tr_spawn_opts){
         .size = sizeof *ret_opts,
         .mail_max = mail_max > UINT32_MAX ? 0 : (uint32_t)mail_max,
         .mail_bytes_max = mail_bytes_max > UINT32_MAX ? 0 : (uint32_t)mail_bytes_max,
+        .mail_policy = policy > TR_MAIL_DROP_OLDEST ? TR_MAIL_FAIL : (tr_mail_policy)policy,
     };
     tr_get(hello, "args", &ret_opts->args);
 }
