@@ -17,7 +17,7 @@ struct node {
 static int node_begin(struct node *n, tr_world *world, tr_endpoint *link, const char *name)
 {
     const tr_app *app = n->nodes->app;
-    tr__remote_opts opts = {.name = name, .program = name, .app = app};
+    tr__remote_opts opts = {.name = name, .program = name, .app = app, .loops = n->nodes->loops};
     if (link != NULL)
         return tr__remote_open_child(&opts, &world, link, &n->node);
     int rc = tr__remote_open(&opts, &world, &n->node);

@@ -18,6 +18,7 @@ struct sim_nodes {
     tr_sim *sim;
     tr_sim_program program; // "node"
     const tr_app *app;
+    uint32_t loops; // of each node; 0: one
     int64_t first; // its pid
     int code;      // what the first one left with
     unsigned open; // nodes that are there

@@ -1,0 +1,14 @@
+#include "conform/isolation_suite.h"
+
+static int suite(void)
+{
+    return isolation_messages() + isolation_ends() + isolation_asks();
+}
+
+int isolation_main(int argc, char **argv, const struct theatre *at)
+{
+    return play_main(argc, argv, at,
+                     TR_APP(&first, &counter, &sender, &mirror, &schooled, &selfish, &sink, &twin,
+                            &mortal, &asked, &asker, &busy),
+                     suite);
+}
