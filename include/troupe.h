@@ -3,6 +3,7 @@
  *   troupe/node.h     a program's main, or a node inside yours        tr_main, tr_node_open
  *   troupe/actor.h    actors: spawn, send, reply, monitor, exit       tr_spawn, tr_send
  *   troupe/ask.h      requests with an answer and a deadline          tr_ask, tr_reply_later
+ *   troupe/supervisor.h  actors that keep others alive                tr_supervise
  *   troupe/msg.h      messages as received, and made by hand          tr_msg_is, tr_msg_body
  *   troupe/val.h      documents: TR_MAP, TR_READ, msgpack, JSON       tr_get_str, tr_json_print
  *   troupe/struct.h   a C struct that is a document, checked          TR_STRUCT
@@ -34,6 +35,7 @@
 #include <troupe/promise.h>
 #include <troupe/registry.h>
 #include <troupe/struct.h>
+#include <troupe/supervisor.h>
 #include <troupe/timer.h>
 #include <troupe/val.h>
 

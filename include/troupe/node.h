@@ -104,6 +104,10 @@ TR_API const char *tr_node_errmsg(const tr_node *node);
 typedef void (*tr_log_sink)(const char *id, const char *text, void *arg);
 TR_API void tr_log_set(tr_log_sink sink, void *arg);
 
+/* Warn as the library does: id and one line of text, made as printf makes it, go to the sink. Any
+ * thread. */
+TR_API void tr_log(const char *id, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 #ifdef __cplusplus
 }
 #endif

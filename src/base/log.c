@@ -38,16 +38,29 @@ void tr_log_set(tr_log_sink sink, void *arg)
     log_arg = arg;
 }
 
-void tr__warn(const char *id, const char *format, ...)
+static void log_line(const char *id, const char *format, va_list args)
 {
     char text[LOG_TEXT_MAX];
-    va_list args;
-    va_start(args, format);
     if (vsnprintf(text, sizeof text, format, args) < 0)
         text[0] = '\0';
-    va_end(args);
     for (char *c = text; *c != '\0'; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = '?';
     log_sink(id, text, log_arg);
+}
+
+void tr__warn(const char *id, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_line(id, format, args);
+    va_end(args);
+}
+
+void tr_log(const char *id, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_line(id, format, args);
+    va_end(args);
 }

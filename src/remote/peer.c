@@ -134,8 +134,8 @@ int tr__peer_watch(tr__peer *peer, uint64_t actor, tr__watcher *watcher)
     if (peer->link == NULL && !process)
         return TR_EDOWN;
     int rc = process || actor == 0 ? 0 : peer_watch_ask(peer, actor, watcher);
-    if (rc == 0)
-        tr__list_append(&peer->watched, &watcher->link);
+    if (rc == 0) // whose link it is hears of the end before whose monitor: as on one loop
+        tr__list_append(actor == 0 ? peer->watched.next : &peer->watched, &watcher->link);
     return rc;
 }
 
