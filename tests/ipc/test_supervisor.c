@@ -77,7 +77,8 @@ static unsigned warnings; // of restarts
 static void count_warning(const char *id, const char *text, void *arg)
 {
     (void)text, (void)arg;
-    warnings += strcmp(id, "supervisor.restart") == 0;
+    if (strcmp(id, "supervisor.restart") == 0) // other warnings come from other threads
+        warnings++;
 }
 
 static struct target *target_of(tr_str id)
