@@ -56,6 +56,44 @@ TR_API int tr_monitor_name(tr_actor *self, const char *name, bool follow, uint64
  * other message: nobody can send a false one. */
 TR_API const tr_down *tr_msg_up(const tr_msg *msg);
 
+/* ---- Groups ----
+ *
+ * A group is there as long as it has members. An actor leaves its groups when it ends.
+ *
+ * A publication goes to every member: to those of this node at once, whatever their loop; and over
+ * each link to a parent or child behind which there are members, once, however many they are: so
+ * all processes of a tree hear each other. Nodes tell each other whether they have members; until
+ * that has arrived, what is published elsewhere does not come to a new one.
+ *
+ * Each member gets what one actor publishes in that order, and in order with what that actor sends
+ * to it, unless that has to wait for room on a link of another loop. */
+
+/* Become a member. An actor that publishes to its own group hears itself.
+ * errors: TR_EINVAL, TR_EEXIST (it is one), TR_ENOMEM */
+TR_API int tr_join(tr_actor *self, const char *group);
+
+/* errors: TR_EINVAL, TR_ENOENT (it is no member) */
+TR_API int tr_leave(tr_actor *self, const char *group);
+
+/* The members on this node, in the order in which they have joined: at most max of them into addrs,
+ * which may be NULL when max is 0.
+ * returns: how many there are, which may be more than max */
+TR_API size_t tr_members(const tr_actor *self, const char *group, tr_addr *addrs, size_t max);
+
+/* Send a message to every member. The body is packed once, and from 1 KiB on shared by all.
+ *
+ * No member can make it fail, nor hold it up. One whose mailbox is full loses it, or by its policy
+ * older ones; where there is no room on the way to another loop or node, all members there do. Each
+ * of these is one dead letter, in the latter cases addressed to the node (actor 0).
+ * returns: 0, also when there is no member; TR_EINVAL, TR_ETOODEEP, TR_ETOOBIG, TR_ENOMEM: then
+ *          nobody gets it */
+TR_API int tr_publish(tr_actor *self, const char *group, const char *name, tr_val body);
+
+/* The same with a message made by hand.
+ * moves:   *msg
+ * returns: 0; TR_EINVAL */
+TR_API int tr_publish_msg(tr_actor *self, const char *group, tr_msg **msg);
+
 /* ---- Dead letters ---- */
 
 /* Whether this actor hears of the dead letters of all loops of its node: a message named "dead

@@ -84,7 +84,8 @@ static inline tr_buf *const *tr__msg_bufs(const tr_msg *msg)
     return msg->more == NULL ? NULL : msg->more->bufs;
 }
 
-// The body stays where it is, in storage, which is kept. errors: TR_ENOMEM
+// Give one that has none a body that stays where it is, in storage, which is kept. errors:
+// TR_ENOMEM
 int tr__msg_store(tr_msg *msg, tr_buf *storage, const uint8_t *body, size_t body_size);
 
 typedef struct tr__queue {
@@ -102,6 +103,8 @@ size_t tr__name_check(const char *name);
 int tr__msg_new(const char *name, size_t name_len, size_t extra, size_t body_size,
                 tr_msg **ret_msg);
 int tr__msg_pack(const char *name, size_t extra, tr_val body, tr_msg **ret_msg); // as tr_msg_new
+// Have copies share a large body. Without memory each gets its own.
+void tr__msg_share(tr_msg *msg);
 void *tr__msg_extra(const tr_msg *msg);
 int tr__msg_copy(const tr_msg *msg, size_t extra, tr_msg **ret_msg); // a plain message, so far
 
@@ -318,6 +321,9 @@ void tr__closing_run(tr_loop *loop);
 // is full drops by its policy, if it has one.
 // actor: NULL: it is gone. moves: *msg, always
 void tr__mail_arrive(tr_loop *loop, uint64_t id, tr_actor *actor, tr_msg **msg);
+// Deliver what a full mailbox loses by its policy, or without one.
+// moves: *msg, always
+void tr__mail_publish(tr_actor *actor, tr_msg **msg);
 // Deliver what nobody is told of. moves: *msg, if there is room
 void tr__mail_offer(tr_actor *actor, tr_msg **msg);
 void tr__notice_put(tr_actor *actor, tr_msg **notice);
@@ -374,6 +380,17 @@ void tr__far_home(tr_loop *loop, tr_msg *msg); // it has been consumed here, but
 void tr__far_deliver(tr_loop *loop, tr_loop *to, uint64_t id, tr_msg **msg); // accepted; moves
 int tr__far_stop(tr_loop *loop, tr_loop *to, tr_addr addr, tr_addr asker);   // tr__addr_stop there
 
+// ---- Groups (groups.c) ----
+
+// A loop's, which hears of changes for its links.
+typedef struct tr__group_ear {
+    tr__list link; // in the node's
+    tr__post post;
+    bool poked; // the post is on its way. Under the lock of the groups, as the next one
+    bool listens;
+    bool stale; // the loop's own: something has changed
+} tr__group_ear;
+
 // ---- Loops (loop.c, crew.c) ----
 
 typedef struct tr__immediates {
@@ -401,6 +418,8 @@ struct tr_loop {
     tr__slots timer_ids;
     tr__map monitors; // by ref
     tr__map ties;     // the sides of links (links.c)
+    tr__map groups;   // tr__group_part: what it has of groups that it has members of, by id
+    tr__group_ear ear;
     uint64_t next_ref;
     tr__slots asks;         // open, by the id that their messages carry
     tr__slots askers;       // taken to be answered later

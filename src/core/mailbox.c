@@ -152,6 +152,16 @@ void tr__mail_arrive(tr_loop *loop, uint64_t id, tr_actor *actor, tr_msg **msg)
         mail_put(actor, m);
 }
 
+void tr__mail_publish(tr_actor *actor, tr_msg **msg)
+{
+    tr_msg *m = *msg;
+    *msg = NULL;
+    if (mail_admit(actor, m->weight) == 0)
+        mail_put(actor, m);
+    else
+        mail_drop(actor->loop, actor->id, m, TR_EFULL, (tr_reason){0});
+}
+
 void tr__mail_offer(tr_actor *actor, tr_msg **msg)
 {
     if (actor == NULL || mail_full(actor, (*msg)->weight))

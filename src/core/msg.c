@@ -196,6 +196,17 @@ int tr__msg_store(tr_msg *msg, tr_buf *storage, const uint8_t *body, size_t body
     return 0;
 }
 
+#define SHARE_MIN 1024u // a smaller body is copied
+
+void tr__msg_share(tr_msg *msg)
+{
+    tr__msg_more *more = msg->body_size < SHARE_MIN ? NULL : msg_more(msg);
+    if (more == NULL || more->storage != NULL)
+        return;
+    if (tr_buf_copy(msg->body, msg->body_size, &more->storage) == 0)
+        msg->body = tr_buf_data(more->storage);
+}
+
 int tr_msg_attach(tr_msg *msg, tr_buf **buf)
 {
     if (msg == NULL || buf == NULL || *buf == NULL)
@@ -297,12 +308,17 @@ static int msg_copy_bufs(const tr_msg *from, tr_msg *to)
 int tr__msg_copy(const tr_msg *msg, size_t extra, tr_msg **ret_msg)
 {
     tr_msg *copy = NULL;
-    int rc = tr__msg_new(msg->name, msg->name_len, extra, msg->body_size, &copy);
+    tr_buf *storage = msg->more == NULL ? NULL : msg->more->storage;
+    size_t inside = storage == NULL ? msg->body_size : 0;
+    int rc = tr__msg_new(msg->name, msg->name_len, extra, inside, &copy);
     if (rc < 0)
         return rc;
     copy->from = msg->from;
-    memcpy((uint8_t *)copy->body, msg->body, msg->body_size);
-    rc = msg_copy_bufs(msg, copy);
+    memcpy((uint8_t *)copy->body, msg->body, inside);
+    if (storage != NULL)
+        rc = tr__msg_store(copy, storage, msg->body, msg->body_size);
+    if (rc == 0)
+        rc = msg_copy_bufs(msg, copy);
     if (rc == 0)
         *ret_msg = copy;
     else

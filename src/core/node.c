@@ -83,6 +83,7 @@ static void loop_free(tr_loop *loop)
     tr__free(loop->outboxes);
     tr__map_clear(&loop->monitors);
     tr__map_clear(&loop->ties);
+    tr__map_clear(&loop->groups);
     tr__msg_blocks_clear(loop);
     if (loop->world != NULL)
         loop->world->ops->close(&loop->world);
@@ -102,6 +103,7 @@ static void node_clear(tr_node *node)
     for (uint32_t i = 0; i < TR__LOOPS_MAX / TR__LOOP_CHUNK; i++)
         tr__free(atomic_load(&node->loops[i]));
     tr__names_clear(&node->names);
+    tr__groups_clear(&node->groups);
     tr__free(node->name);
     tr__free(node);
 }
@@ -118,6 +120,7 @@ int tr__node_new(uint64_t id, const char *name, uint32_t shared, tr_world **worl
     node->name = tr__strdup(name);
     node->shared = shared;
     tr__list_init(&node->dead.readers);
+    tr__groups_init(&node->groups);
     atomic_init(&node->loop_count, shared);
     if (node->name == NULL || tr__loop_new(node, 0, world, &first) < 0) {
         node_clear(node);

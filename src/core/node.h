@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/lock.h"
 #include "core/dead.h"
+#include "core/groups.h"
 #include "core/names.h"
 #include "core/route.h"
 
@@ -42,6 +43,7 @@ struct tr_node {
     atomic_bool parked_mail; // something has been posted to one that is parked
     atomic_bool stop_asked;
     tr__names names;
+    tr__groups groups;
     tr__dead dead;
     _Atomic(tr__loop_chunk *) loops[TR__LOOPS_MAX / TR__LOOP_CHUNK];
 };

@@ -16,6 +16,7 @@ struct tr__letter {
     tr_buf *const *bufs;
     size_t buf_count;
     const tr__ask_head *ask; // NULL: it is no ask
+    const char *group;       // it is for all of its members there; NULL: for `to`
 };
 
 static inline tr__letter tr__letter_of(const tr_msg *msg, tr_addr to)

@@ -137,6 +137,7 @@ static int child_new(tr_actor *self, const tr_spawn_opts *opts, tr__child **ret_
     int rc = tr__peer_new(remote, node, &child->peer);
     if (rc == 0) {
         child->peer->child = child;
+        tr__groups_listen(remote->loop);
         rc = tr__window_pin(&child->peer->outflows, TR__ROOT_ID, opts->mail_max,
                             opts->mail_bytes_max);
     }

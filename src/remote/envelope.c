@@ -49,8 +49,8 @@ static uint8_t *put_from(uint8_t *to, tr_addr from, uint64_t node)
     return put_be(to, from.actor, 8);
 }
 
-// All of a message or an ask but its body and buffers.
-#define HEAD_MAX (2 + 9 + 18 + 2 + TR_NAME_MAX + 9 + 9 + 1)
+// All of a message, an ask or a publication but its body and buffers.
+#define HEAD_MAX (2 + 2 + TR_NAME_MAX + 18 + 2 + TR_NAME_MAX + 9 + 9 + 1)
 #define BIN_HEAD 5
 #define COPY_MAX 4096 // a smaller buffer is copied: cheaper than a piece of its own
 
@@ -84,8 +84,11 @@ int tr__envelope_put_message(tr__frame *frame, const tr__letter *letter, uint64_
         return TR_ENOMEM;
     bool ask = letter->ask != NULL, bufs = letter->buf_count > 0;
     *to++ = (uint8_t)(0x90 | ((ask ? 7 : 5) + bufs)); // a list of so many
-    *to++ = ask ? TR__ASK : TR__MESSAGE;
-    to = put_uint(to, letter->to.actor);
+    *to++ = letter->group != NULL ? TR__PUBLISH : ask ? TR__ASK : TR__MESSAGE;
+    if (letter->group != NULL)
+        to = put_name(to, letter->group, strlen(letter->group));
+    else
+        to = put_uint(to, letter->to.actor);
     to = put_from(to, letter->from, node);
     to = put_name(to, letter->name, letter->name_len);
     to = tr__doc_pack(&letter->body, to);
@@ -252,11 +255,23 @@ static void reader_packed(reader *r, tr__envelope *e)
     reader_check(r, e->packed_size <= TR_DOC_MAX);
 }
 
+// Of a message or a group.
+static tr_str reader_name(reader *r)
+{
+    tr_str name = reader_str(r);
+    reader_check(r, name.len > 0 && name.len <= TR_NAME_MAX &&
+                        memchr(name.ptr, '\0', name.len) == NULL);
+    return name;
+}
+
 static void read_message(reader *r, tr__envelope *e)
 {
-    e->actor = reader_uint(r);
+    if (e->kind == TR__PUBLISH)
+        e->group = reader_name(r);
+    else
+        e->actor = reader_uint(r);
     e->from = reader_from(r);
-    e->text = reader_str(r);
+    e->text = reader_name(r);
     reader_packed(r, e);
     if (e->kind == TR__ASK) {
         e->ref = reader_uint(r);
@@ -264,8 +279,6 @@ static void read_message(reader *r, tr__envelope *e)
     }
     if (r->left > 0)
         reader_bufs(r, e);
-    reader_check(r, e->text.len > 0 && e->text.len <= TR_NAME_MAX &&
-                        memchr(e->text.ptr, '\0', e->text.len) == NULL);
 }
 
 static void read_answer(reader *r, tr__envelope *e)
@@ -298,7 +311,12 @@ static void read_rest(reader *r, tr__envelope *e)
         e->body = reader_next(r);
         break;
     case TR__ASK:
+    case TR__PUBLISH:
         read_message(r, e);
+        break;
+    case TR__JOIN:
+    case TR__LEAVE:
+        e->group = reader_name(r);
         break;
     case TR__ANSWER:
         read_answer(r, e);

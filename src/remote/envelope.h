@@ -18,15 +18,18 @@ typedef enum tr__kind {
     TR__DEMONITOR, // [5, ref]
     TR__DOWN,      // [6, ref, reason, code, core]          answers a monitor, once
     TR__STOP,      // [7, actor]                            ask it to shut down
-    TR__BYE,    // [8, reason, code, core]               the node is done; why its first actor was
-    TR__REFUSE, // [9, error, text]                      the handshake failed
-    TR__ASK,    // [10, to, from, name, body, ask, left] and perhaps [bytes, ...], as a message
-    TR__ANSWER, // [11, to, from, ask, status, reason, code, core, body] and perhaps [bytes, ...]
-    TR__LINK,   // [12, actor, from, ref]                link two actors
-    TR__UNLINK, // [13, actor, from, mine, yours]        the link that this says is not wanted any
-                // more
-    TR__EXIT,   // [14, actor, from, mine, yours, reason, code, core]   a linked one has ended
-    TR__KILL,   // [15, actor]                           end it at once
+    TR__BYE,     // [8, reason, code, core]               the node is done; why its first actor was
+    TR__REFUSE,  // [9, error, text]                      the handshake failed
+    TR__ASK,     // [10, to, from, name, body, ask, left] and perhaps [bytes, ...], as a message
+    TR__ANSWER,  // [11, to, from, ask, status, reason, code, core, body] and perhaps [bytes, ...]
+    TR__LINK,    // [12, actor, from, ref]                link two actors
+    TR__UNLINK,  // [13, actor, from, mine, yours]        the link that this says is not wanted any
+                 // more
+    TR__EXIT,    // [14, actor, from, mine, yours, reason, code, core]   a linked one has ended
+    TR__KILL,    // [15, actor]                           end it at once
+    TR__JOIN,    // [16, group]                  there are members at this side
+    TR__LEAVE,   // [17, group]                  there are none any more
+    TR__PUBLISH, // [18, group, from, name, body] and perhaps [bytes, ...], as a message
     TR__KINDS
 } tr__kind;
 
@@ -42,7 +45,8 @@ typedef struct tr__envelope {
     uint64_t bytes;        // credit
     tr_reason reason;      // down, bye, answer, exit
     int64_t error;         // refuse; answer: its status
-    tr_str text;           // message, ask: its name; refuse
+    tr_str text;           // message, ask, publish: its name; refuse
+    tr_str group;          // join, leave, publish
     tr_val body;           // hello
     const uint8_t *packed; // message, ask, answer: the body's bytes
     size_t packed_size;

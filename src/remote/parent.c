@@ -50,6 +50,7 @@ int tr__parent_greeted(tr__remote *remote, tr_val hello)
         rc = tr__node_spawn(node, behavior, &opts, (tr_addr){remote->parent->node, parent}, NULL);
     if (rc == 0)
         node->expecting = false;
+    tr__groups_listen(remote->loop);
     return rc;
 }
 

@@ -173,6 +173,7 @@ static void peer_unlink(tr__peer *peer)
     tr__list_remove(&peer->dirty);
     tr__outflows_drop(peer);
     tr__inflows_drop(peer);
+    tr__peer_groups_drop(peer);
     peer_watchers_drop(peer);
 }
 
@@ -222,17 +223,23 @@ tr__frame *tr__peer_frame(tr__peer *peer)
     return peer->frame;
 }
 
+void tr__peer_break(tr__peer *peer)
+{
+    if (peer->link == NULL || peer->broken)
+        return;
+    peer->broken = true;
+    if (tr__list_empty(&peer->dirty))
+        tr__list_append(&peer->remote->dirty, &peer->dirty);
+}
+
 int tr__peer_post(tr__peer *peer, tr_val envelope)
 {
     tr__frame *frame = tr__peer_frame(peer);
     int rc = frame == NULL ? TR_ENOMEM : tr__envelope_put(frame, envelope);
     if (rc == 0 && tr__frame_size(frame) >= TR__FRAME_FLUSH)
         peer->link->ops->send(peer->link, &peer->frame);
-    if (rc == TR_ENOMEM && peer->link != NULL && !peer->broken) {
-        peer->broken = true;
-        if (tr__list_empty(&peer->dirty))
-            tr__list_append(&peer->remote->dirty, &peer->dirty);
-    }
+    if (rc == TR_ENOMEM)
+        tr__peer_break(peer);
     return rc;
 }
 
@@ -388,6 +395,17 @@ static int peer_message(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
     return 0;
 }
 
+static int peer_publish(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
+{
+    tr_msg *msg;
+    int rc = message_make(peer, e, e->text, 0, storage, &msg);
+    if (rc == 0)
+        rc = tr__peer_publish(peer, e, &msg);
+    if (rc < 0)
+        tr_msg_free(&msg);
+    return rc;
+}
+
 static int peer_answer(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 {
     tr_loop *loop = peer->remote->loop;
@@ -507,6 +525,11 @@ static int peer_handle(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
         return peer_message(peer, e, storage);
     case TR__ANSWER:
         return peer_answer(peer, e, storage);
+    case TR__JOIN:
+    case TR__LEAVE:
+        return tr__peer_group(peer, e);
+    case TR__PUBLISH:
+        return peer_publish(peer, e, storage);
     case TR__CREDIT:
         return tr__outflow_credit(peer, e);
     case TR__WANT:

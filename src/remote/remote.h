@@ -7,6 +7,7 @@
 // child.c     processes that this node has started, until they are reaped
 // parent.c    being such a process
 // listen.c    letting strangers in
+// groups.c    groups that have members on both sides of a link
 // relay.c     what goes to a peer of another loop
 // route.c     the table that the core calls, and the end of a node
 #ifndef TROUPE_REMOTE_REMOTE_H
@@ -77,8 +78,12 @@ struct tr__peer {
     tr__list crediting;
     tr__list watched; // tr__watcher: who of ours wants to hear of its actors
     uint64_t next_ref;
-    tr__map watches;  // by ref: those of them that it has been asked for
-    tr__map watchers; // by ref: its monitors on our actors
+    tr__map watches;      // by ref: those of them that it has been asked for
+    tr__map watchers;     // by ref: its monitors on our actors
+    tr__map joined;       // groups with members at its side, by id
+    tr__map told;         // groups that it knows to have members on this side, likewise
+    uint64_t groups_seen; // what it has not been told of has changed later
+    bool publishes;       // what is being published has come from it
 };
 
 int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer);
@@ -92,6 +97,10 @@ tr__frame *tr__peer_frame(tr__peer *peer);
 // Append an envelope. Without memory the link is given up: no notice is lost in silence.
 int tr__peer_post(tr__peer *peer, tr_val envelope);
 void tr__peer_flush(tr__peer *peer);
+// Into its frame. returns: as tr_send
+int tr__peer_send(tr__peer *peer, const tr__letter *letter);
+// Something that must be told could not be: give it up at the next flush.
+void tr__peer_break(tr__peer *peer);
 // Tell the reason (text for people) and close. A stranger is freed.
 void tr__peer_refuse(tr__peer *peer, int error, const char *text);
 // The link is lost: nothing can be sent or received any more.
@@ -100,6 +109,15 @@ void tr__peer_lost(tr__peer *peer);
 void tr__peer_fire(tr__peer *peer, tr_reason reason, const tr_usage *usage);
 // As tr__signal_send; the signal stays the caller's.
 int tr__peer_signal(tr__peer *peer, const tr__signal *signal);
+
+// ---- Groups (groups.c) ----
+
+#define TR__PEER_GROUPS_MAX 65536u // that one side of a link may tell of
+
+void tr__peers_tell_groups(tr__remote *remote);                            // what has changed
+int tr__peer_group(tr__peer *peer, const tr__envelope *e);                 // joins, or leaves
+int tr__peer_publish(tr__peer *peer, const tr__envelope *e, tr_msg **msg); // moves, on success
+void tr__peer_groups_drop(tr__peer *peer);
 
 // ---- Children (child.c) ----
 

@@ -84,8 +84,7 @@ static uint64_t letter_left_us(const tr_loop *loop, const tr__ask_head *ask)
     return ask->deadline > now ? (ask->deadline - now) / 1000 : 0;
 }
 
-// Into the peer's frame.
-static int peer_send(tr__peer *peer, const tr__letter *letter)
+int tr__peer_send(tr__peer *peer, const tr__letter *letter)
 {
     size_t body, weight;
     tr__window *window;
@@ -113,7 +112,7 @@ static int route_send(tr_loop *loop, const tr__letter *letter)
 {
     tr__peer *peer = tr__peer_find(loop->remote, letter->to.node);
     if (peer != NULL)
-        return peer->link == NULL ? TR_EDOWN : peer_send(peer, letter);
+        return peer->link == NULL ? TR_EDOWN : tr__peer_send(peer, letter);
     tr_loop *through = route_through(loop, peer, letter->to.node);
     return through == NULL ? TR_EDOWN : tr__relay_send(loop, through, letter);
 }
@@ -203,6 +202,8 @@ static void route_consumed(tr_msg *msg)
 static void route_flush(tr_loop *loop)
 {
     tr__remote *remote = loop->remote;
+    if (loop->ear.stale)
+        tr__peers_tell_groups(remote);
     for (tr__list *dirty; (dirty = tr__list_pop(&remote->dirty)) != NULL;)
         tr__peer_flush(tr__container(dirty, tr__peer, dirty));
 }
@@ -285,6 +286,7 @@ static void route_close(tr_loop *loop)
         tr__peer *peer = tr__container(remote->peers.next, tr__peer, link_in_remote);
         tr__peer_free(&peer);
     }
+    tr__groups_ignore(loop);
     tr__relays_drop(remote);
     tr__windows_clear(&remote->relayed, &loop->writable);
     tr__timer_disarm(loop, &remote->deadline);

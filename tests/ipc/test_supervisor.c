@@ -96,7 +96,7 @@ static void on_count(tr_actor *self, const tr_answer *answer, void *arg)
 {
     (void)arg;
     TR_READ(answer->body, "running", &all.running, "restarts", &all.restarts);
-    all.descriptors_after = ipc_descriptors(getpid());
+    all.descriptors_after = tr_test_descriptors(getpid());
     all.rss_after = ipc_rss(getpid());
     tr_stop(self, all.top);
 }
@@ -133,7 +133,7 @@ static void take_end(struct target *t, tr_str reason)
     all.wrong_reasons +=
         reason.len < strlen(right) || memcmp(reason.ptr, right, strlen(right)) != 0;
     if (++all.ends == ipc_scaled(ENDS) * CHILDREN / 4) {
-        all.descriptors = ipc_descriptors(getpid());
+        all.descriptors = tr_test_descriptors(getpid());
         all.rss = ipc_rss(getpid());
     }
 }
@@ -190,7 +190,7 @@ static void a_tree_of_all_isolations_is_whole_after_thousands_of_ends(void **sta
     for (int i = 0; i < CHILDREN; i++)
         all.targets[i].left = ipc_scaled(ENDS);
     tr_log_set(count_warning, NULL);
-    assert_int_equal(0, ipc_run(TR_APP(&worker), &boss, TR_NULL));
+    assert_int_equal(0, TR_RUN(TR_APP(&worker), &boss, TR_NULL));
     assert_int_equal(TR_REASON_SHUTDOWN, all.over.kind);
     assert_int_equal(0, all.wrong_reasons);
     assert_int_equal(CHILDREN, all.pongs);
@@ -198,7 +198,7 @@ static void a_tree_of_all_isolations_is_whole_after_thousands_of_ends(void **sta
     assert_int_equal(CHILDREN * ipc_scaled(ENDS), all.restarts);
     assert_int_equal(CHILDREN * ipc_scaled(ENDS), warnings);
     assert_true(all.descriptors_after <= all.descriptors + LEFT_MAX);
-    if (!ipc_sanitized())
+    if (!tr_test_sanitized())
         assert_true(all.rss_after < all.rss + GROWTH_MAX);
 }
 
@@ -247,7 +247,7 @@ static void a_process_that_does_not_end_in_time_is_killed(void **state)
 {
     (void)state;
     memset(&all, 0, sizeof all);
-    assert_int_equal(0, ipc_run(TR_APP(&stuck), &warden, TR_NULL));
+    assert_int_equal(0, TR_RUN(TR_APP(&stuck), &warden, TR_NULL));
     assert_int_equal(1, all.done);
 }
 
@@ -258,8 +258,8 @@ int main(int argc, char **argv)
     if (tr_is_child())
         return tr_main(argc, argv, TR_APP(&worker, &stuck));
     const struct CMUnitTest tests[] = {
-        IPC_TEST(a_tree_of_all_isolations_is_whole_after_thousands_of_ends),
-        IPC_TEST(a_process_that_does_not_end_in_time_is_killed),
+        TR_PROCESS_TEST(a_tree_of_all_isolations_is_whole_after_thousands_of_ends),
+        TR_PROCESS_TEST(a_process_that_does_not_end_in_time_is_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
