@@ -88,6 +88,8 @@ int tr__peer_send(tr__peer *peer, const tr__letter *letter)
 {
     size_t body, weight;
     tr__window *window;
+    if (peer->remote->loop->ear.stale) // what was joined before is told before
+        tr__peers_tell_groups(peer->remote);
     int rc = letter_weight(letter, &body, &weight);
     if (rc == 0)
         rc = tr__outflow_take(peer, letter->to.actor, weight, &window);

@@ -1,15 +1,18 @@
 // Envelopes: whatever a peer says, before or after a proper hello, in frames of any size, the node
 // stands, at most that peer is closed, and another one is served as before.
 //
-// The first byte of the input says whether the hostile peer greets first; each further byte is the
-// size of a frame, followed by its bytes.
+// The first byte of the input says whether the hostile peer greets first, and whether it is the
+// node's parent, which always greets; each further byte is the size of a frame, followed by its
+// bytes.
 #include <string.h>
+#include <troupe/registry.h>
 
 #include "base/assert.h"
 #include "remote/remote.h"
 #include "sim/sim.h"
 
-enum { GREETS = 1, STEPS = 6, ECHO_STEPS = 400 };
+enum { GREETS = 1, PARENT = 2 }; // of the first byte
+enum { STEPS = 6, ECHO_STEPS = 400 };
 
 // A peer made of nothing but a link.
 struct client {
@@ -25,6 +28,12 @@ static int echo_receive(tr_actor *self, const tr_msg *msg)
 {
     if (tr_msg_is(msg, "watch")) // for monitors in both directions
         return tr_monitor(self, tr_msg_from(msg), NULL);
+    if (tr_msg_is(msg, "join") || tr_msg_is(msg, "leave")) { // there may be nothing to do
+        tr_msg_is(msg, "join") ? tr_join(self, "g") : tr_leave(self, "g");
+        return 0;
+    }
+    if (tr_msg_is(msg, "publish"))
+        return tr_publish(self, "g", "echo", tr_msg_body(msg));
     return tr_reply(self, msg, tr_msg_body(msg));
 }
 static void echo_stop(tr_actor *self, tr_reason reason)
@@ -33,6 +42,8 @@ static void echo_stop(tr_actor *self, tr_reason reason)
     stopped = true;
 }
 static const tr_behavior echo = {.name = "echo", .receive = echo_receive, .stop = echo_stop};
+
+static const tr__remote_opts opts = {.name = "fuzzed", .program = "fuzzed", .app = TR_APP(&echo)};
 
 static int client_frame(void *owner, tr_buf *storage, const uint8_t *bytes, size_t size)
 {
@@ -74,6 +85,18 @@ static void client_open(struct client *client, tr_sim *sim)
     tr_assert(rc == 0);
 }
 
+// Start the node as the child of this one.
+static void client_open_parent(struct client *client, tr_world **world)
+{
+    tr_endpoint *mine, *its;
+    int rc = tr__sim_pipe(clients, *world, &mine, &its);
+    if (rc == 0)
+        rc = tr__link_sp_open(mine, &client_up, client, &client->link);
+    if (rc == 0)
+        rc = tr__remote_open_child(&opts, world, its, &node);
+    tr_assert(rc == 0);
+}
+
 static void client_send(struct client *client, const void *bytes, size_t size)
 {
     tr__frame *frame;
@@ -103,6 +126,12 @@ static void client_greet(struct client *client, uint64_t id)
     client_say(client, TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", id)));
 }
 
+static void client_greet_child(struct client *client)
+{
+    client_say(client, TR_LIST((int)TR__HELLO,
+                               TR_MAP("troupe", TR__PROTOCOL, "node", 77, "you", 78, "parent", 5)));
+}
+
 static void step(void)
 {
     bool alive = tr__node_step(node);
@@ -118,7 +147,9 @@ static void client_close(struct client *client)
 
 static void attack(struct client *hostile, const uint8_t *bytes, size_t size)
 {
-    if (size > 0 && bytes[0] & GREETS)
+    if (size > 0 && bytes[0] & PARENT)
+        client_greet_child(hostile);
+    else if (size > 0 && bytes[0] & GREETS)
         client_greet(hostile, 77);
     for (size_t at = 1; at < size;) {
         size_t left = size - at - 1, n = bytes[at] < left ? bytes[at] : left;
@@ -162,16 +193,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         rc = tr__sim_world(sim, &clients);
     tr__sim_set_whole(sim, true);
     tr__sim_set_delay(sim, 0);
-    if (rc == 0)
-        rc = tr__remote_open(&(tr__remote_opts){.name = "fuzzed", .program = "fuzzed"}, &world,
-                             &node);
-    if (rc == 0)
+    tr_assert(rc == 0);
+    if (size > 0 && bytes[0] & PARENT)
+        client_open_parent(&hostile, &world);
+    else
+        rc = tr__remote_open(&opts, &world, &node);
+    if (rc == 0 && hostile.link == NULL)
         rc = tr_node_spawn(node, &echo, NULL, NULL);
     if (rc == 0)
         rc = tr__remote_listen(node, "ipc:///node");
     tr_assert(rc == 0);
 
-    client_open(&hostile, sim);
+    if (hostile.link == NULL)
+        client_open(&hostile, sim);
     attack(&hostile, bytes, size);
     if (!stopped)
         be_served(sim);
