@@ -62,8 +62,11 @@ TR_API const tr_down *tr_msg_up(const tr_msg *msg);
  *
  * A publication goes to every member: to those of this node at once, whatever their loop; and over
  * each link to a parent or child behind which there are members, once, however many they are: so
- * all processes of a tree hear each other. Nodes tell each other whether they have members; until
- * that has arrived, what is published elsewhere does not come to a new one.
+ * all processes of a tree hear each other. (Between processes that are not parent and child there
+ * is no link: who hears a publication of another one's may not be able to answer it.)
+ *
+ * Nodes tell each other whether they have members; until that has arrived, what is published
+ * elsewhere does not come to a new one. It arrives before what the member sends there afterwards.
  *
  * Each member gets what one actor publishes in that order, and in order with what that actor sends
  * to it, unless that has to wait for room on a link of another loop. */
@@ -97,14 +100,15 @@ TR_API int tr_publish_msg(tr_actor *self, const char *group, tr_msg **msg);
 /* ---- Dead letters ---- */
 
 /* Whether this actor hears of the dead letters of all loops of its node: a message named "dead
- * letter" from TR_NOBODY, which no actor can send, with
+ * letter", from TR_NOBODY, with
  *
  *     {"to": address, "from": address, "name": text, "why": error, "body": any}
  *
- * for each that an actor has sent. why is TR_ENOACTOR, TR_EDOWN, TR_EFULL, TR_EUNKNOWN or
- * TR_ENOMEM. A body above 64 KiB, or nested as deep as one may be, is left out (null). For what has
- * no room in the mailbox no message comes, nor for what was sent to this actor itself:
- * tr_node_dead_letters counts them all. errors: TR_EINVAL, TR_ENOMEM */
+ * for each that an actor has sent. why is TR_ENOACTOR, TR_EDOWN, TR_EFULL, TR_EUNKNOWN or TR_ENOMEM.
+ * A body above 64 KiB, or nested as deep as one may be, is left out (null). None comes when the
+ * mailbox is full, nor for what was sent to this actor itself: tr_node_dead_letters counts them all.
+ *
+ * errors: TR_EINVAL, TR_ENOMEM */
 TR_API int tr_dead_letters(tr_actor *self, bool wanted);
 
 #ifdef __cplusplus

@@ -135,6 +135,7 @@ static void client_greet_child(struct client *client)
 static void step(void)
 {
     bool alive = tr__node_step(node);
+    stopped |= node->root_ended; // it may have been killed before its start
     tr_assert(alive || stopped);
     clients->ops->poll(clients, 0);
 }
