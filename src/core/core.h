@@ -435,6 +435,8 @@ struct tr_loop {
     uint32_t outbox_count;
     uint32_t filled;       // the first outbox that has something, + 1
     tr__windows windows;   // by actor's id
+    tr__windows relayed;   // through their links: the route's (remote/relay.c). They outlive
+                           // loop->remote, as what is on its way does
     tr__lodging *lodgings; // by index
     uint32_t lodging_count;
     uint32_t away;   // actors that it has spawned on other loops

@@ -38,6 +38,7 @@ int tr__loop_new(tr_node *node, uint32_t index, tr_world **world, tr_loop **ret_
     tr__list_init(&loop->pending);
     tr__list_init(&loop->writable);
     tr__windows_init(&loop->windows, 0);
+    tr__windows_init(&loop->relayed, TR__WINDOW_PEER_BYTES);
     tr__asks_init(loop);
     atomic_init(&loop->parked, index != 0);
     atomic_store_explicit(place, loop, memory_order_release);
@@ -79,6 +80,7 @@ static void loop_free(tr_loop *loop)
     tr__slots_clear(&loop->actors);
     tr__slots_clear(&loop->lodgers);
     tr__windows_clear(&loop->windows, &loop->writable);
+    tr__windows_clear(&loop->relayed, &loop->writable);
     tr__lodgings_clear(loop);
     tr__free(loop->outboxes);
     tr__map_clear(&loop->monitors);

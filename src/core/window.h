@@ -17,6 +17,9 @@
 
 #define TR__WINDOW_MESSAGES 4096u
 #define TR__WINDOW_BYTES    (16u << 20)
+// To all of one other node, or to all of those whose links are another loop's. Part of the
+// protocol, as the two above: both sides count alike.
+#define TR__WINDOW_PEER_BYTES (24u << 20)
 
 typedef struct tr__window {
     uint64_t key;

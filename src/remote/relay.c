@@ -36,9 +36,7 @@ static uint64_t relay_key(tr_addr to)
 static void relay_home(tr_loop *loop, tr__post *post)
 {
     relay *r = tr__container(post, relay, post);
-    tr__remote *remote = loop->remote;
-    if (remote != NULL) // else the windows went with it
-        tr__window_give(&remote->relayed, r->window, 1, r->msg->weight, &loop->writable);
+    tr__window_give(&loop->relayed, r->window, 1, r->msg->weight, &loop->writable);
     tr_msg_free(&r->msg);
     tr__free(r);
 }
@@ -170,11 +168,10 @@ static int relay_msg(const tr__letter *letter, tr_msg **ret_msg)
 
 int tr__relay_send(tr_loop *loop, tr_loop *to, const tr__letter *letter)
 {
-    tr__remote *remote = loop->remote;
     relay *r = tr__zalloc(sizeof *r);
     int rc = r == NULL ? TR_ENOMEM : relay_msg(letter, &r->msg);
     if (rc == 0)
-        rc = tr__window_take(&remote->relayed, relay_key(letter->to), r->msg->weight, &r->window);
+        rc = tr__window_take(&loop->relayed, relay_key(letter->to), r->msg->weight, &r->window);
     if (rc < 0) {
         if (r != NULL)
             tr_msg_free(&r->msg);
@@ -189,7 +186,7 @@ int tr__relay_send(tr_loop *loop, tr_loop *to, const tr__letter *letter)
     return 0;
 }
 
-tr__list *tr__relay_waiters(tr__remote *remote, tr_addr to)
+tr__list *tr__relay_waiters(tr_loop *loop, tr_addr to)
 {
-    return tr__window_waiters(&remote->relayed, relay_key(to));
+    return tr__window_waiters(&loop->relayed, relay_key(to));
 }

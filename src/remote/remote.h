@@ -21,10 +21,6 @@ typedef struct tr__remote tr__remote;
 typedef struct tr__peer tr__peer;
 typedef struct tr__child tr__child;
 
-// What may be on its way to all of one peer, beside the windows of its actors (core/window.h). Part
-// of the protocol: both sides count alike.
-#define TR__WINDOW_PEER_BYTES (24u << 20)
-
 // ---- Flows (flow.c) ----
 
 // What one actor here has got from a peer, and how much of it is consumed and not yet credited. It
@@ -155,7 +151,7 @@ void tr__parent_lost(tr__remote *remote);
 // ---- Peers of other loops (relay.c) ----
 
 int tr__relay_send(tr_loop *loop, tr_loop *to, const tr__letter *letter);
-tr__list *tr__relay_waiters(tr__remote *remote, tr_addr to);
+tr__list *tr__relay_waiters(tr_loop *loop, tr_addr to);
 void tr__relays_drop(tr__remote *remote); // those that wait here are dead letters
 
 // ---- A node with an outside (route.c) ----
@@ -177,8 +173,7 @@ struct tr__remote {
     tr__map nodes;       // peers by node
     tr__peer *parent;    // NULL: none
     tr__peer *last_peer; // found by the last send
-    tr__windows relayed; // what this loop has sent through others, by relay_key
-    tr__map relays;      // what others have sent through this one and waits for room, likewise
+    tr__map relays;      // what others have sent through this one and waits for room, by relay_key
     tr__timer deadline;  // the end waits no longer for what has not left
     enum { TR__OPEN, TR__STOPPING, TR__LEAVING, TR__LATE } stage;
 };

@@ -192,7 +192,7 @@ static tr__list *route_waiters(tr_loop *loop, tr_addr to)
 {
     tr__peer *peer = tr__peer_find(loop->remote, to.node);
     if (peer == NULL)
-        return tr__relay_waiters(loop->remote, to);
+        return tr__relay_waiters(loop, to);
     return peer->link == NULL ? NULL : tr__window_waiters(&peer->outflows, to.actor);
 }
 
@@ -290,7 +290,6 @@ static void route_close(tr_loop *loop)
     }
     tr__groups_ignore(loop);
     tr__relays_drop(remote);
-    tr__windows_clear(&remote->relayed, &loop->writable);
     tr__timer_disarm(loop, &remote->deadline);
     tr__map_clear(&remote->nodes);
     if (loop->index == 0) {
@@ -313,7 +312,6 @@ static int remote_new(tr_loop *loop, tr__outside *outside)
     tr__list_init(&remote->children);
     tr__list_init(&remote->listeners);
     tr__list_init(&remote->dirty);
-    tr__windows_init(&remote->relayed, TR__WINDOW_PEER_BYTES);
     loop->remote = remote;
     return 0;
 }
