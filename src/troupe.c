@@ -86,7 +86,11 @@ int tr_node_open(const tr_node_opts *opts, tr_node **ret_node)
         o.name = given.name;
     tr_world *world;
     int rc = tr__uv_open(&world);
-    return rc < 0 ? rc : tr__remote_open(&o, &world, ret_node);
+    if (rc == 0)
+        rc = tr__remote_open(&o, &world, ret_node);
+    if (rc == 0)
+        tr__node_budget(*ret_node, &given);
+    return rc;
 }
 
 int tr_node_listen(tr_node *node, const char *url)

@@ -47,6 +47,11 @@ typedef struct tr_node_opts {
     uint32_t loops; /* how many loops share the node's actors, each on a thread of its own that is
                      * started when the first actor is placed on it; at most 1024; 0: one for each
                      * processor that this process may use, which is also what tr_main does */
+
+    /* How many messages an actor may handle in a row, and for about how long, before others on its
+     * loop have their turn. A handler that runs is never interrupted. 0: 16 messages, 200 us. */
+    uint32_t turn_messages;
+    uint32_t turn_us;
 } tr_node_opts;
 #define TR_NODE(...) (&(const tr_node_opts){.size = sizeof(tr_node_opts), __VA_ARGS__})
 

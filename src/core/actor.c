@@ -287,6 +287,9 @@ static void actor_judge(tr_actor *actor, int rc)
 void tr__births_run(tr_loop *loop)
 {
     tr__list batch;
+    if (tr__list_empty(&loop->births))
+        return;
+    tr__look_anew(loop);
     tr__list_init(&batch);
     tr__list_splice(&batch, &loop->births);
     for (tr__list *node; (node = tr__list_pop(&batch)) != NULL;) {
@@ -410,6 +413,7 @@ static void actor_run_stop(tr_actor *actor)
     tr__backlog_drop(actor);
     if (actor->behavior->stop == NULL || !actor->started)
         return;
+    tr__look_anew(loop); // what is closed without a stop is not its time
     loop->current = actor;
     actor->behavior->stop(actor, actor->reason);
     tr__turn_end(actor); // drops the reactions of a promise that it has settled

@@ -180,6 +180,18 @@ int tr__timer_arm(tr_loop *loop, tr__timer *timer, uint64_t due); // armed alrea
 void tr__timer_disarm(tr_loop *loop, tr__timer *timer);
 void tr__timers_run(tr_loop *loop);
 
+// ---- Pace: looking at the clock, now and then (pace.c) ----
+
+typedef struct tr__pace {
+    uint32_t turns;      // since the last look
+    uint32_t look_after; // so many
+} tr__pace;
+
+// Set loop->now. Returns whether the turns since the last look took long.
+bool tr__look(tr_loop *loop);
+void tr__look_anew(tr_loop *loop); // turns begin: look, and again after the first one
+void tr__look_last(tr_loop *loop); // turns are over, for now
+
 // ---- Watching for an end (watch.c) ----
 
 // Somebody who wants to hear of an actor's end, wherever that lives. Unlinked before the call.
@@ -280,6 +292,7 @@ struct tr_actor {
     bool refused : 1;    // a sender was, for lack of room, and none was told that there is some
     bool root : 1;       // no actor owns it
     bool lodger : 1;     // its seat belongs to the loop of its spawner (birth.c)
+    bool slow : 1;       // its turn was, at the last look after one (pace.c)
     _Alignas(max_align_t) unsigned char memory[]; // the behaviour's state
 };
 
@@ -426,8 +439,9 @@ struct tr_loop {
     tr__list asks_in_line;  // with the default deadline: in the order of those
     tr__timer asks_timer;   // of the first in line, or earlier
     const tr_msg *handling; // an ask, in its turn
-    uint64_t now;           // read not long ago
-    tr_msg *blocks;         // that were small messages (msg.c)
+    uint64_t now;           // at the last look
+    tr__pace pace;
+    tr_msg *blocks; // that were small messages (msg.c)
     uint32_t block_count;
 
     // What goes to other loops.

@@ -152,6 +152,8 @@ void tr__turn_end(tr_actor *actor)
     if (!jobs_empty(&loop->jobs))
         jobs_run(loop, actor);
     loop->current = NULL;
+    if (++loop->pace.turns >= loop->pace.look_after)
+        actor->slow = tr__look(loop);
 }
 
 void tr__turn(tr_actor *actor, tr_callback cb, void *arg)

@@ -37,6 +37,8 @@ static void loop_run_immediates(tr_loop *loop)
     tr__immediates batch = loop->immediates;
     loop->immediates = loop->checking; // empty, with the memory of the iteration before
     loop->checking = batch;
+    if (batch.count > 0)
+        tr__look_anew(loop);
     for (uint32_t i = 0; i < batch.count; i++) {
         struct tr__immediate item = batch.items[i];
         tr_actor *actor = tr__actor_find(loop, item.actor);
@@ -50,6 +52,9 @@ static void loop_run_immediates(tr_loop *loop)
 static void loop_run_pending(tr_loop *loop)
 {
     tr__list batch;
+    if (tr__list_empty(&loop->pending))
+        return;
+    tr__look_anew(loop);
     tr__list_init(&batch);
     tr__list_splice(&batch, &loop->pending);
     for (tr__list *node; (node = tr__list_pop(&batch)) != NULL;) {
@@ -84,6 +89,7 @@ void tr__loop_step(tr_loop *loop)
     tr__timers_run(loop);
     loop_run_pending(loop);
     tr__mail_run(loop);
+    tr__look_last(loop);
     if (route != NULL)
         route->flush(loop);
     tr__outboxes_publish(loop);
@@ -92,6 +98,7 @@ void tr__loop_step(tr_loop *loop)
     tr__waiters_run(loop);
     loop_run_immediates(loop);
     tr__closing_run(loop);
+    tr__look_last(loop);
     tr__outboxes_publish(loop);
 
     tr__loop_here = before;

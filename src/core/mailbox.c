@@ -11,10 +11,8 @@
 #include "core/node.h"
 #include "data/doc.h"
 
-#define TURN_MESSAGES  16   // of one actor, before the next one has its turn
-#define PHASE_MESSAGES 4096 // before timers and I/O have theirs
+#define PHASE_MESSAGES 4096 // before timers and I/O have their turn
 #define PHASE_NS       TR_MS(1)
-#define CLOCK_EVERY    16 // messages
 
 void tr__msg_consumed(tr_loop *loop, tr_msg **msg)
 {
@@ -200,25 +198,36 @@ static void mail_deliver(tr_actor *actor, tr_msg *msg)
     tr__turn_end(actor);
 }
 
-// Returns the number of messages that it handled.
-static int mail_run_actor(tr_actor *actor)
+// One message. Returns whether there was one.
+static bool mail_run_one(tr_actor *actor)
 {
-    for (int n = 0; n < TURN_MESSAGES; n++) {
-        if (actor->stop_asked) {
-            tr__actor_exit(actor, tr__reason_of(TR_SHUTDOWN));
-            return n;
-        }
-        tr_msg *msg = mail_take(actor);
-        if (msg == NULL)
-            return n;
-        if (msg->is_answer)
-            tr__answer_run(actor, &msg);
-        else
-            mail_deliver(actor, msg);
-        if (actor->state != TR__RUNNING)
-            return n + 1;
+    if (actor->stop_asked) {
+        tr__actor_exit(actor, tr__reason_of(TR_SHUTDOWN));
+        return false;
     }
-    return TURN_MESSAGES;
+    tr_msg *msg = mail_take(actor);
+    if (msg == NULL)
+        return false;
+    if (msg->is_answer)
+        tr__answer_run(actor, &msg);
+    else
+        mail_deliver(actor, msg);
+    return true;
+}
+
+// Within the actor's budget. Returns the number of messages that it handled.
+static uint32_t mail_run_actor(tr_actor *actor)
+{
+    tr_loop *loop = actor->loop;
+    const tr__budget *budget = &loop->node->budget;
+    if (actor->slow)
+        tr__look_anew(loop);
+    uint64_t until = loop->now + budget->turn_ns;
+    uint32_t n = 0;
+    while (n < budget->turn_messages && loop->now < until && actor->state == TR__RUNNING &&
+           mail_run_one(actor))
+        n++;
+    return n;
 }
 
 // Not a snapshot: a message sent in this phase is handled in it, within the phase's budget.
@@ -226,21 +235,16 @@ void tr__mail_run(tr_loop *loop)
 {
     if (tr__list_empty(&loop->runnable))
         return;
-    tr_world *world = loop->world;
-    uint64_t until = world->ops->now(world) + PHASE_NS;
-    int handled = 0, looked = 0;
-    for (tr__list *node;
-         handled < PHASE_MESSAGES && (node = tr__list_pop(&loop->runnable)) != NULL;) {
+    tr__look_anew(loop);
+    uint64_t until = loop->now + PHASE_NS;
+    uint32_t handled = 0;
+    for (tr__list *node; handled < PHASE_MESSAGES && loop->now < until &&
+                         (node = tr__list_pop(&loop->runnable)) != NULL;) {
         tr_actor *actor = tr__container(node, tr_actor, run);
         handled += mail_run_actor(actor);
         tr__actor_wake(actor);
         if (loop->filled != 0)
             tr__outboxes_publish(loop);
-        if (handled - looked < CLOCK_EVERY)
-            continue;
-        looked = handled;
-        if (world->ops->now(world) >= until)
-            break;
     }
 }
 
@@ -395,6 +399,9 @@ static void waiter_ready(tr__waiter *waiter)
 void tr__waiters_run(tr_loop *loop)
 {
     tr__list batch;
+    if (tr__list_empty(&loop->writable))
+        return;
+    tr__look_anew(loop);
     tr__list_init(&batch);
     tr__list_splice(&batch, &loop->writable);
     for (tr__list *node; (node = tr__list_pop(&batch)) != NULL;) {

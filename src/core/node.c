@@ -110,6 +110,17 @@ static void node_clear(tr_node *node)
     tr__free(node);
 }
 
+static uint64_t or_default(uint64_t given, uint64_t otherwise)
+{
+    return given != 0 ? given : otherwise;
+}
+
+void tr__node_budget(tr_node *node, const tr_node_opts *opts)
+{
+    node->budget.turn_messages = (uint32_t)or_default(opts->turn_messages, 16);
+    node->budget.turn_ns = TR_US(or_default(opts->turn_us, 200));
+}
+
 int tr__node_new(uint64_t id, const char *name, uint32_t shared, tr_world **world,
                  tr_node **ret_node)
 {
@@ -121,6 +132,7 @@ int tr__node_new(uint64_t id, const char *name, uint32_t shared, tr_world **worl
     node->id = id != 0 ? id : random_id(*world);
     node->name = tr__strdup(name);
     node->shared = shared;
+    tr__node_budget(node, &(tr_node_opts){0});
     tr__list_init(&node->dead.readers);
     tr__groups_init(&node->groups);
     atomic_init(&node->loop_count, shared);

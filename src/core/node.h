@@ -19,9 +19,16 @@ typedef struct tr__loop_chunk {
     _Atomic(tr_loop *) loops[TR__LOOP_CHUNK];
 } tr__loop_chunk;
 
+// How long actors may go on before it is another's turn (tr_node_opts).
+typedef struct tr__budget {
+    uint32_t turn_messages; // of one actor in a row
+    uint64_t turn_ns;
+} tr__budget;
+
 struct tr_node {
     uint64_t id;
     char *name;
+    tr__budget budget;
     const tr__route *route; // NULL: a node without an outside
 
     // The first loop's alone.
@@ -78,6 +85,7 @@ static inline tr_loop *tr__id_loop(const tr_node *node, uint64_t id)
 int tr__node_new(uint64_t id, const char *name, uint32_t shared, tr_world **world,
                  tr_node **ret_node);
 void tr__node_free(tr_node **node);
+void tr__node_budget(tr_node *node, const tr_node_opts *opts); // before it runs
 
 // parent: whose child the actor is, in another node; TR_NOBODY: none
 int tr__node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_opts *opts,

@@ -39,7 +39,8 @@ void tr__timers_run(tr_loop *loop)
     const tr__heap_entry *first = tr__heap_first(&loop->timers);
     if (first == NULL)
         return;
-    uint64_t now = loop->world->ops->now(loop->world), order = loop->timers.order;
+    tr__look_anew(loop);
+    uint64_t now = loop->now, order = loop->timers.order;
     while (first != NULL && first->key <= now && first->order < order) {
         tr__timer *timer = tr__container(first->node, tr__timer, node);
         tr__timer_disarm(loop, timer);
