@@ -22,10 +22,14 @@ bool tr__actor_here(const tr_actor *self)
 
 tr_actor *tr__actor_find(const tr_loop *loop, uint64_t id)
 {
-    if (id >> TR__ID_LOOP_SHIFT != loop->index)
-        return NULL;
-    const tr__slots *slots = (id & TR__ID_LODGER) != 0 ? &loop->lodgers : &loop->actors;
-    tr_actor *actor = tr__slots_find(slots, id & TR__ID_HANDLE);
+    struct tr__recent *recent = &((tr_loop *)loop)->recent[(id >> 28) % TR__RECENT];
+    if (recent->id != id || recent->actor == NULL) {
+        if (id >> TR__ID_LOOP_SHIFT != loop->index)
+            return NULL;
+        const tr__slots *slots = (id & TR__ID_LODGER) != 0 ? &loop->lodgers : &loop->actors;
+        *recent = (struct tr__recent){id, tr__slots_find(slots, id & TR__ID_HANDLE)};
+    }
+    tr_actor *actor = recent->actor;
     return actor != NULL && actor->state < TR__EXITING ? actor : NULL;
 }
 
@@ -129,6 +133,9 @@ static int actor_take_slot(tr_loop *loop, tr_actor *actor)
 static void actor_leave_slot(tr_loop *loop, tr_actor *actor)
 {
     uint64_t handle = actor->id & TR__ID_HANDLE;
+    struct tr__recent *recent = &loop->recent[(actor->id >> 28) % TR__RECENT];
+    if (recent->id == actor->id)
+        recent->actor = NULL;
     if (actor->lodger)
         tr__slots_drop(&loop->lodgers, handle);
     else

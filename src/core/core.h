@@ -415,6 +415,8 @@ typedef struct tr__immediates {
     uint32_t count, capacity;
 } tr__immediates;
 
+#define TR__RECENT 8u // actors that are found without looking into the table
+
 struct tr_loop {
     tr_node *node;
     tr_world *world;
@@ -441,8 +443,12 @@ struct tr_loop {
     const tr_msg *handling; // an ask, in its turn
     uint64_t now;           // at the last look
     tr__pace pace;
-    tr_msg *blocks; // that were small messages (msg.c)
-    uint32_t block_count;
+    tr_msg **blocks; // that were small messages (msg.c)
+    uint32_t block_count, block_max;
+    struct tr__recent {
+        uint64_t id;
+        tr_actor *actor;
+    } recent[TR__RECENT]; // found last (actor.c)
 
     // What goes to other loops.
     tr__outbox *outboxes; // by index

@@ -47,7 +47,8 @@ static void mail_put(tr_actor *actor, tr_msg *msg)
     tr__queue_push(&actor->mail, msg);
     actor->mail_count++;
     actor->mail_bytes += msg->weight;
-    tr__actor_wake(actor);
+    if (tr__list_empty(&actor->run) && actor->state == TR__RUNNING)
+        tr__list_append(&actor->loop->runnable, &actor->run);
 }
 
 void tr__notice_put(tr_actor *actor, tr_msg **notice)
@@ -76,6 +77,8 @@ static tr_msg *mail_pop(tr_actor *actor)
     tr_msg *msg = tr__queue_pop(&actor->mail);
     if (msg == NULL)
         return NULL;
+    if (actor->mail.head != NULL)
+        __builtin_prefetch(actor->mail.head);
     if (msg == actor->stop_after)
         actor->stop_asked = true;
     if (msg->is_notice)
@@ -121,12 +124,10 @@ static void mail_drop_oldest(tr_actor *actor)
 
 #define DROP 1 // it is to be dropped
 
-// Whether a message of this weight may come in, room being made for it by the mailbox's policy.
-// returns: 0, DROP, TR_EFULL
-static int mail_admit(tr_actor *actor, size_t weight)
+// Whether a message of this weight may come in although the mailbox is full, room being made for it
+// by its policy. returns: 0, DROP, TR_EFULL
+static int mail_overflow(tr_actor *actor, size_t weight)
 {
-    if (!mail_full(actor, weight))
-        return 0;
     if (actor->mail_policy == TR_MAIL_DROP_NEWEST)
         return DROP;
     if (actor->mail_policy == TR_MAIL_FAIL) {
@@ -136,6 +137,11 @@ static int mail_admit(tr_actor *actor, size_t weight)
     while (mail_full(actor, weight))
         mail_drop_oldest(actor);
     return 0;
+}
+
+static int mail_admit(tr_actor *actor, size_t weight)
+{
+    return mail_full(actor, weight) ? mail_overflow(actor, weight) : 0;
 }
 
 void tr__mail_arrive(tr_loop *loop, uint64_t id, tr_actor *actor, tr_msg **msg)
@@ -251,7 +257,8 @@ void tr__mail_run(tr_loop *loop)
 // ---- Sending ----
 
 // A mailbox that is full drops it.
-static void send_dead(tr_actor *self, uint64_t to, const char *name, size_t name_len, tr_val body)
+__attribute__((noinline)) static void send_dead(tr_actor *self, uint64_t to, const char *name,
+                                                size_t name_len, tr_val body)
 {
     tr__letter letter = {.from = tr__actor_addr(self),
                          .to = {self->loop->node->id, to},
@@ -268,8 +275,8 @@ static int send_local(tr_actor *self, uint64_t to, const char *name, size_t name
         return TR_ENOACTOR;
     size_t size;
     int rc = tr__doc_size(body, &size);
-    if (rc == 0)
-        rc = mail_admit(actor, name_len + size);
+    if (rc == 0 && mail_full(actor, name_len + size))
+        rc = mail_overflow(actor, name_len + size);
     if (rc == DROP) {
         send_dead(self, to, name, name_len, *body);
         return 0;
