@@ -122,13 +122,13 @@ static tr_addr name_addr(const tr_node *node, const char *text)
 
 static void follower_poke(follower *f)
 {
-    tr_loop *home = f->monitor.actor->loop;
-    if (home == tr__loop_here) {
+    tr_loop *home = f->monitor.actor->loop, *here = tr__loop_here;
+    if (here == NULL || here == home) { // NULL: a root is spawned from outside of the loops
         tr__list_remove(&f->waiter.link);
         tr__list_append(&home->writable, &f->waiter.link);
     } else if (!f->poked) {
         f->poked = true;
-        tr__post_to(tr__loop_here, home, &f->post);
+        tr__post_to(here, home, &f->post);
     }
 }
 

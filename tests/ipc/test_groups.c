@@ -257,6 +257,9 @@ static int crash_next(tr_actor *self)
     int rc =
         tr_spawn(self, &crasher,
                  TR_SPAWN(.name = "it", .isolation = isolation, .placement = placement), &addr);
+    if (rc == 0 && isolation == TR_PROCESS) // it is there until it has been reaped
+        seen.false_one |= tr_spawn(self, &crasher, TR_SPAWN(.name = "it", .isolation = TR_PROCESS),
+                                   NULL) != TR_EEXIST;
     return rc < 0 ? rc : tr_monitor(self, addr, &monitor);
 }
 

@@ -285,6 +285,19 @@ static void a_follower_hears_of_each_holder(void **state)
     }
 }
 
+static void a_follower_hears_of_a_root_from_outside(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a");
+    player_of(a)->receive = receive_notices;
+    ups = 0;
+    follow(a, "it");
+    stage_run();
+    stage_actor_with("b", TR_SPAWN(.name = "it"));
+    stage_run();
+    assert_int_equal(1, ups);
+}
+
 static void a_follower_hears_at_once_of_who_is_there(void **state)
 {
     (void)state;
@@ -384,6 +397,7 @@ int main(void)
         STAGE_TEST(a_message_goes_to_who_has_the_name_now),
         STAGE_TEST(a_name_is_monitored_by_who_has_it),
         STAGE_TEST(a_follower_hears_of_each_holder),
+        STAGE_TEST(a_follower_hears_of_a_root_from_outside),
         STAGE_TEST(a_follower_hears_at_once_of_who_is_there),
         STAGE_TEST(an_up_can_be_kept),
         STAGE_TEST(ups_and_downs_alternate),
