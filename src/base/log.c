@@ -38,7 +38,8 @@ void tr_log_set(tr_log_sink sink, void *arg)
     log_arg = arg;
 }
 
-static void log_line(const char *id, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void log_line(const char *id, const char *format,
+                                                           va_list args)
 {
     char text[LOG_TEXT_MAX];
     if (vsnprintf(text, sizeof text, format, args) < 0)
