@@ -435,18 +435,20 @@ static int ask_answer(tr_actor *self, const tr_msg *msg, tr_val body, int status
     return rc;
 }
 
-int tr_reply(tr_actor *self, const tr_msg *msg, tr_val body)
+int tr_reply_val(tr_actor *self, const tr_msg *msg, const tr_val *body)
 {
-    if (msg != NULL && msg->is_ask)
-        return ask_answer(self, msg, body, 0);
-    int rc = msg == NULL ? TR_EINVAL : tr_send(self, msg->from, msg->name, body);
+    if (msg == NULL || body == NULL)
+        return TR_EINVAL;
+    if (msg->is_ask)
+        return ask_answer(self, msg, *body, 0);
+    int rc = tr_send_val(self, msg->from, msg->name, body);
     if (rc != TR_EFULL && rc != TR_EDOWN && rc != TR_ENOACTOR)
         return rc;
     tr__letter letter = {.from = tr__actor_addr(self),
                          .to = msg->from,
                          .name = msg->name,
                          .name_len = msg->name_len,
-                         .body = body};
+                         .body = *body};
     tr__dead_letter(self->loop, &letter, rc); // the asker's fault: it must not end who answers
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <troupe/actor.h>
 #include <troupe/timer.h>
 
+#include "base/assert.h"
 #include "base/counter.h"
 #include "base/heap.h"
 #include "base/list.h"
@@ -165,6 +166,8 @@ typedef struct tr__backlog {
 } tr__backlog;
 
 void tr__jobs_clear(tr__jobs *jobs);
+void tr__jobs_resume(tr_loop *loop, tr_actor *actor);
+void tr__jobs_run(tr_loop *loop, tr_actor *actor);
 void tr__backlog_drop(tr_actor *actor);
 int tr__microtask(tr_actor *actor, tr_callback cb, void *arg); // also from another actor's turn
 
@@ -259,29 +262,15 @@ typedef struct tr__owned {
     void (*close)(struct tr__owned *owned);
 } tr__owned;
 
+// What every message touches stands in front.
 struct tr_actor {
     tr_loop *loop;
     const tr_behavior *behavior;
     uint64_t id; // the actor half of its address
-    tr_addr parent;
     union {
         tr__list run;  // in exactly one of the loop's births, runnable, closing; or in none
         tr__post trip; // a lodger's, there and home (birth.c)
     };
-    tr__queue mail;    // what actors send
-    tr__queue notices; // what the runtime says: before the mail, and beyond its limits
-    uint32_t mail_count, mail_max;
-    uint32_t mail_bytes, mail_bytes_max;
-    union {
-        tr__owned child; // in the parent's owned: of a lodger that loop's
-        tr__post stop;   // of a lodger whose parent has ended
-    };
-    tr__list owned;
-    tr__list watchers; // tr__watcher
-    tr__list waiters;  // tr__waiter: until there is room in the mailbox
-    tr__backlog *backlog;
-    const tr_msg *stop_after; // in the mail: the last one before it is asked to stop
-    tr_reason reason;
     uint8_t state;       // tr__actor_state
     uint8_t mail_policy; // tr_mail_policy
     uint8_t out;         // a lodger's posts that are not at home. That loop's
@@ -293,6 +282,22 @@ struct tr_actor {
     bool root : 1;       // no actor owns it
     bool lodger : 1;     // its seat belongs to the loop of its spawner (birth.c)
     bool slow : 1;       // its turn was, at the last look after one (pace.c)
+    uint32_t mail_count;
+    tr__queue mail; // what actors send
+    uint32_t mail_max;
+    uint32_t mail_bytes, mail_bytes_max;
+    tr_reason reason;
+    tr__queue notices; // what the runtime says: before the mail, and beyond its limits
+    tr__backlog *backlog;
+    const tr_msg *stop_after; // in the mail: the last one before it is asked to stop
+    union {
+        tr__owned child; // in the parent's owned: of a lodger that loop's
+        tr__post stop;   // of a lodger whose parent has ended
+    };
+    tr_addr parent;
+    tr__list owned;
+    tr__list watchers;                            // tr__watcher
+    tr__list waiters;                             // tr__waiter: until there is room in the mailbox
     _Alignas(max_align_t) unsigned char memory[]; // the behaviour's state
 };
 
@@ -322,9 +327,10 @@ void tr__actor_ask_stop(tr_actor *actor, tr_addr asker);
 void tr__actor_wake(tr_actor *actor);                          // there is mail
 int tr__addr_stop(tr_loop *loop, tr_addr addr, tr_addr asker); // wherever it lives; as tr_stop
 
-// A turn: what stands between begin and end, then its jobs. The actor must be running.
-void tr__turn_begin(tr_actor *actor);
-void tr__turn_end(tr_actor *actor);
+// A turn: what stands between begin and end (at the end of this header), then its jobs. The actor
+// must be running.
+static inline void tr__turn_begin(tr_actor *actor);
+static inline void tr__turn_end(tr_actor *actor);
 void tr__turn(tr_actor *actor, tr_callback cb, void *arg);
 
 void tr__births_run(tr_loop *loop);
@@ -495,6 +501,32 @@ struct tr_loop {
 void tr__loop_step(tr_loop *loop);
 // When there is something to do next: 0 now, TR__NEVER only when poked from outside.
 uint64_t tr__loop_due(const tr_loop *loop);
+
+// ---- What is on the way of every message ----
+
+static inline bool tr__jobs_empty(const tr__jobs *jobs)
+{
+    return jobs->ticks.count == 0 && jobs->microtasks.count == 0;
+}
+
+static inline void tr__turn_begin(tr_actor *actor)
+{
+    tr_loop *loop = actor->loop;
+    tr_assert(loop->current == NULL && actor->state == TR__RUNNING);
+    loop->current = actor;
+    if (actor->backlog != NULL)
+        tr__jobs_resume(loop, actor);
+}
+
+static inline void tr__turn_end(tr_actor *actor)
+{
+    tr_loop *loop = actor->loop;
+    if (!tr__jobs_empty(&loop->jobs))
+        tr__jobs_run(loop, actor);
+    loop->current = NULL;
+    if (++loop->pace.turns >= loop->pace.look_after)
+        actor->slow = tr__look(loop);
+}
 
 // The loop that runs on this thread.
 extern _Thread_local tr_loop *tr__loop_here __attribute__((tls_model("initial-exec")));

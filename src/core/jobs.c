@@ -104,23 +104,18 @@ static bool jobs_postpone(tr_loop *loop, tr_actor *actor)
     return true;
 }
 
-static bool jobs_empty(const tr__jobs *jobs)
-{
-    return jobs->ticks.count == 0 && jobs->microtasks.count == 0;
-}
-
 static void jobs_drop(tr__jobs *jobs)
 {
     jobs->ticks.count = jobs->microtasks.count = 0;
     jobs->in_microtasks = false;
 }
 
-static void jobs_run(tr_loop *loop, tr_actor *actor)
+void tr__jobs_run(tr_loop *loop, tr_actor *actor)
 {
     tr_assert(loop->current == actor);
     tr__job job;
     for (int budget = TR_JOBS_MAX; actor->state == TR__RUNNING; budget--) {
-        if (budget <= 0 && !jobs_empty(&loop->jobs) && jobs_postpone(loop, actor))
+        if (budget <= 0 && !tr__jobs_empty(&loop->jobs) && jobs_postpone(loop, actor))
             return;
         if (!jobs_next(&loop->jobs, &job))
             return;
@@ -130,30 +125,11 @@ static void jobs_run(tr_loop *loop, tr_actor *actor)
 }
 
 // What the actor had left comes before what this turn adds.
-static void jobs_resume(tr_loop *loop, tr_actor *actor)
+void tr__jobs_resume(tr_loop *loop, tr_actor *actor)
 {
-    tr_assert(jobs_empty(&loop->jobs));
+    tr_assert(tr__jobs_empty(&loop->jobs));
     tr__list_remove(&actor->backlog->pending);
     backlog_swap(loop, actor->backlog);
-}
-
-void tr__turn_begin(tr_actor *actor)
-{
-    tr_loop *loop = actor->loop;
-    tr_assert(loop->current == NULL && actor->state == TR__RUNNING);
-    loop->current = actor;
-    if (actor->backlog != NULL)
-        jobs_resume(loop, actor);
-}
-
-void tr__turn_end(tr_actor *actor)
-{
-    tr_loop *loop = actor->loop;
-    if (!jobs_empty(&loop->jobs))
-        jobs_run(loop, actor);
-    loop->current = NULL;
-    if (++loop->pace.turns >= loop->pace.look_after)
-        actor->slow = tr__look(loop);
 }
 
 void tr__turn(tr_actor *actor, tr_callback cb, void *arg)

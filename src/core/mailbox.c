@@ -268,7 +268,8 @@ __attribute__((noinline)) static void send_dead(tr_actor *self, uint64_t to, con
     tr__dead_letter(self->loop, &letter, TR_EFULL);
 }
 
-static int send_local(tr_actor *self, uint64_t to, const char *name, size_t name_len, tr_val *body)
+static int send_local(tr_actor *self, uint64_t to, const char *name, size_t name_len,
+                      const tr_val *body)
 {
     tr_actor *actor = tr__actor_find(self->loop, to);
     if (actor == NULL)
@@ -304,25 +305,25 @@ static int send_far(tr_actor *self, tr_loop *to, uint64_t id, const char *name, 
     return rc;
 }
 
-int tr_send(tr_actor *self, tr_addr to, const char *name, tr_val body)
+int tr_send_val(tr_actor *self, tr_addr to, const char *name, const tr_val *body)
 {
     size_t name_len = tr__name_check(name);
-    if (!tr__actor_here(self) || name_len == 0)
+    if (!tr__actor_here(self) || name_len == 0 || body == NULL)
         return TR_EINVAL;
     tr_loop *loop = self->loop;
     const tr_node *node = loop->node;
     if (to.node == node->id) {
         if (to.actor >> TR__ID_LOOP_SHIFT == loop->index)
-            return send_local(self, to.actor, name, name_len, &body);
+            return send_local(self, to.actor, name, name_len, body);
         tr_loop *there = tr__id_loop(node, to.actor);
-        return there == NULL ? TR_ENOACTOR : send_far(self, there, to.actor, name, body);
+        return there == NULL ? TR_ENOACTOR : send_far(self, there, to.actor, name, *body);
     }
     if (to.node == 0)
         return TR_ENOACTOR;
     if (node->route == NULL)
         return TR_EDOWN;
     tr__letter letter = {
-        .from = tr__actor_addr(self), .to = to, .name = name, .name_len = name_len, .body = body};
+        .from = tr__actor_addr(self), .to = to, .name = name, .name_len = name_len, .body = *body};
     return node->route->send(loop, &letter);
 }
 
