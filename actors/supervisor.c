@@ -205,7 +205,7 @@ static int child_pack(const tr_child_spec *spec, tr_buf **ret_packed)
         rc = tr_val_unpack(tr_buf_data(below), tr_buf_size(below), &args);
     if (rc == 0)
         rc = tr_val_pack(TR_LIST(bytes_of(spec, sizeof *spec), bytes_of(&opts, sizeof opts),
-                                 text_of(spec->id), text_of(spec->path),
+                                 text_of(spec->id), text_of(spec->path), text_of(opts.name),
                                  text_of(opts.placement_key), args),
                          ret_packed);
     tr_buf_unref(&below);
@@ -286,8 +286,9 @@ static void plan_unpack(tr_val packed, struct plan *ret_plan)
     ret_plan->spec.opts = &ret_plan->opts;
     ret_plan->spec.id = bytes_at(packed, 2);
     ret_plan->spec.path = bytes_at(packed, 3);
-    ret_plan->opts.placement_key = bytes_at(packed, 4);
-    tr_at(packed, 5, &ret_plan->opts.args);
+    ret_plan->opts.name = bytes_at(packed, 4);
+    ret_plan->opts.placement_key = bytes_at(packed, 5);
+    tr_at(packed, 6, &ret_plan->opts.args);
 }
 
 static int spec_unpack(struct supervisor *s, const tr_val *args)

@@ -14,8 +14,8 @@
  * with children of any isolation in each of them.
  *
  * A child's mailbox goes with it: what has not been handled is a dead letter, and the new child
- * starts with its arguments and nothing else. So its address changes; ask the supervisor where it
- * is.
+ * starts with its arguments and nothing else. Its address is another one: ask the supervisor, or
+ * give the child a name (tr_spawn_opts.name), which each new one gets again.
  *
  * What a supervisor is asked, with tr_ask or tr_send:
  *

@@ -182,6 +182,9 @@ static int boss_receive(tr_actor *self, const tr_msg *msg)
 }
 static const tr_behavior boss = {.name = "boss", .start = boss_start, .receive = boss_receive};
 
+#define APP TR_APP(&worker, &stuck)
+static const tr_behavior stuck;
+
 static void a_tree_of_all_isolations_is_whole_after_thousands_of_ends(void **state)
 {
     (void)state;
@@ -190,7 +193,8 @@ static void a_tree_of_all_isolations_is_whole_after_thousands_of_ends(void **sta
     for (int i = 0; i < CHILDREN; i++)
         all.targets[i].left = ipc_scaled(ENDS);
     tr_log_set(count_warning, NULL);
-    assert_int_equal(0, TR_RUN(TR_APP(&worker), &boss, TR_NULL));
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    assert_int_equal(0, TR_RUN(APP, &boss, TR_NULL));
     assert_int_equal(TR_REASON_SHUTDOWN, all.over.kind);
     assert_int_equal(0, all.wrong_reasons);
     assert_int_equal(CHILDREN, all.pongs);
@@ -247,19 +251,12 @@ static void a_process_that_does_not_end_in_time_is_killed(void **state)
 {
     (void)state;
     memset(&all, 0, sizeof all);
-    assert_int_equal(0, TR_RUN(TR_APP(&stuck), &warden, TR_NULL));
+    assert_int_equal(0, TR_RUN(APP, &warden, TR_NULL));
     assert_int_equal(1, all.done);
 }
 
-int main(int argc, char **argv)
-{
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    tr_log_set(count_warning, NULL);
-    if (tr_is_child())
-        return tr_main(argc, argv, TR_APP(&worker, &stuck));
-    const struct CMUnitTest tests[] = {
-        TR_PROCESS_TEST(a_tree_of_all_isolations_is_whole_after_thousands_of_ends),
-        TR_PROCESS_TEST(a_process_that_does_not_end_in_time_is_killed),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    TR_PROCESS_TEST(a_tree_of_all_isolations_is_whole_after_thousands_of_ends),
+    TR_PROCESS_TEST(a_process_that_does_not_end_in_time_is_killed),
+};
+TR_TEST_MAIN("ipc/supervisor", APP, tests)

@@ -926,6 +926,41 @@ static void a_supervisor_may_have_a_thread_of_its_own(void **state)
     assert_true(kids['a'].actor >> TR__ID_LOOP_SHIFT != 0);
 }
 
+// ---- Names ----
+
+static unsigned named_right;
+
+static void look_for_name(tr_actor *self, void *arg)
+{
+    tr_addr addr;
+    (void)arg;
+    named_right += tr_whereis(self, "singer", &addr) == 0 && tr_addr_eq(addr, kids['a']);
+}
+
+static int named(tr_actor *self, tr_addr *ret)
+{
+    char name[] = "singer";
+    named_right = 0;
+    int rc = tr_supervise(
+        self,
+        TR_SUPERVISOR(TR_CHILDREN({.id = "a",
+                                   .behavior = &kid,
+                                   .opts = TR_SPAWN(.name = name, .args = TR_MAP("name", "a"))})),
+        NULL, ret);
+    memset(name, 'x', sizeof name - 1); // it has been copied
+    if (rc == 0)
+        rc = tr_timer_start(self, TR_MS(5), look_for_name, NULL, NULL);
+    return rc < 0 ? rc : tr_timer_start(self, TR_MS(15), look_for_name, NULL, NULL);
+}
+
+static void a_name_is_given_again_with_each_start(void **state)
+{
+    (void)state;
+    assert_play(named, STEPS({10, "a", "fail", TR_EIO}, {20, "", "stop", 0}), "a+ a- a+ a- .",
+                "shutdown");
+    assert_int_equal(2, named_right);
+}
+
 // ---- Anything may happen ----
 
 #define CHAOS_SEEDS 300
@@ -1025,6 +1060,7 @@ int main(void)
         cmocka_unit_test(a_crash_is_logged_with_its_signal),
         cmocka_unit_test(a_path_is_forked),
         cmocka_unit_test(a_supervisor_may_have_a_thread_of_its_own),
+        cmocka_unit_test(a_name_is_given_again_with_each_start),
         cmocka_unit_test(after_any_crashes_the_tree_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
