@@ -1,7 +1,8 @@
 // What an actor sends to a node whose link belongs to another loop: the message goes to that loop,
 // which sends it as if it were its own, and is counted in a window until then. Where the link has
 // no room the message waits there, and those to the same actor behind it; then its sender's window
-// fills up, too, and says TR_EFULL.
+// fills up, too, and says TR_EFULL. Being asked to stop goes the same way, so that it overtakes no
+// message.
 //
 // Windows and waiting lines go by a key that is drawn from the whole address: two actors that have
 // the same share them, which costs a little room and nothing else.
@@ -14,8 +15,8 @@ typedef struct relay {
     tr__list link; // in its line, where it waits
     tr_loop *home;
     tr_addr to;
-    tr_msg *msg;
-    tr__window *window; // at home
+    tr_msg *msg;        // NULL: it is asked to stop
+    tr__window *window; // of the message, at home
 } relay;
 
 // Those that wait for room at one address.
@@ -36,7 +37,8 @@ static uint64_t relay_key(tr_addr to)
 static void relay_home(tr_loop *loop, tr__post *post)
 {
     relay *r = tr__container(post, relay, post);
-    tr__window_give(&loop->relayed, r->window, 1, r->msg->weight, &loop->writable);
+    if (r->msg != NULL)
+        tr__window_give(&loop->relayed, r->window, 1, r->msg->weight, &loop->writable);
     tr_msg_free(&r->msg);
     tr__free(r);
 }
@@ -52,13 +54,15 @@ static void relay_return(tr_loop *loop, relay *r)
 // returns: as tr_send
 static int relay_pass(tr_loop *loop, const relay *r)
 {
+    if (r->msg == NULL)
+        return tr__addr_stop(loop, r->to, TR_NOBODY);
     tr__letter letter = tr__letter_of(r->msg, r->to);
     return loop->node->route->send(loop, &letter);
 }
 
 static void relay_done(tr_loop *loop, relay *r, int rc)
 {
-    if (rc < 0) {
+    if (rc < 0 && r->msg != NULL) {
         tr__dead_msg(loop, r->msg, r->to, rc);
         tr__ask_close(loop, r->msg, rc, tr__watch_failed(rc));
     }
@@ -166,24 +170,50 @@ static int relay_msg(const tr__letter *letter, tr_msg **ret_msg)
     return 0;
 }
 
-int tr__relay_send(tr_loop *loop, tr_loop *to, const tr__letter *letter)
+// moves: *msg, on success
+static int relay_new(tr_loop *loop, tr_addr to, tr_msg **msg, relay **ret_relay)
 {
-    relay *r = tr__zalloc(sizeof *r);
-    int rc = r == NULL ? TR_ENOMEM : relay_msg(letter, &r->msg);
-    if (rc == 0)
-        rc = tr__window_take(&loop->relayed, relay_key(letter->to), r->msg->weight, &r->window);
+    relay *r = tr__alloc(sizeof *r);
+    if (r == NULL)
+        return TR_ENOMEM;
+    *r = (relay){.post.arrive = relay_arrive, .home = loop, .to = to, .msg = *msg};
+    tr__list_init(&r->link);
+    *msg = NULL;
+    *ret_relay = r;
+    return 0;
+}
+
+int tr__relay_send(tr_loop *loop, tr_loop *through, const tr__letter *letter)
+{
+    relay *r;
+    tr_msg *msg;
+    tr__window *window;
+    int rc = relay_msg(letter, &msg);
+    if (rc < 0)
+        return rc;
+    size_t weight = msg->weight;
+    rc = tr__window_take(&loop->relayed, relay_key(letter->to), weight, &window);
+    if (rc == 0) {
+        rc = relay_new(loop, letter->to, &msg, &r);
+        if (rc < 0)
+            tr__window_undo(&loop->relayed, window, weight);
+    }
     if (rc < 0) {
-        if (r != NULL)
-            tr_msg_free(&r->msg);
-        tr__free(r);
+        tr_msg_free(&msg);
         return rc;
     }
-    r->post.arrive = relay_arrive;
-    r->home = loop;
-    r->to = letter->to;
-    tr__list_init(&r->link);
-    tr__post_to(loop, to, &r->post);
+    r->window = window;
+    tr__post_to(loop, through, &r->post);
     return 0;
+}
+
+int tr__relay_stop(tr_loop *loop, tr_loop *through, tr_addr addr)
+{
+    relay *r;
+    int rc = relay_new(loop, addr, &(tr_msg *){NULL}, &r);
+    if (rc == 0)
+        tr__post_to(loop, through, &r->post);
+    return rc;
 }
 
 tr__list *tr__relay_waiters(tr_loop *loop, tr_addr to)

@@ -150,7 +150,8 @@ void tr__parent_lost(tr__remote *remote);
 
 // ---- Peers of other loops (relay.c) ----
 
-int tr__relay_send(tr_loop *loop, tr_loop *to, const tr__letter *letter);
+int tr__relay_send(tr_loop *loop, tr_loop *through, const tr__letter *letter);
+int tr__relay_stop(tr_loop *loop, tr_loop *through, tr_addr addr);
 tr__list *tr__relay_waiters(tr_loop *loop, tr_addr to);
 void tr__relays_drop(tr__remote *remote); // those that wait here are dead letters
 

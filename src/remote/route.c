@@ -167,7 +167,7 @@ static int route_stop(tr_loop *loop, tr_addr addr)
     tr__peer *peer = tr__peer_find(loop->remote, addr.node);
     tr_loop *through = route_through(loop, peer, addr.node);
     if (through != NULL)
-        return tr__far_stop(loop, through, addr, TR_NOBODY);
+        return tr__relay_stop(loop, through, addr);
     bool process = peer != NULL && peer->child != NULL && addr.actor == TR__ROOT_ID;
     if (peer == NULL || (peer->link == NULL && !process))
         return TR_EDOWN;
