@@ -76,8 +76,23 @@ static void ask_tell(ask *a, const tr_answer *answer)
     tr__turn_end(actor);
 }
 
+// An answer that waits for its turn has come in time, and before the link was lost.
+static bool ask_answered(const ask *a)
+{
+    for (const tr_msg *m = a->actor->notices.head; m != NULL; m = m->next) {
+        if (m->is_answer && ((const tr__answer_head *)tr__msg_extra(m))->ask == a->id)
+            return true;
+    }
+    return false;
+}
+
 static void ask_over(ask *a)
 {
+    if (ask_answered(a)) {
+        tr__list_remove(&a->in_line);
+        tr__unwatch(&a->link_lost);
+        return;
+    }
     ask_tell(a, &(tr_answer){.status = a->status, .body = TR_NULL, .reason = a->reason});
 }
 
