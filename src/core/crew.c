@@ -90,6 +90,8 @@ static const tr_thread_up CREW_UP = {.run = crew_run, .due = crew_due};
 static int crew_start_thread(tr_loop *loop)
 {
     const tr__route *route = loop->node->route;
+    if (loop->node->closing)
+        return TR_SHUTDOWN;
     int rc = route == NULL ? 0 : route->open(loop);
     if (rc < 0)
         return rc;
@@ -350,7 +352,6 @@ static void crew_killed(tr_loop *loop, tr__post *post)
     tr__loop_end_actors(loop);
 }
 
-// Started loops do not start others any more: their actors are gone when they have been joined.
 static void crew_kill(tr_loop *first, tr_loop *loop)
 {
     tr_node *node = first->node;
@@ -366,21 +367,33 @@ static void crew_kill(tr_loop *first, tr_loop *loop)
     loop->world->ops->thread_join(loop->world);
 }
 
+// loop->remote: the first loop still has its own, as have threads that ended without a last word.
 static bool crew_settle(tr_loop *loop)
 {
     tr__loop_here = loop;
     tr__inbox_run(loop);
     tr__loop_end_actors(loop);
+    if (loop->remote != NULL)
+        loop->node->route->close(loop);
     bool more = loop->filled != 0;
     tr__outboxes_publish(loop);
     return more;
 }
 
+// From here on no loop starts another one, so those that have been joined stay so.
+static void crew_begin_to_close(tr_node *node)
+{
+    tr__lock_take(&node->lock);
+    node->closing = true;
+    tr__lock_give(&node->lock);
+}
+
+// The first loop comes last: what the others' remotes share is its remote's.
 void tr__crew_close(tr_node *node)
 {
     tr_loop *first = crew_first(node);
     bool more = true;
-    node->closing = true;
+    crew_begin_to_close(node);
     tr__loop_here = first;
     for (uint32_t i = 1; i < atomic_load(&node->loop_count); i++) {
         tr_loop *loop = tr__node_loop(node, i);
@@ -389,7 +402,7 @@ void tr__crew_close(tr_node *node)
     }
     while (more) { // births on their way, messages on their way home
         more = false;
-        for (uint32_t i = 0; i < atomic_load(&node->loop_count); i++) {
+        for (uint32_t i = (uint32_t)atomic_load(&node->loop_count); i-- > 0;) {
             tr_loop *loop = tr__node_loop(node, i);
             more |= loop != NULL && crew_settle(loop);
         }

@@ -151,8 +151,6 @@ void tr__node_free(tr_node **node)
         return;
     *node = NULL;
     tr__crew_close(gone);
-    if (gone->route != NULL)
-        gone->route->close(tr__node_loop(gone, 0));
     for (uint32_t i = (uint32_t)atomic_load(&gone->loop_count); i-- > 0;) {
         tr_loop *loop = tr__node_loop(gone, i);
         if (loop != NULL)

@@ -39,14 +39,14 @@ struct tr_node {
     int error;           // the first one that a root ended with
     uint32_t unanswered; // loops that have been told of the node's end and still have actors
     bool dismissed;      // they have been told to leave
-    bool closing;        // without asking
 
     // Shared.
     uint32_t shared; // spread actors live on the first so many loops
     atomic_uint_fast32_t loop_count;
-    tr__lock lock;           // of the next two, and of making and starting a loop
+    tr__lock lock;           // of the next three, and of making and starting a loop
     tr_loop *parked;         // loops without a thread, to be used again
     uint32_t threads;        // that run
+    bool closing;            // without asking
     atomic_bool parked_mail; // something has been posted to one that is parked
     atomic_bool stop_asked;
     tr__names names;

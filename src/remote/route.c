@@ -62,7 +62,9 @@ static tr_loop *outside_find(tr__outside *outside, uint64_t node)
 static tr_loop *route_through(const tr_loop *loop, const tr__peer *peer, uint64_t node)
 {
     const tr__remote *first = tr__node_loop(loop->node, 0)->remote; // this one may be parked
-    tr_loop *through = peer != NULL ? NULL : outside_find(first->outside, node);
+    if (peer != NULL || first == NULL)
+        return NULL;
+    tr_loop *through = outside_find(first->outside, node);
     return through == loop ? NULL : through;
 }
 

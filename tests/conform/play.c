@@ -153,6 +153,16 @@ void perform(const struct play *play, const char *words)
     }
 }
 
+void perform_cut(const struct play *play)
+{
+    playing = play;
+    for (unsigned n = 0; n < theatre->runs(); n++) {
+        notes[0] = '\0';
+        place = theatre->place(n);
+        theatre->cut(n, app);
+    }
+}
+
 int play_begin(void **state)
 {
     return theatre->begin == NULL ? 0 : theatre->begin(state);

@@ -18,6 +18,8 @@ struct theatre {
     // The nth run: a node of two loops around the app's first behaviour, to its end. Returns what
     // tr_node_run does.
     int (*run)(unsigned n, const tr_app *app);
+    // The same, closed in the midst of things, each time a little later.
+    void (*cut)(unsigned n, const tr_app *app);
     unsigned (*runs)(void);
     tr_spawn_opts (*place)(unsigned n); // isolation and placement of the others in the nth run
     unsigned scale;                     // divides what there are thousands of
@@ -41,6 +43,8 @@ int play_finish(void **state);
 
 // Run a play everywhere, and compare the notes of each run.
 void perform(const struct play *play, const char *words);
+// Begin a play everywhere, and close its node in the midst of it.
+void perform_cut(const struct play *play);
 
 // ---- For the first actor ----
 

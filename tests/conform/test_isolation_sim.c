@@ -1,61 +1,7 @@
-// The simulated world: all isolations, over many seeds, each of which is another schedule. There are
-// few of them in an ordinary run; TROUPE_TEST_SEEDS says how many.
-#include <signal.h>
-#include <stdlib.h>
-
 #include "conform/isolation_suite.h"
-#include "support/counted_memory.h"
-#include "support/sim_node.h"
-
-#define SEEDS 20
-
-static const struct tr_spawn_opts PLACES[] = {
-    {.isolation = TR_SHARED, .placement = TR_HERE},
-    {.isolation = TR_SHARED, .placement = TR_SPREAD},
-    {.isolation = TR_THREAD},
-    {.isolation = TR_PROCESS},
-};
-#define PLACES_COUNT (unsigned)(sizeof PLACES / sizeof *PLACES)
-
-static struct sim_nodes nodes;
-
-static unsigned sim_runs(void)
-{
-    const char *seeds = getenv("TROUPE_TEST_SEEDS");
-    return PLACES_COUNT * (seeds == NULL ? SEEDS : (unsigned)strtoul(seeds, NULL, 10));
-}
-
-static tr_spawn_opts sim_place(unsigned n)
-{
-    return PLACES[n % PLACES_COUNT];
-}
-
-static int sim_run(unsigned n, const tr_app *app)
-{
-    counted_memory_start(0);
-    sim_nodes_open(&nodes, n / PLACES_COUNT + 1, app);
-    nodes.loops = 2;
-    bool ended = sim_nodes_run(&nodes, 60);
-    sim_nodes_close(&nodes);
-    assert_int_equal(0, counted_memory_stop());
-    assert_true(ended);
-    return nodes.code;
-}
-
-static void sim_crash(const tr_actor *self)
-{
-    sim_nodes_kill(&nodes, self, SIGKILL);
-}
+#include "conform/theatre_sim.h"
 
 int main(int argc, char **argv)
 {
-    static const struct theatre sim = {
-        .name = "conform/isolation_sim",
-        .run = sim_run,
-        .runs = sim_runs,
-        .place = sim_place,
-        .scale = 50,
-        .crash = sim_crash,
-    };
-    return isolation_main(argc, argv, &sim);
+    return sim_main(argc, argv, "conform/isolation_sim", isolation_main);
 }

@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <troupe/test.h>
 
+#include "core/node.h"
+
 
 
 static tr_spawn_opts place;
@@ -26,6 +28,19 @@ static int real_run(unsigned n, const tr_app *app)
     return rc;
 }
 
+static void real_cut(unsigned n, const tr_app *app)
+{
+    (void)n;
+    for (unsigned steps = 1; steps < 300; steps += steps / 4 + 1) {
+        tr_node *node = NULL;
+        assert_int_equal(0, tr_node_open(TR_NODE(.app = app, .loops = 2), &node));
+        assert_int_equal(0, tr_node_spawn(node, app->behaviors[0], NULL, NULL));
+        for (unsigned i = 0; i < steps && tr__node_step(node); i++)
+            continue;
+        tr_node_close(&node);
+    }
+}
+
 static unsigned real_runs(void)
 {
     return 1;
@@ -45,6 +60,7 @@ int real_main(int argc, char **argv, const char *name, tr_isolation isolation,
         .begin = tr_test_setup,
         .end = tr_test_teardown,
         .run = real_run,
+        .cut = real_cut,
         .runs = real_runs,
         .place = real_place,
         .scale = 1,
