@@ -155,6 +155,13 @@ static void crew_put_back(tr_loop *loop)
     loop->node->parked = loop;
 }
 
+static void crew_give_back(tr_loop *loop)
+{
+    tr__lock_take(&loop->node->lock);
+    crew_put_back(loop);
+    tr__lock_give(&loop->node->lock);
+}
+
 int tr__crew_start(tr_loop *loop)
 {
     if (!loop->solo)
@@ -165,13 +172,13 @@ int tr__crew_start(tr_loop *loop)
     return rc;
 }
 
+// The first loop may have looked for it meanwhile.
 void tr__crew_unplace(tr_loop *loop)
 {
     if (!loop->solo)
         return;
-    tr__lock_take(&loop->node->lock);
-    crew_put_back(loop);
-    tr__lock_give(&loop->node->lock);
+    crew_give_back(loop);
+    tr__node_wake(loop->node);
 }
 
 // ---- Placing ----
@@ -288,7 +295,7 @@ void tr__crew_host(tr_node *node)
         tr_loop *loop = next;
         next = loop->next_parked;
         crew_host_one(loop);
-        tr__crew_unplace(loop);
+        crew_give_back(loop);
     }
     tr__loop_here = before;
 }

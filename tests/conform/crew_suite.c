@@ -128,6 +128,10 @@ static void threads_come_and_go_and_no_address_comes_back(void **state)
 // In the process.
 static int host_receive(tr_actor *self, const tr_msg *msg)
 {
+    int64_t *numbers = tr_state(self);
+    *numbers += tr_msg_is(msg, "number");
+    if (tr_msg_is(msg, "count"))
+        return tr_reply(self, msg, TR_V(*numbers));
     if (tr_msg_is(msg, "echo") || tr_msg_is(msg, "number"))
         return tr_reply(self, msg, tr_msg_body(msg));
     if (tr_msg_is(msg, "exit"))
@@ -137,7 +141,8 @@ static int host_receive(tr_actor *self, const tr_msg *msg)
     return tr_msg_is(msg, "nothing") ? 0 : TR_EUNKNOWN;
 }
 
-static const tr_behavior host = {.name = "host", .receive = host_receive};
+static const tr_behavior host = {
+    .name = "host", .state_size = sizeof(int64_t), .receive = host_receive};
 
 // On another loop. It sends many numbers to the process, which has room for one, asks it a few
 // things, has it stop or crash, and tells its parent what it has seen.
@@ -288,6 +293,75 @@ static void a_child_of_another_loop_is_as_near_as_one_s_own(void **state)
     perform_visit("crash", "killed answered");
 }
 
+// Threads that send to the process and end at once. Each takes the place of the one before, while
+// what that has sent is still on its way.
+#define LEAVERS 50
+#define EACH    20
+
+static int leaver_start(tr_actor *self, const tr_val *args)
+{
+    tr_addr to = TR_NOBODY;
+    int rc = tr_as_addr(*args, &to);
+    for (int i = 0; rc == 0 && i < EACH; i++)
+        rc = tr_send(self, to, "number", TR_V(i));
+    return rc < 0 ? rc : tr_exit(self, TR_NORMAL);
+}
+
+static const tr_behavior leaver = {.name = "leaver", .start = leaver_start};
+
+static int leaver_next(tr_actor *self)
+{
+    int rc =
+        tr_spawn(self, &leaver, TR_SPAWN(.isolation = TR_THREAD, .args = TR_V(kid)), &other);
+    return rc < 0 ? rc : tr_monitor(self, other, NULL);
+}
+
+static int start_leavers(tr_actor *self)
+{
+    rounds = 0;
+    int rc = tr_spawn(self, &host, TR_SPAWN(.isolation = TR_PROCESS, .mail_max = 1), &kid);
+    return rc < 0 ? rc : leaver_next(self);
+}
+
+static void leavers_count(tr_actor *self, void *arg);
+
+static void leavers_counted(tr_actor *self, const tr_answer *answer, void *arg)
+{
+    int64_t count = -1;
+    (void)arg;
+    tr_as_int(answer->body, &count);
+    if (answer->status < 0 || count >= rounds * EACH)
+        end_play(self, count == rounds * EACH ? "all" : "not all");
+    else
+        leavers_count(self, NULL);
+}
+
+static void leavers_count(tr_actor *self, void *arg)
+{
+    (void)arg;
+    int rc = tr_ask(self, kid, "count", TR_NULL, NULL, NULL, leavers_counted, NULL);
+    if (rc == TR_EFULL)
+        rc = tr_on_writable(self, kid, leavers_count, NULL);
+    if (rc < 0)
+        tr_exit(self, rc);
+}
+
+static int receive_leavers(tr_actor *self, const tr_msg *msg)
+{
+    if (tr_msg_down(msg)->reason.kind != TR_REASON_NORMAL)
+        return TR_EBADMSG;
+    if (++rounds < LEAVERS)
+        return leaver_next(self);
+    leavers_count(self, NULL);
+    return 0;
+}
+
+static void what_a_thread_has_sent_arrives_when_it_has_ended(void **state)
+{
+    (void)state;
+    perform(&(struct play){start_leavers, receive_leavers, false}, "all");
+}
+
 // ---- In the midst of things ----
 
 // A bee spawns others, sends to and asks and monitors all that it knows of, and ends; whoever has
@@ -416,6 +490,7 @@ static int suite(void)
         PLAY_TEST(who_is_told_an_address_can_send_there_at_once),
         PLAY_TEST(threads_come_and_go_and_no_address_comes_back),
         PLAY_TEST(a_child_of_another_loop_is_as_near_as_one_s_own),
+        PLAY_TEST(what_a_thread_has_sent_arrives_when_it_has_ended),
         PLAY_TEST(a_node_ends_in_order_whatever_its_actors_do),
         PLAY_TEST(a_node_can_be_closed_in_the_midst_of_things),
     };

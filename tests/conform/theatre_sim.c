@@ -32,7 +32,7 @@ static tr_spawn_opts sim_place(unsigned n)
 static int sim_run(unsigned n, const tr_app *app)
 {
     counted_memory_start(0);
-    sim_nodes_open(&nodes, n / PLACES_COUNT + 1, app);
+    sim_nodes_open(&nodes, n + 1, app);
     nodes.loops = 2;
     bool ended = sim_nodes_run(&nodes, 60);
     sim_nodes_close(&nodes);
