@@ -24,6 +24,9 @@ typedef struct peer_watcher {
     tr__watcher watcher;
     tr__peer *peer;
     uint64_t ref;
+    tr_addr addr;
+    tr_reason reason;  // of its end,
+    tr__behind behind; // which goes behind its last words
 } peer_watcher;
 
 static void peer_handshake_late(tr__timer *timer)
@@ -68,6 +71,7 @@ static void peer_watcher_free(tr__peer *peer, peer_watcher *w)
 {
     tr__map_remove(&peer->watchers, w->ref);
     tr__unwatch(&w->watcher);
+    tr__list_remove(&w->behind.link);
     tr__free(w);
 }
 
@@ -76,6 +80,7 @@ static void peer_watchers_drop(tr__peer *peer)
     size_t at = 0;
     for (peer_watcher *w; (w = tr__map_next(&peer->watchers, &at)) != NULL;) {
         tr__unwatch(&w->watcher);
+        tr__list_remove(&w->behind.link);
         tr__free(w);
     }
     tr__map_clear(&peer->watchers);
@@ -423,12 +428,22 @@ static int peer_answer(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
     return 0;
 }
 
+static void peer_watched_over(tr__behind *behind)
+{
+    peer_watcher *w = tr__container(behind, peer_watcher, behind);
+    tr__peer *peer = w->peer;
+    tr_reason why = w->reason;
+    if (tr__relays_behind(peer->remote, peer->node, w->addr, behind))
+        return;
+    tr__peer_post(peer, TR_LIST((int)TR__DOWN, w->ref, (int)why.kind, why.code, why.core));
+    peer_watcher_free(peer, w);
+}
+
 static void peer_watched_ended(tr__watcher *watcher, tr_reason reason)
 {
     peer_watcher *w = tr__container(watcher, peer_watcher, watcher);
-    tr__peer *peer = w->peer;
-    tr__peer_post(peer, TR_LIST((int)TR__DOWN, w->ref, (int)reason.kind, reason.code, reason.core));
-    peer_watcher_free(peer, w);
+    w->reason = reason;
+    peer_watched_over(&w->behind);
 }
 
 static int peer_monitor(tr__peer *peer, const tr__envelope *e)
@@ -438,14 +453,19 @@ static int peer_monitor(tr__peer *peer, const tr__envelope *e)
     peer_watcher *w = tr__alloc(sizeof *w);
     if (w == NULL)
         return TR_ENOMEM;
-    *w = (peer_watcher){.watcher.ended = peer_watched_ended, .peer = peer, .ref = e->ref};
+    tr_loop *loop = peer->remote->loop;
+    *w = (peer_watcher){.watcher.ended = peer_watched_ended,
+                        .behind.go = peer_watched_over,
+                        .peer = peer,
+                        .ref = e->ref,
+                        .addr = {loop->node->id, e->actor}};
     tr__list_init(&w->watcher.link);
+    tr__list_init(&w->behind.link);
     if (tr__map_put(&peer->watchers, e->ref, w) < 0) {
         tr__free(w);
         return TR_ENOMEM;
     }
-    tr_loop *loop = peer->remote->loop;
-    int rc = tr__watch(loop, (tr_addr){loop->node->id, e->actor}, &w->watcher);
+    int rc = tr__watch(loop, w->addr, &w->watcher);
     if (rc < 0)
         peer_watched_ended(&w->watcher, tr__watch_failed(rc));
     return 0;

@@ -2,7 +2,7 @@
 // which sends it as if it were its own, and is counted in a window until then. Where the link has
 // no room the message waits there, and those to the same actor behind it; then its sender's window
 // fills up, too, and says TR_EFULL. Being asked to stop goes the same way, so that it overtakes no
-// message.
+// message; and the end of an actor is told behind what it has sent and still waits.
 //
 // Windows and waiting lines go by a key that is drawn from the whole address: two actors that have
 // the same share them, which costs a little room and nothing else.
@@ -17,6 +17,7 @@ typedef struct relay {
     tr_addr to;
     tr_msg *msg;        // NULL: it is asked to stop
     tr__window *window; // of the message, at home
+    tr__list behind;    // tr__behind
 } relay;
 
 // Those that wait for room at one address.
@@ -65,6 +66,10 @@ static void relay_done(tr_loop *loop, relay *r, int rc)
     if (rc < 0 && r->msg != NULL) {
         tr__dead_msg(loop, r->msg, r->to, rc);
         tr__ask_close(loop, r->msg, rc, tr__watch_failed(rc));
+    }
+    for (tr__list *node; (node = tr__list_pop(&r->behind)) != NULL;) {
+        tr__behind *behind = tr__container(node, tr__behind, link);
+        behind->go(behind);
     }
     relay_return(loop, r);
 }
@@ -133,6 +138,30 @@ static void relay_arrive(tr_loop *loop, tr__post *post)
         relay_done(loop, r, rc);
 }
 
+static relay *line_last(relay_line *line, uint64_t node, tr_addr from)
+{
+    relay *last = NULL;
+    for (tr__list *at = line->relays.next; at != &line->relays; at = at->next) {
+        relay *r = tr__container(at, relay, link);
+        if (r->msg != NULL && r->to.node == node && tr_addr_eq(r->msg->from, from))
+            last = r;
+    }
+    return last;
+}
+
+bool tr__relays_behind(tr__remote *remote, uint64_t node, tr_addr from, tr__behind *behind)
+{
+    size_t at = 0;
+    for (relay_line *line; (line = tr__map_next(&remote->relays, &at)) != NULL;) {
+        relay *last = line_last(line, node, from);
+        if (last == NULL)
+            continue;
+        tr__list_append(&last->behind, &behind->link);
+        return true;
+    }
+    return false;
+}
+
 void tr__relays_drop(tr__remote *remote)
 {
     size_t at = 0;
@@ -178,6 +207,7 @@ static int relay_new(tr_loop *loop, tr_addr to, tr_msg **msg, relay **ret_relay)
         return TR_ENOMEM;
     *r = (relay){.post.arrive = relay_arrive, .home = loop, .to = to, .msg = *msg};
     tr__list_init(&r->link);
+    tr__list_init(&r->behind);
     *msg = NULL;
     *ret_relay = r;
     return 0;

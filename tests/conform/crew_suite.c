@@ -293,6 +293,76 @@ static void a_child_of_another_loop_is_as_near_as_one_s_own(void **state)
     perform_visit("crash", "killed answered");
 }
 
+// In a process, on its first loop: fills the way to its parent while another actor there, whose
+// words pass this loop, speaks and ends.
+#define WORDS 300
+
+static int talker_receive(tr_actor *self, const tr_msg *msg)
+{
+    tr_addr to = TR_NOBODY;
+    int rc = tr_as_addr(tr_msg_body(msg), &to);
+    for (int i = 0; rc == 0 && i < WORDS; i++)
+        rc = tr_send(self, to, "word", TR_V(i));
+    return rc < 0 ? rc : tr_exit(self, TR_NORMAL);
+}
+
+static const tr_behavior talker = {.name = "talker", .receive = talker_receive};
+
+struct crowd {
+    tr_addr talker;
+    struct pump pump;
+};
+
+static int crowd_start(tr_actor *self, const tr_val *args)
+{
+    struct crowd *c = tr_state(self);
+    (void)args;
+    int rc = tr_spawn(self, &talker, TR_SPAWN(.isolation = TR_THREAD), &c->talker);
+    return rc < 0 ? rc : tr_send(self, tr_parent(self), "talker", TR_V(c->talker));
+}
+
+static int crowd_receive(tr_actor *self, const tr_msg *msg)
+{
+    struct crowd *c = tr_state(self);
+    c->pump = (struct pump){.to = tr_parent(self), .count = 10000};
+    int rc = tr_send(self, c->talker, tr_msg_name(msg), TR_V(tr_parent(self)));
+    if (rc == 0)
+        pump_run(self, &c->pump);
+    return rc;
+}
+
+static const tr_behavior crowd = {.name = "crowd",
+                                  .state_size = sizeof(struct crowd),
+                                  .start = crowd_start,
+                                  .receive = crowd_receive};
+
+static int start_crowd(tr_actor *self)
+{
+    rounds = 0;
+    return tr_spawn(self, &crowd, TR_SPAWN(.isolation = TR_PROCESS), &kid);
+}
+
+static int receive_crowd(tr_actor *self, const tr_msg *msg)
+{
+    if (tr_msg_is(msg, "talker")) {
+        int rc = tr_as_addr(tr_msg_body(msg), &other);
+        if (rc == 0)
+            rc = tr_monitor(self, other, NULL);
+        return rc < 0 ? rc : tr_send(self, kid, "go", TR_NULL);
+    }
+    if (tr_msg_is(msg, "word"))
+        return rounds += number_of(msg) == rounds, 0;
+    if (tr_msg_down(msg) == NULL)
+        return 0;
+    return end_play(self, rounds == WORDS ? "all" : "lost");
+}
+
+static void an_end_waits_behind_the_last_words_on_every_way(void **state)
+{
+    (void)state;
+    perform(&(struct play){start_crowd, receive_crowd, false}, "all");
+}
+
 // Threads that send to the process and end at once. Each takes the place of the one before, while
 // what that has sent is still on its way.
 #define LEAVERS 50
@@ -490,6 +560,7 @@ static int suite(void)
         PLAY_TEST(who_is_told_an_address_can_send_there_at_once),
         PLAY_TEST(threads_come_and_go_and_no_address_comes_back),
         PLAY_TEST(a_child_of_another_loop_is_as_near_as_one_s_own),
+        PLAY_TEST(an_end_waits_behind_the_last_words_on_every_way),
         PLAY_TEST(what_a_thread_has_sent_arrives_when_it_has_ended),
         PLAY_TEST(a_node_ends_in_order_whatever_its_actors_do),
         PLAY_TEST(a_node_can_be_closed_in_the_midst_of_things),
@@ -499,5 +570,5 @@ static int suite(void)
 
 int crew_main(int argc, char **argv, const struct theatre *at)
 {
-    return play_main(argc, argv, at, TR_APP(&first, &host, &bee), suite);
+    return play_main(argc, argv, at, TR_APP(&first, &host, &crowd, &bee), suite);
 }
