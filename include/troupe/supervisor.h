@@ -21,10 +21,11 @@
  *
  *     "whereis"   an id           its address; null while it is not running
  *     "count"     null            {"children", "running", "restarts"}
- *     "children"  null            a list of {"id", "addr", "state", "restarts"}; state is
- * "running", "waiting" (to be started again), "stopping" or "ended" "add"       {"id", "args"}
- * TR_DYNAMIC: start a child. Without an id it has a number; without args those of the spec. Its
- * address. "remove"    an id           TR_DYNAMIC: stop it as at the end. True, when it is down.
+ *     "children"  null            a list of {"id", "addr", "state", "restarts"}; state is "running",
+ *                                 "waiting" (to be started again), "stopping" or "ended"
+ *     "add"       {"id", "args"}  TR_DYNAMIC: start a child. Without an id it has a number; without
+ *                                 args those of the spec. Its address.
+ *     "remove"    an id           TR_DYNAMIC: stop it as at the end. True, when it is down.
  *
  * The answer is an error for an id that is not there (TR_ENOENT) or is there already (TR_EEXIST),
  * for a body that is another (TR_EBADMSG), for a supervisor that ends (TR_SHUTDOWN), or has another
@@ -118,11 +119,13 @@ struct tr_supervisor_spec {
 
 /* Start a supervisor, which belongs to this actor. If one of its children cannot be spawned at
  * first it stops those that could and ends with that error. Each restart is a warning (tr_log_set)
- * with the id supervisor.restart, that it gives up with supervisor.gave_up. borrows: spec and all
- * in it until the call returns, but behaviours, argv and env for the life of the program; opts, of
- * the supervisor itself (NULL: all defaults), without args, and with another isolation than
- * TR_PROCESS gives:   *ret_addr; may be NULL errors:  TR_EINVAL (also in the spec of a child),
- * TR_EEXIST (two children of one id), TR_ETOODEEP (supervisors in supervisors), and as tr_spawn */
+ * with the id supervisor.restart, that it gives up with supervisor.gave_up.
+ * borrows: spec and all in it until the call returns, but behaviours, argv and env for the life of
+ *          the program; opts, of the supervisor itself (NULL: all defaults), without args, and with
+ *          another isolation than TR_PROCESS
+ * gives:   *ret_addr; may be NULL
+ * errors:  TR_EINVAL (also in the spec of a child), TR_EEXIST (two children of one id), TR_ETOODEEP
+ *          (supervisors in supervisors), and as tr_spawn */
 TR_API int tr_supervise(tr_actor *self, const tr_supervisor_spec *spec, const tr_spawn_opts *opts,
                         tr_addr *ret_addr);
 

@@ -68,6 +68,7 @@ static int kit_open(void)
         return rc;
     tr__kit.node->route = &tr__kit_route;
     tr__kit.loop = tr__node_loop(tr__kit.node, 0);
+    tr__kit.loop->remote = &tr__kit; // to be closed
     return tr__probe_new("the parent", &parent);
 }
 

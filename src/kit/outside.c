@@ -183,7 +183,7 @@ static bool route_end(tr_loop *loop)
 
 static void route_close(tr_loop *loop)
 {
-    (void)loop;
+    loop->remote = NULL;
     tr__probes_clear();
 }
 
