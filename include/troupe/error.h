@@ -41,7 +41,7 @@ extern "C" {
     X(TR_EVERSION, -6009, "protocol versions do not match")                                        \
     X(TR_EREFUSED, -6010, "the other side refused")                                                \
     X(TR_SHUTDOWN, -6011, "asked to shut down")                                                    \
-    X(TR_ENOREPLY, -6012, "the actor has not answered")                                        \
+    X(TR_ENOREPLY, -6012, "the actor has not answered")                                            \
     X(TR_ERESTARTS, -6013, "had to be started again too often")
 
 enum {

@@ -21,8 +21,8 @@
  *
  *     "whereis"   an id           its address; null while it is not running
  *     "count"     null            {"children", "running", "restarts"}
- *     "children"  null            a list of {"id", "addr", "state", "restarts"}; state is "running",
- *                                 "waiting" (to be started again), "stopping" or "ended"
+ *     "children"  null            a list of {"id", "addr", "state", "restarts"}; state is
+ *                                 "running", "waiting" (to be started again), "stopping", "ended"
  *     "add"       {"id", "args"}  TR_DYNAMIC: start a child. Without an id it has a number; without
  *                                 args those of the spec. Its address.
  *     "remove"    an id           TR_DYNAMIC: stop it as at the end. True, when it is down.

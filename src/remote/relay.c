@@ -215,7 +215,7 @@ static int relay_new(tr_loop *loop, tr_addr to, tr_msg **msg, relay **ret_relay)
 
 int tr__relay_send(tr_loop *loop, tr_loop *through, const tr__letter *letter)
 {
-    relay *r;
+    relay *r = NULL;
     tr_msg *msg;
     tr__window *window;
     int rc = relay_msg(letter, &msg);

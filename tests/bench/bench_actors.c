@@ -529,11 +529,57 @@ static const tr_behavior idle = {
 
 // ---- The whole ----
 
+// ---- restart: a child fails, its supervisor starts it again, it says so ----
+
+static int failing_start(tr_actor *self, const tr_val *args)
+{
+    tr_addr driver;
+    bench_must(tr_as_addr(*args, &driver) == 0);
+    return tr_send(self, driver, "up", TR_NULL);
+}
+
+static int failing_receive(tr_actor *self, const tr_msg *msg)
+{
+    (void)self, (void)msg;
+    return TR_EIO;
+}
+static const tr_behavior failing = {
+    .name = "failing", .start = failing_start, .receive = failing_receive};
+
+static int restart_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    *(uint64_t *)tr_state(self) = run.count;
+    begin();
+    tr_val me = TR_V(tr_self(self));
+    return tr_supervise(
+        self,
+        TR_SUPERVISOR(.restart_max = (uint32_t)run.count + 1,
+                      TR_CHILDREN(
+                          {.id = "failing", .behavior = &failing, .opts = TR_SPAWN(.args = me)})),
+        NULL, NULL);
+}
+
+static int restart_receive(tr_actor *self, const tr_msg *msg)
+{
+    uint64_t *left = tr_state(self);
+    return (*left)-- == 0 ? finish(self) : tr_send(self, tr_msg_from(msg), "fail", TR_NULL);
+}
+static const tr_behavior restart = {.name = "restart",
+                                    .state_size = sizeof(uint64_t),
+                                    .start = restart_start,
+                                    .receive = restart_receive};
+
+static void say_nothing(const char *id, const char *text, void *arg)
+{
+    (void)id, (void)text, (void)arg; // each restart is a warning
+}
+
 static const struct figure figures[] = {
     {"pingpong", &ping, 2}, {"counting", &forker, 1}, {"ring", &ring_first, 503},
     {"fanin", &fanin, 0},   {"create", &create, 0},   {"forkjoin", &forker, 60},
     {"big", &big, BIG},     {"skynet", &skynet, 0},   {"ask", &asker, 2},
-    {"idle", &idle, 0},
+    {"idle", &idle, 0},     {"restart", &restart, 2},
 };
 
 static const struct figure *figure_named(const char *name)
@@ -555,6 +601,7 @@ int main(int argc, char **argv)
     if (run.figure == NULL)
         return BENCH_ABSENT;
     tr_node *node;
+    tr_log_set(say_nothing, NULL);
     bench_must(tr_node_open(TR_NODE(.loops = run.loops), &node) == 0);
     bench_must(tr_node_spawn(node, run.figure->driver, NULL, NULL) == 0);
     bench_must(tr_node_run(node) == 0);
