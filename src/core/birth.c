@@ -208,10 +208,9 @@ static void lodger_leave(tr_actor *self, tr_loop *to, tr_actor *lodger, tr__sign
     lodger->trip.arrive = lodger_arrive;
     atomic_fetch_add_explicit(&to->arrivals, 1, memory_order_relaxed);
     tr__list_append(&self->owned, &lodger->child.link);
-    tr__post_to(loop, to, &lodger->trip);
+    tr__post_birth(loop, to, &lodger->trip);
     if (*wish != NULL)
         tr__signal_send(loop, wish);
-    tr__outboxes_publish(loop); // before anybody hears of the address
 }
 
 int tr__lodger_spawn(tr_actor *self, tr_loop *to, const tr_behavior *behavior,
@@ -231,6 +230,8 @@ int tr__lodger_spawn(tr_actor *self, tr_loop *to, const tr_behavior *behavior,
     }
     tr_addr addr = lodger_addr(lodger);
     lodger_leave(self, to, lodger, &wish);
+    if (opts->name != NULL)
+        tr__outboxes_publish(self->loop); // before anybody finds it
     tr__name_show(self->loop->node, opts->name, addr);
     if (ret_addr != NULL)
         *ret_addr = addr;

@@ -39,6 +39,8 @@ typedef struct tr__outbox {
 
 // from: the loop of this thread. It leaves with what else is posted before the next publishing.
 void tr__post_to(tr_loop *from, tr_loop *to, tr__post *post);
+// The same with an actor that is to live there.
+void tr__post_birth(tr_loop *from, tr_loop *to, tr__post *post);
 void tr__outboxes_publish(tr_loop *from);
 void tr__inbox_run(tr_loop *loop);
 
@@ -460,6 +462,7 @@ struct tr_loop {
     tr__outbox *outboxes; // by index
     uint32_t outbox_count;
     uint32_t filled;       // the first outbox that has something, + 1
+    uint32_t births_in;    // the one that has births, + 1
     tr__windows windows;   // by actor's id
     tr__windows relayed;   // through their links: the route's (remote/relay.c). They outlive
                            // loop->remote, as what is on its way does

@@ -11,6 +11,10 @@
 // A chain is published at the latest before its loop polls, and after every few messages of an
 // actor, so that a lane costs one exchange for many posts and adds no time that anybody would
 // notice.
+//
+// Births are in one outbox at a time, which is published before the others: so nobody hears of an
+// actor's address before its loop does, and what is posted right behind a birth, as a monitor, is
+// there before the actor's start.
 #include "base/assert.h"
 #include "base/memory.h"
 #include "core/node.h"
@@ -28,14 +32,24 @@ static void lane_publish(tr_loop *to, tr__post *first, tr__post *last)
         tr__node_wake(to->node);
 }
 
+static void outbox_publish(tr_loop *from, uint32_t index)
+{
+    tr__outbox *box = &from->outboxes[index];
+    tr__post *first = box->first, *last = box->last;
+    box->first = box->last = NULL;
+    if (first != NULL)
+        lane_publish(tr__node_loop(from->node, index), first, last);
+}
+
 void tr__outboxes_publish(tr_loop *from)
 {
+    if (from->births_in != 0)
+        outbox_publish(from, from->births_in - 1);
+    from->births_in = 0;
     while (from->filled != 0) {
         uint32_t index = from->filled - 1;
-        tr__outbox box = from->outboxes[index];
-        from->filled = box.next_filled;
-        from->outboxes[index] = (tr__outbox){0};
-        lane_publish(tr__node_loop(from->node, index), box.first, box.last);
+        from->filled = from->outboxes[index].next_filled;
+        outbox_publish(from, index);
     }
 }
 
@@ -60,7 +74,8 @@ void tr__post_to(tr_loop *from, tr_loop *to, tr__post *post)
     tr_assert(from != to && tr__loop_here == from);
     atomic_store_explicit(&post->next, NULL, memory_order_relaxed);
     tr__outbox *box = outbox_of(from, to->index);
-    if (box == NULL) { // a chain of one; nothing waits before it
+    if (box == NULL) { // a chain of one; nothing waits there before it
+        tr__outboxes_publish(from);
         lane_publish(to, post, post);
     } else if (box->last == NULL) {
         *box = (tr__outbox){post, post, from->filled};
@@ -69,6 +84,15 @@ void tr__post_to(tr_loop *from, tr_loop *to, tr__post *post)
         atomic_store_explicit(&box->last->next, post, memory_order_relaxed);
         box->last = post;
     }
+}
+
+void tr__post_birth(tr_loop *from, tr_loop *to, tr__post *post)
+{
+    if (from->births_in != to->index + 1)
+        tr__outboxes_publish(from);
+    tr__post_to(from, to, post);
+    if (from->filled != 0)
+        from->births_in = to->index + 1;
 }
 
 // All that has been posted so far, unless the rest of an earlier chain has still to be linked.
