@@ -36,7 +36,8 @@ static const tr_behavior once = {.name = "once", .receive = once_receive};
 static int greet_next(tr_actor *self)
 {
     tr_isolation isolation = rounds % 2 == 0 ? TR_SHARED : TR_THREAD;
-    int rc = tr_spawn(self, &once, TR_SPAWN(.isolation = isolation, .placement = TR_SPREAD), &other);
+    int rc =
+        tr_spawn(self, &once, TR_SPAWN(.isolation = isolation, .placement = TR_SPREAD), &other);
     return rc < 0 ? rc : tr_send(self, kid, "greet", TR_V(other));
 }
 
@@ -150,7 +151,6 @@ static const tr_behavior host = {
 
 struct visitor {
     struct pump pump;
-    tr_str end;
     char how[8];
     int64_t next;
     int answers;
@@ -234,7 +234,7 @@ static int visitor_start(tr_actor *self, const tr_val *args)
 
 static const char *kind_name(tr_reason_kind kind)
 {
-    static const char *const NAMES[] = {"normal", "shutdown",     "error",   "killed",
+    static const char *const NAMES[] = {"normal", "shutdown",     "error",  "killed",
                                         "exited", "noconnection", "noactor"};
     return NAMES[kind];
 }
@@ -263,11 +263,11 @@ static int start_visit(tr_actor *self)
 {
     rounds = 0;
     int rc = tr_spawn(self, &host, TR_SPAWN(.isolation = TR_PROCESS, .mail_max = 1), &kid);
-    return rc < 0 ? rc
-                  : tr_spawn(self, &visitor,
-                             TR_SPAWN(.isolation = TR_THREAD,
-                                      .args = TR_MAP("to", kid, "how", how)),
-                             NULL);
+    return rc < 0
+               ? rc
+               : tr_spawn(self, &visitor,
+                          TR_SPAWN(.isolation = TR_THREAD, .args = TR_MAP("to", kid, "how", how)),
+                          NULL);
 }
 
 // Answers may overtake the mail, and do or do not.
@@ -381,8 +381,7 @@ static const tr_behavior leaver = {.name = "leaver", .start = leaver_start};
 
 static int leaver_next(tr_actor *self)
 {
-    int rc =
-        tr_spawn(self, &leaver, TR_SPAWN(.isolation = TR_THREAD, .args = TR_V(kid)), &other);
+    int rc = tr_spawn(self, &leaver, TR_SPAWN(.isolation = TR_THREAD, .args = TR_V(kid)), &other);
     return rc < 0 ? rc : tr_monitor(self, other, NULL);
 }
 
@@ -518,10 +517,8 @@ static int bee_receive(tr_actor *self, const tr_msg *msg)
     return tr_msg_is_ask(msg) ? tr_reply(self, msg, TR_NULL) : 0;
 }
 
-static const tr_behavior bee = {.name = "bee",
-                                .state_size = sizeof(struct bee),
-                                .start = bee_start,
-                                .receive = bee_receive};
+static const tr_behavior bee = {
+    .name = "bee", .state_size = sizeof(struct bee), .start = bee_start, .receive = bee_receive};
 
 static void on_enough(tr_actor *self, void *arg)
 {

@@ -130,9 +130,9 @@ static int asked_receive(tr_actor *self, const tr_msg *msg)
         const char *name;
         int (*receive)(tr_actor *self, const tr_msg *msg);
     } KNOWN[] = {
-        {"take", asked_take},       {"twice", asked_reply_twice},  {"pass", asked_pass},
-        {"exit", asked_end},        {"remaining", asked_remaining}, {"buffer", asked_with_buffer},
-        {"fail", asked_end},        {"crash", asked_end},          {"take and exit", asked_end},
+        {"take", asked_take}, {"twice", asked_reply_twice},   {"pass", asked_pass},
+        {"exit", asked_end},  {"remaining", asked_remaining}, {"buffer", asked_with_buffer},
+        {"fail", asked_end},  {"crash", asked_end},           {"take and exit", asked_end},
     };
     for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++) {
         if (tr_msg_is(msg, KNOWN[i].name))
@@ -354,9 +354,9 @@ static int start_late(tr_actor *self)
 {
     late = tr_node_late_answers(tr_node_of(self));
     int rc = play_spawn(self, &asked, NULL, &kid);
-    return rc < 0 ? rc
-                  : tr_ask(self, kid, "take", TR_V(1), TR_ASK(.timeout_ms = 3), NULL, on_first,
-                           NULL);
+    return rc < 0
+               ? rc
+               : tr_ask(self, kid, "take", TR_V(1), TR_ASK(.timeout_ms = 3), NULL, on_first, NULL);
 }
 
 static void a_late_answer_is_counted_and_never_taken_for_another_s(void **state)
@@ -618,6 +618,34 @@ static void an_answer_needs_no_room_but_an_ask_does(void **state)
     perform(&(struct play){start_busy, receive_busy, false}, "TR_EFULL answered");
 }
 
+// An ask that a mailbox drops is told so.
+static void on_dropped(tr_actor *self, const tr_answer *answer, void *arg)
+{
+    if (arg == NULL)
+        tr_send(self, tr_parent(self), tr_errname(answer->status), TR_NULL);
+}
+
+static int dropping_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    int rc = tr_ask(self, tr_self(self), "dropped", TR_NULL, NULL, NULL, on_dropped, NULL);
+    return rc < 0 ? rc : tr_ask(self, tr_self(self), "kept", TR_NULL, NULL, NULL, on_dropped, self);
+}
+
+const tr_behavior dropping = {.name = "dropping", .start = dropping_start};
+
+static int start_dropping(tr_actor *self)
+{
+    return play_spawn(self, &dropping, TR_SPAWN(.mail_max = 1, .mail_policy = TR_MAIL_DROP_OLDEST),
+                      NULL);
+}
+
+static void an_ask_that_a_mailbox_drops_ends_at_once(void **state)
+{
+    (void)state;
+    perform(&(struct play){start_dropping, receive_busy, false}, "TR_EFULL");
+}
+
 int isolation_asks(void)
 {
     const struct CMUnitTest tests[] = {
@@ -637,6 +665,7 @@ int isolation_asks(void)
         PLAY_TEST(an_ask_can_be_a_promise),
         PLAY_TEST(asks_and_answers_carry_buffers),
         PLAY_TEST(an_answer_needs_no_room_but_an_ask_does),
+        PLAY_TEST(an_ask_that_a_mailbox_drops_ends_at_once),
     };
     return cmocka_run_group_tests_name(theatre->name, tests, NULL, NULL);
 }

@@ -131,12 +131,12 @@ static const struct end {
     const char *in, *message; // one of both
     int with;
 } ENDS[] = {
-    {"start", NULL, TR_NORMAL},      {"start", NULL, TR_SHUTDOWN}, {"start", NULL, TR_EIO},
-    {"result", NULL, TR_EIO},        {"result", NULL, TR_SHUTDOWN}, {"timer", NULL, TR_NORMAL},
-    {"timer", NULL, TR_EIO},         {"immediate", NULL, TR_EIO},  {"tick", NULL, TR_EIO},
-    {"microtask", NULL, TR_SHUTDOWN}, {"room", NULL, TR_EIO},       {"answer", NULL, TR_EIO},
-    {NULL, "exit", TR_NORMAL},       {NULL, "exit", TR_SHUTDOWN},  {NULL, "exit", TR_EPIPE},
-    {NULL, "fail", TR_EPIPE},        {NULL, "fail", TR_SHUTDOWN},
+    {"start", NULL, TR_NORMAL},       {"start", NULL, TR_SHUTDOWN},  {"start", NULL, TR_EIO},
+    {"result", NULL, TR_EIO},         {"result", NULL, TR_SHUTDOWN}, {"timer", NULL, TR_NORMAL},
+    {"timer", NULL, TR_EIO},          {"immediate", NULL, TR_EIO},   {"tick", NULL, TR_EIO},
+    {"microtask", NULL, TR_SHUTDOWN}, {"room", NULL, TR_EIO},        {"answer", NULL, TR_EIO},
+    {NULL, "exit", TR_NORMAL},        {NULL, "exit", TR_SHUTDOWN},   {NULL, "exit", TR_EPIPE},
+    {NULL, "fail", TR_EPIPE},         {NULL, "fail", TR_SHUTDOWN},
 };
 #define ENDS_COUNT (int)(sizeof ENDS / sizeof *ENDS)
 
@@ -243,8 +243,8 @@ static int receive_gone(tr_actor *self, const tr_msg *msg)
         note_reason("down", down->reason);
         return tr_monitor(self, kid, &monitors[1]);
     }
-    bool gone = down->reason.kind ==
-                (play_in_process() ? TR_REASON_NOCONNECTION : TR_REASON_NOACTOR);
+    bool gone =
+        down->reason.kind == (play_in_process() ? TR_REASON_NOCONNECTION : TR_REASON_NOACTOR);
     note(gone && down->monitor == monitors[1] ? "gone" : "there?");
     return end_play_later(self);
 }
@@ -359,7 +359,8 @@ static int receive_trap(tr_actor *self, const tr_msg *msg)
 static void one_that_traps_exits_hears_of_it_behind_the_asker_s_mail(void **state)
 {
     (void)state;
-    perform(&(struct play){start_trap, receive_trap, false}, "21 asked 21 last down=error(TR_EPIPE)");
+    perform(&(struct play){start_trap, receive_trap, false},
+            "21 asked 21 last down=error(TR_EPIPE)");
 }
 
 // ---- Families ----
@@ -490,7 +491,8 @@ static void on_room(tr_actor *self, void *arg)
 
 static int start_full_and_gone(tr_actor *self)
 {
-    int rc = play_spawn(self, &mortal, TR_SPAWN(.mail_max = 1, .args = TR_MAP("in", "start")), &kid);
+    int rc =
+        play_spawn(self, &mortal, TR_SPAWN(.mail_max = 1, .args = TR_MAP("in", "start")), &kid);
     if (rc == 0)
         rc = tr_send(self, kid, "number", TR_NULL);
     if (rc == 0)
@@ -510,6 +512,76 @@ static void who_waits_for_room_is_called_when_the_other_has_ended(void **state)
     perform(&(struct play){start_full_and_gone, receive_nothing, false}, "TR_EFULL gone");
 }
 
+// ---- Timers ----
+
+// Tells its parent in which order its timers fire; one that is cleared does not, and one that is
+// armed when it ends does not, either.
+struct punctual {
+    uint64_t start;
+    int order[4];
+    tr_timer interval;
+    int periods;
+};
+
+static void on_due(tr_actor *self, void *arg)
+{
+    const struct punctual *p = tr_state(self);
+    const int *ms = arg;
+    bool early = tr_now(self) - p->start < TR_MS(*ms);
+    tr_send(self, tr_parent(self), "number", TR_V(early ? -1 : *ms));
+}
+
+static void on_period(tr_actor *self, void *arg)
+{
+    struct punctual *p = tr_state(self);
+    (void)arg;
+    if (++p->periods < 4)
+        return;
+    tr_timer_clear(self, p->interval);
+    tr_exit(self, TR_NORMAL);
+}
+
+static int punctual_start(tr_actor *self, const tr_val *args)
+{
+    static const int DELAYS[] = {3, 1, 2, 0};
+    struct punctual *p = tr_state(self);
+    tr_timer unwanted;
+    (void)args;
+    p->start = tr_now(self);
+    int rc = tr_timer_start(self, TR_MS(1), on_due, NULL, &unwanted);
+    tr_timer_clear(self, unwanted);
+    for (int i = 0; rc == 0 && i < 4; i++) {
+        p->order[i] = DELAYS[i];
+        rc = tr_timer_start(self, TR_MS(DELAYS[i]), on_due, &p->order[i], NULL);
+    }
+    if (rc == 0)
+        rc = tr_timer_start(self, TR_S(3600), on_due, NULL, NULL);
+    return rc < 0 ? rc : tr_interval_start(self, TR_MS(1), on_period, NULL, &p->interval);
+}
+
+const tr_behavior punctual = {
+    .name = "punctual", .state_size = sizeof(struct punctual), .start = punctual_start};
+
+static int start_timers(tr_actor *self)
+{
+    int rc = play_spawn(self, &punctual, NULL, &kid);
+    return rc < 0 ? rc : tr_monitor(self, kid, NULL);
+}
+
+static int receive_timers(tr_actor *self, const tr_msg *msg)
+{
+    if (tr_msg_down(msg) == NULL)
+        return note("%lld", (long long)number_of(msg)), 0;
+    note_reason("down", tr_msg_down(msg)->reason);
+    return tr_exit(self, TR_NORMAL);
+}
+
+static void timers_fire_in_their_order_and_end_with_their_actor(void **state)
+{
+    (void)state;
+    perform(&(struct play){start_timers, receive_timers, false}, "0 1 2 3 down=normal");
+}
+
 int isolation_ends(void)
 {
     const struct CMUnitTest tests[] = {
@@ -522,6 +594,7 @@ int isolation_ends(void)
         PLAY_TEST(one_that_traps_exits_hears_of_it_behind_the_asker_s_mail),
         PLAY_TEST(children_and_theirs_end_with_their_parent),
         PLAY_TEST(what_is_sent_to_one_that_has_ended_is_refused_or_counted),
+        PLAY_TEST(timers_fire_in_their_order_and_end_with_their_actor),
         PLAY_TEST(who_waits_for_room_is_called_when_the_other_has_ended),
     };
     return cmocka_run_group_tests_name(theatre->name, tests, NULL, NULL);

@@ -97,9 +97,9 @@ static int start_senders(tr_actor *self)
     tr_addr to = TR_NOBODY;
     int rc = play_spawn(self, &counter, TR_SPAWN(.args = TR_V(3 * count)), &to);
     for (int i = 0; rc == 0 && i < 3; i++)
-        rc = tr_spawn(
-            self, &sender,
-            TR_SPAWN(.placement = TR_SPREAD, .args = TR_MAP("to", to, "count", count)), NULL);
+        rc = tr_spawn(self, &sender,
+                      TR_SPAWN(.placement = TR_SPREAD, .args = TR_MAP("to", to, "count", count)),
+                      NULL);
     return rc;
 }
 
@@ -210,8 +210,8 @@ static int receive_large(tr_actor *self, const tr_msg *msg)
                 memcmp(body.ptr, bytes, body.len) == 0 && tr_msg_buf_count(msg) == 3;
     for (size_t i = 0; same && i < 3; i++) {
         const tr_buf *buf = tr_msg_buf(msg, i);
-        same = tr_buf_size(buf) == SIZES[i + 1] &&
-               memcmp(tr_buf_data(buf), bytes, SIZES[i + 1]) == 0;
+        same =
+            tr_buf_size(buf) == SIZES[i + 1] && memcmp(tr_buf_data(buf), bytes, SIZES[i + 1]) == 0;
     }
     note(same ? "same" : "different");
     return tr_exit(self, TR_NORMAL);
@@ -235,9 +235,9 @@ static tr_addr pupil;
 
 static int start_school(tr_actor *self)
 {
-    return play_spawn(
-        self, &schooled,
-        TR_SPAWN(.args = TR_MAP("list", TR_LIST(1, "two", 3.5), "by", tr_self(self))), &pupil);
+    return play_spawn(self, &schooled,
+                      TR_SPAWN(.args = TR_MAP("list", TR_LIST(1, "two", 3.5), "by", tr_self(self))),
+                      &pupil);
 }
 
 static int receive_school(tr_actor *self, const tr_msg *msg)
@@ -274,8 +274,8 @@ static int start_full(tr_actor *self)
 {
     int64_t accepted = 0;
     pump = (struct pump){.count = fill_max == 0 ? 5000 : 3 * fill_max + 1};
-    int rc = play_spawn(self, &counter,
-                        TR_SPAWN(.mail_max = fill_max, .args = TR_V(pump.count)), &pump.to);
+    int rc = play_spawn(self, &counter, TR_SPAWN(.mail_max = fill_max, .args = TR_V(pump.count)),
+                        &pump.to);
     while (rc == 0 && accepted <= pump.count) {
         rc = tr_send(self, pump.to, "number", TR_V(accepted));
         accepted += rc == 0;
@@ -484,8 +484,7 @@ static int sink_receive(tr_actor *self, const tr_msg *msg)
     return tr_reply(self, msg, TR_V(*handled + (int64_t)tr_node_dead_letters(tr_node_of(self))));
 }
 
-const tr_behavior sink = {
-    .name = "sink", .state_size = sizeof(int64_t), .receive = sink_receive};
+const tr_behavior sink = {.name = "sink", .state_size = sizeof(int64_t), .receive = sink_receive};
 
 #define FLOOD 500
 

@@ -13,7 +13,7 @@ int isolation_messages(void);
 int isolation_ends(void);
 int isolation_asks(void);
 extern const tr_behavior counter, sender, mirror, schooled, selfish, sink, twin; // messages
-extern const tr_behavior mortal;                                                  // ends
-extern const tr_behavior asked, asker, busy;                                      // asks
+extern const tr_behavior mortal, punctual;                                       // ends
+extern const tr_behavior asked, asker, busy, dropping;                           // asks
 
 #endif

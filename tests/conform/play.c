@@ -173,8 +173,7 @@ int play_finish(void **state)
     return theatre->end == NULL ? 0 : theatre->end(state);
 }
 
-int play_main(int argc, char **argv, const struct theatre *at, const tr_app *of,
-              int (*suite)(void))
+int play_main(int argc, char **argv, const struct theatre *at, const tr_app *of, int (*suite)(void))
 {
     theatre = at;
     app = of;

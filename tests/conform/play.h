@@ -13,7 +13,7 @@
 
 // Where plays are run.
 struct theatre {
-    const char *name; // of the test
+    const char *name;                                 // of the test
     int (*begin)(void **state), (*end)(void **state); // around a test; for cmocka
     // The nth run: a node of two loops around the app's first behaviour, to its end. Returns what
     // tr_node_run does.
@@ -21,8 +21,8 @@ struct theatre {
     // The same, closed in the midst of things, each time a little later.
     void (*cut)(unsigned n, const tr_app *app);
     unsigned (*runs)(void);
-    tr_spawn_opts (*place)(unsigned n); // isolation and placement of the others in the nth run
-    unsigned scale;                     // divides what there are thousands of
+    tr_spawn_opts (*place)(unsigned n);  // isolation and placement of the others in the nth run
+    unsigned scale;                      // divides what there are thousands of
     void (*crash)(const tr_actor *self); // the process of an actor, by SIGKILL
 };
 
@@ -51,7 +51,7 @@ void perform_cut(const struct play *play);
 extern const tr_behavior first; // the app's first
 
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void note_rc(int rc); // 0 or the error's name
+void note_rc(int rc);                                 // 0 or the error's name
 void note_reason(const char *what, tr_reason reason); // what=normal, what=error(TR_EIO), ...
 
 // An actor's wait for something that no event tells, as a count of dead letters.

@@ -5,8 +5,6 @@
 
 #include "core/node.h"
 
-
-
 static tr_spawn_opts place;
 
 static tr_spawn_opts real_place(unsigned n)
