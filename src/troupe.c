@@ -20,6 +20,8 @@
 #define LINK_ENV "TROUPE_LINK"
 #define LINK_FD  3
 
+#define WATCHDOG_ENV "TROUPE_WATCHDOG_MS"
+
 #define LOOPS_MAX 1024u // of the loops that are shared; the rest is for threads of their own
 
 // Whose child this process was started as; 0: nobody's.
@@ -53,6 +55,20 @@ static const char *const *child_env(void)
     return env;
 }
 
+// 0: not wanted.
+static uint32_t watchdog_env(void)
+{
+    const char *text = getenv(WATCHDOG_ENV);
+    unsigned ms = 0;
+    int used = 0;
+    if (text == NULL)
+        return 0;
+    if (sscanf(text, "%9u%n", &ms, &used) == 1 && text[used] == '\0')
+        return ms;
+    tr__warn("node.environment", WATCHDOG_ENV "=%s is no number of milliseconds", text);
+    return 0;
+}
+
 // The processors that this process may use.
 static uint32_t processors(void)
 {
@@ -68,6 +84,18 @@ static tr__remote_opts remote_opts(const char *program, const tr_app *app)
                              .program = program,
                              .child_env = child_env(),
                              .loops = processors()};
+}
+
+// How long turns may take, and who looks after that. On an error the node is closed.
+static int node_set_up(tr_node_opts *opts, tr_node **node)
+{
+    if (opts->watchdog_ms == 0)
+        opts->watchdog_ms = watchdog_env();
+    tr__node_budget(*node, opts);
+    int rc = tr__watchdog_start(*node, opts);
+    if (rc < 0)
+        tr_node_close(node);
+    return rc;
 }
 
 // ---- A node inside a program ----
@@ -89,7 +117,7 @@ int tr_node_open(const tr_node_opts *opts, tr_node **ret_node)
     if (rc == 0)
         rc = tr__remote_open(&o, &world, ret_node);
     if (rc == 0)
-        tr__node_budget(*ret_node, &given);
+        rc = node_set_up(&given, ret_node);
     return rc;
 }
 
@@ -154,6 +182,8 @@ static int main_child(pid_t parent, const tr_app *app)
         world->ops->close(&world);
     if (rc == 0)
         rc = tr__remote_open_child(&opts, &world, endpoint, &node);
+    if (rc == 0)
+        rc = node_set_up(&(tr_node_opts){0}, &node);
     return rc < 0 ? main_failed(rc) : main_run(node);
 }
 
@@ -181,6 +211,8 @@ static int main_first(int argc, char **argv, const tr_app *app)
     int rc = tr__uv_open(&world);
     if (rc == 0)
         rc = tr__remote_open(&opts, &world, &node);
+    if (rc == 0)
+        rc = node_set_up(&(tr_node_opts){0}, &node);
     if (rc == 0)
         rc = main_spawn_first(node, argc, argv, app);
     if (rc == 0)

@@ -38,6 +38,18 @@ TR_API int tr_main(int argc, char **argv, const tr_app *app);
 
 typedef struct tr_node tr_node;
 
+/* A callback of an actor that has not returned so far. */
+typedef struct tr_stuck {
+    tr_addr addr;
+    const char *behavior; /* its name */
+    const char *message;  /* the first 32 bytes of its name; "(timer)" and the like if it is none */
+    uint32_t loop;
+    uint64_t ms; /* at least, and to a quarter of watchdog_ms */
+} tr_stuck;
+
+/* borrows: stuck, until it returns */
+typedef void (*tr_stuck_cb)(const tr_stuck *stuck, void *arg);
+
 typedef struct tr_node_opts {
     size_t size;       /* set by TR_NODE */
     const char *name;  /* for peers and logs; NULL: the program's name */
@@ -52,6 +64,19 @@ typedef struct tr_node_opts {
      * loop have their turn. A handler that runs is never interrupted. 0: 16 messages, 200 us. */
     uint32_t turn_messages;
     uint32_t turn_us;
+
+    /* A callback of an actor that has taken so long is warned of when it has returned, once a
+     * second for each actor at most: "actor.slow", with the actor, the message or what else it was
+     * called for, and the time; with turns=1 it is that of this callback alone. 0: 100. */
+    uint32_t slow_ms;
+
+    /* Have a thread look after the loops, and warn of a callback that has not returned for so long:
+     * "actor.stuck", and again at each doubling of the time. stuck, if there is one, is then called
+     * as well, on that thread. 0: as many as TROUPE_WATCHDOG_MS in the environment says, which
+     * holds for tr_main, too; without that there is no such thread. */
+    uint32_t watchdog_ms;
+    tr_stuck_cb stuck;
+    void *stuck_arg;
 } tr_node_opts;
 #define TR_NODE(...) (&(const tr_node_opts){.size = sizeof(tr_node_opts), __VA_ARGS__})
 

@@ -293,6 +293,7 @@ static void actor_judge(tr_actor *actor, int rc)
 
 void tr__births_run(tr_loop *loop)
 {
+    static const tr__what what = {"(start)"};
     tr__list batch;
     if (tr__list_empty(&loop->births))
         return;
@@ -305,7 +306,7 @@ void tr__births_run(tr_loop *loop)
         actor->state = TR__RUNNING;
         actor->started = true;
         tr_msg *args = actor_take_args(actor);
-        tr__turn_begin(actor);
+        tr__turn_begin(actor, &what);
         if (actor->behavior->start != NULL) {
             tr_val value = args == NULL ? TR_NULL : tr_msg_body(args);
             actor_judge(actor, actor->behavior->start(actor, &value));
@@ -416,12 +417,13 @@ int tr_stop(tr_actor *self, tr_addr addr)
 
 static void actor_run_stop(tr_actor *actor)
 {
+    static const tr__what what = {"(stop)"};
     tr_loop *loop = actor->loop;
     tr__backlog_drop(actor);
     if (actor->behavior->stop == NULL || !actor->started)
         return;
     tr__look_anew(loop); // what is closed without a stop is not its time
-    loop->current = actor;
+    tr__turn_begin_last(actor, &what);
     actor->behavior->stop(actor, actor->reason);
     tr__turn_end(actor); // drops the reactions of a promise that it has settled
 }

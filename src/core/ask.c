@@ -65,13 +65,14 @@ static void ask_close(tr__owned *owned)
 
 static void ask_tell(ask *a, const tr_answer *answer)
 {
+    static const tr__what what = {"(answer)"};
     tr_actor *actor = a->actor;
     tr_answered cb = a->cb;
     void *arg = a->arg;
     if (actor->state != TR__RUNNING)
         return; // it goes with its actor
     ask_free(a);
-    tr__turn_begin(actor);
+    tr__turn_begin(actor, &what);
     cb(actor, answer, arg);
     tr__turn_end(actor);
 }

@@ -17,6 +17,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/slots.h"
+#include "core/shown.h"
 #include "core/window.h"
 #include "core/world.h"
 
@@ -109,6 +110,13 @@ int tr__msg_pack(const char *name, size_t extra, tr_val body, tr_msg **ret_msg);
 // Have copies share a large body. Without memory each gets its own.
 void tr__msg_share(tr_msg *msg);
 void *tr__msg_extra(const tr_msg *msg);
+
+// What its turn is for. A message's memory is never so small that this reached past it (msg.c).
+static inline const tr__what *tr__msg_what(const tr_msg *msg)
+{
+    return (const tr__what *)(const void *)msg->name;
+}
+
 int tr__msg_copy(const tr_msg *msg, size_t extra, tr_msg **ret_msg); // a plain message, so far
 
 // Give back the small blocks that the loop keeps.
@@ -190,6 +198,9 @@ void tr__timers_run(tr_loop *loop);
 typedef struct tr__pace {
     uint32_t turns;      // since the last look
     uint32_t look_after; // so many
+    struct {
+        uint64_t actor, until;
+    } told[8]; // who has been warned of
 } tr__pace;
 
 // Set loop->now. Returns whether the turns since the last look took long.
@@ -330,10 +341,11 @@ void tr__actor_wake(tr_actor *actor);                          // there is mail
 int tr__addr_stop(tr_loop *loop, tr_addr addr, tr_addr asker); // wherever it lives; as tr_stop
 
 // A turn: what stands between begin and end (at the end of this header), then its jobs. The actor
-// must be running.
-static inline void tr__turn_begin(tr_actor *actor);
+// must be running, but for its last turn, which takes up nothing that was left.
+static inline void tr__turn_begin(tr_actor *actor, const tr__what *what);
+static inline void tr__turn_begin_last(tr_actor *actor, const tr__what *what);
 static inline void tr__turn_end(tr_actor *actor);
-void tr__turn(tr_actor *actor, tr_callback cb, void *arg);
+void tr__turn(tr_actor *actor, const tr__what *what, tr_callback cb, void *arg);
 
 void tr__births_run(tr_loop *loop);
 void tr__closing_run(tr_loop *loop);
@@ -423,6 +435,13 @@ typedef struct tr__immediates {
     uint32_t count, capacity;
 } tr__immediates;
 
+// What the watchdog knows about a loop: its own (watchdog.c).
+typedef struct tr__watched {
+    uint64_t count; // of the turn that ran when it last looked
+    uint64_t since; // when it saw that first
+    uint64_t after; // when that has run for so long it tells
+} tr__watched;
+
 #define TR__RECENT 8u // actors that are found without looking into the table
 
 struct tr_loop {
@@ -451,6 +470,7 @@ struct tr_loop {
     const tr_msg *handling; // an ask, in its turn
     uint64_t now;           // at the last look
     tr__pace pace;
+    tr__shown shown;
     tr_msg **blocks; // that were small messages (msg.c)
     uint32_t block_count, block_max;
     struct tr__recent {
@@ -498,6 +518,7 @@ struct tr_loop {
     atomic_uint_fast32_t seats;    // of its lodgers, that have been leased to other loops
     atomic_uint_fast32_t arrivals; // lodgers on their way here
     tr__counter actor_count, dead_letters, late_answers;
+    tr__watched watched;
 };
 
 // One iteration: every phase once. Waits in poll if there is nothing to do.
@@ -512,11 +533,19 @@ static inline bool tr__jobs_empty(const tr__jobs *jobs)
     return jobs->ticks.count == 0 && jobs->microtasks.count == 0;
 }
 
-static inline void tr__turn_begin(tr_actor *actor)
+static inline void tr__turn_begin_last(tr_actor *actor, const tr__what *what)
 {
     tr_loop *loop = actor->loop;
-    tr_assert(loop->current == NULL && actor->state == TR__RUNNING);
+    tr_assert(loop->current == NULL);
     loop->current = actor;
+    tr__shown_begin(&loop->shown, actor->behavior, actor->id, what);
+}
+
+static inline void tr__turn_begin(tr_actor *actor, const tr__what *what)
+{
+    tr_loop *loop = actor->loop;
+    tr_assert(actor->state == TR__RUNNING);
+    tr__turn_begin_last(actor, what);
     if (actor->backlog != NULL)
         tr__jobs_resume(loop, actor);
 }
@@ -527,6 +556,7 @@ static inline void tr__turn_end(tr_actor *actor)
     if (!tr__jobs_empty(&loop->jobs))
         tr__jobs_run(loop, actor);
     loop->current = NULL;
+    tr__shown_end(&loop->shown);
     if (++loop->pace.turns >= loop->pace.look_after)
         actor->slow = tr__look(loop);
 }

@@ -132,9 +132,9 @@ void tr__jobs_resume(tr_loop *loop, tr_actor *actor)
     backlog_swap(loop, actor->backlog);
 }
 
-void tr__turn(tr_actor *actor, tr_callback cb, void *arg)
+void tr__turn(tr_actor *actor, const tr__what *what, tr_callback cb, void *arg)
 {
-    tr__turn_begin(actor);
+    tr__turn_begin(actor, what);
     cb(actor, arg);
     tr__turn_end(actor);
 }

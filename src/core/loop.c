@@ -34,6 +34,7 @@ int tr_immediate(tr_actor *self, tr_callback cb, void *arg)
 
 static void loop_run_immediates(tr_loop *loop)
 {
+    static const tr__what what = {"(immediate)"};
     tr__immediates batch = loop->immediates;
     loop->immediates = loop->checking; // empty, with the memory of the iteration before
     loop->checking = batch;
@@ -43,7 +44,7 @@ static void loop_run_immediates(tr_loop *loop)
         struct tr__immediate item = batch.items[i];
         tr_actor *actor = tr__actor_find(loop, item.actor);
         if (actor != NULL)
-            tr__turn(actor, item.cb, item.arg);
+            tr__turn(actor, &what, item.cb, item.arg);
     }
     loop->checking.count = 0;
 }
@@ -51,6 +52,7 @@ static void loop_run_immediates(tr_loop *loop)
 // Actors whose jobs went over their budget, or were given some by another's turn.
 static void loop_run_pending(tr_loop *loop)
 {
+    static const tr__what what = {"(jobs)"};
     tr__list batch;
     if (tr__list_empty(&loop->pending))
         return;
@@ -60,7 +62,7 @@ static void loop_run_pending(tr_loop *loop)
     for (tr__list *node; (node = tr__list_pop(&batch)) != NULL;) {
         tr_actor *actor = tr__container(node, tr__backlog, pending)->actor;
         if (actor->state == TR__RUNNING) {
-            tr__turn_begin(actor);
+            tr__turn_begin(actor, &what);
             tr__turn_end(actor);
         }
     }

@@ -190,7 +190,7 @@ static void mail_close_ask(tr_actor *actor, tr_msg *msg, int rc)
 static void mail_deliver(tr_actor *actor, tr_msg *msg)
 {
     const tr_behavior *behavior = actor->behavior;
-    tr__turn_begin(actor);
+    tr__turn_begin(actor, tr__msg_what(msg));
     if (msg->is_ask)
         actor->loop->handling = msg;
     int rc = behavior->receive == NULL ? TR_EUNKNOWN : behavior->receive(actor, msg);
@@ -398,10 +398,11 @@ static void waiter_close(tr__owned *owned)
 
 static void waiter_ready(tr__waiter *waiter)
 {
+    static const tr__what what = {"(writable)"};
     mail_waiter w = *tr__container(waiter, mail_waiter, waiter);
     waiter_close(&tr__container(waiter, mail_waiter, waiter)->owned);
     if (w.actor->state == TR__RUNNING)
-        tr__turn(w.actor, w.cb, w.arg);
+        tr__turn(w.actor, &what, w.cb, w.arg);
 }
 
 void tr__waiters_run(tr_loop *loop)

@@ -49,6 +49,8 @@ size_t tr__name_check(const char *name)
 #define BLOCK_SIZE 128u
 #define BLOCKS_MAX 4096u // a full mailbox
 
+_Static_assert(offsetof(tr_msg, name) + sizeof(tr__what) <= BLOCK_SIZE, "see tr__msg_what");
+
 #ifndef __has_feature // clang's word for it
 #define __has_feature(x) 0
 #endif

@@ -119,6 +119,7 @@ void tr__node_budget(tr_node *node, const tr_node_opts *opts)
 {
     node->budget.turn_messages = (uint32_t)or_default(opts->turn_messages, 16);
     node->budget.turn_ns = TR_US(or_default(opts->turn_us, 200));
+    node->budget.slow_ns = TR_MS(or_default(opts->slow_ms, 100));
 }
 
 int tr__node_new(uint64_t id, const char *name, uint32_t shared, tr_world **world,
@@ -151,6 +152,7 @@ void tr__node_free(tr_node **node)
         return;
     *node = NULL;
     tr__crew_close(gone);
+    tr__watchdog_stop(gone);
     for (uint32_t i = (uint32_t)atomic_load(&gone->loop_count); i-- > 0;) {
         tr_loop *loop = tr__node_loop(gone, i);
         if (loop != NULL)

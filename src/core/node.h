@@ -19,16 +19,20 @@ typedef struct tr__loop_chunk {
     _Atomic(tr_loop *) loops[TR__LOOP_CHUNK];
 } tr__loop_chunk;
 
+typedef struct tr__watchdog tr__watchdog;
+
 // How long actors may go on before it is another's turn (tr_node_opts).
 typedef struct tr__budget {
     uint32_t turn_messages; // of one actor in a row
     uint64_t turn_ns;
+    uint64_t slow_ns; // a turn that takes so long is warned of
 } tr__budget;
 
 struct tr_node {
     uint64_t id;
     char *name;
     tr__budget budget;
+    tr__watchdog *watchdog; // NULL: none
     const tr__route *route; // NULL: a node without an outside
 
     // The first loop's alone.
@@ -94,6 +98,13 @@ int tr__node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_op
 // One iteration of the node's first loop; false when all has ended.
 bool tr__node_step(tr_node *node);
 void tr__node_wake(tr_node *node); // the first loop, to host. Any thread
+
+// ---- The watchdog (watchdog.c) ----
+
+// As the options say: when none is wanted there is none. Before the node runs.
+// errors: TR_ENOMEM, system errors
+int tr__watchdog_start(tr_node *node, const tr_node_opts *opts);
+void tr__watchdog_stop(tr_node *node); // no-op when there is none
 
 // The reason for TR_SHUTDOWN, TR_NORMAL or an error.
 tr_reason tr__reason_of(int code);

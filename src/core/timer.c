@@ -72,6 +72,7 @@ static uint64_t timer_next_due(const actor_timer *t, uint64_t now)
 
 static void timer_fire(tr__timer *timer)
 {
+    static const tr__what what = {"(timer)"};
     actor_timer *t = tr__container(timer, actor_timer, timer);
     tr_actor *actor = t->actor;
     tr_callback cb = t->cb;
@@ -85,7 +86,7 @@ static void timer_fire(tr__timer *timer)
         timer_free(t);
     }
     if (actor->state == TR__RUNNING)
-        tr__turn(actor, cb, arg);
+        tr__turn(actor, &what, cb, arg);
 }
 
 static int timer_start(tr_actor *self, uint64_t delay, uint64_t period, tr_callback cb, void *arg,

@@ -122,7 +122,9 @@ void stage_exit(tr_actor *actor, int reason)
 bool turn_enter(tr_actor *actor)
 {
     tr__loop_here = stage.loop;
-    tr__turn_begin(actor);
+    static const tr__what what = {"(test)"};
+    tr__look_anew(stage.loop);
+    tr__turn_begin(actor, &what);
     return true;
 }
 
