@@ -208,6 +208,13 @@ bool tr__look(tr_loop *loop);
 void tr__look_anew(tr_loop *loop); // turns begin: look, and again after the first one
 void tr__look_last(tr_loop *loop); // turns are over, for now
 
+// The last turn, for who looks behind it.
+typedef struct tr__last {
+    uint64_t actor;
+    const tr_behavior *behavior;
+    const tr__what *what; // a message's goes with that: NULL then
+} tr__last;
+
 // ---- Watching for an end (watch.c) ----
 
 // Somebody who wants to hear of an actor's end, wherever that lives. Unlinked before the call.
@@ -470,6 +477,8 @@ struct tr_loop {
     const tr_msg *handling; // an ask, in its turn
     uint64_t now;           // at the last look
     tr__pace pace;
+    tr__last last;
+    bool shows; // its turns, to a watchdog
     tr__shown shown;
     tr_msg **blocks; // that were small messages (msg.c)
     uint32_t block_count, block_max;
@@ -538,7 +547,9 @@ static inline void tr__turn_begin_last(tr_actor *actor, const tr__what *what)
     tr_loop *loop = actor->loop;
     tr_assert(loop->current == NULL);
     loop->current = actor;
-    tr__shown_begin(&loop->shown, actor->behavior, actor->id, what);
+    loop->last = (tr__last){actor->id, actor->behavior, what};
+    if (loop->shows)
+        tr__shown_begin(&loop->shown, actor->behavior, actor->id, what);
 }
 
 static inline void tr__turn_begin(tr_actor *actor, const tr__what *what)
@@ -556,9 +567,11 @@ static inline void tr__turn_end(tr_actor *actor)
     if (!tr__jobs_empty(&loop->jobs))
         tr__jobs_run(loop, actor);
     loop->current = NULL;
-    tr__shown_end(&loop->shown);
+    if (loop->shows)
+        tr__shown_end(&loop->shown);
     if (++loop->pace.turns >= loop->pace.look_after)
         actor->slow = tr__look(loop);
+    loop->last.what = NULL;
 }
 
 // The loop that runs on this thread.

@@ -190,18 +190,19 @@ static void mail_close_ask(tr_actor *actor, tr_msg *msg, int rc)
 static void mail_deliver(tr_actor *actor, tr_msg *msg)
 {
     const tr_behavior *behavior = actor->behavior;
+    tr_loop *loop = actor->loop;
     tr__turn_begin(actor, tr__msg_what(msg));
     if (msg->is_ask)
-        actor->loop->handling = msg;
+        loop->handling = msg;
     int rc = behavior->receive == NULL ? TR_EUNKNOWN : behavior->receive(actor, msg);
     if (msg->is_ask)
         mail_close_ask(actor, msg, rc);
     if (rc == TR_EUNKNOWN)
-        tr__dead_msg(actor->loop, msg, tr__actor_addr(actor), rc);
+        tr__dead_msg(loop, msg, tr__actor_addr(actor), rc);
     else if (rc < 0)
         tr__actor_exit(actor, tr__reason_of(rc));
-    tr__msg_consumed(actor->loop, &msg);
     tr__turn_end(actor);
+    tr__msg_consumed(loop, &msg); // the look at the turn's end names it
 }
 
 // One message. Returns whether there was one.

@@ -35,10 +35,11 @@ static bool slow_untold(tr_loop *loop, uint64_t actor)
 
 static void slow_tell(tr_loop *loop, uint32_t turns, uint64_t ns)
 {
-    tr__seen last = tr__shown_see(&loop->shown);
-    if (slow_untold(loop, last.actor))
-        tr__warn("actor.slow", "actor=%s id=%016llx message=%s turns=%u ms=%llu",
-                 last.behavior->name, (unsigned long long)last.actor, last.what, turns,
+    const tr__last *last = &loop->last;
+    if (slow_untold(loop, last->actor))
+        tr__warn("actor.slow", "actor=%s id=%016llx message=%.*s turns=%u ms=%llu",
+                 last->behavior->name, (unsigned long long)last->actor, (int)sizeof(tr__what),
+                 last->what == NULL ? "?" : last->what->text, turns,
                  (unsigned long long)(ns / TR_MS(1)));
 }
 

@@ -109,6 +109,7 @@ int tr__watchdog_start(tr_node *node, const tr_node_opts *opts)
         tr__free(dog);
     else
         node->watchdog = dog;
+    tr__node_loop(node, 0)->shows = rc == 0; // the others are still to come
     return rc;
 }
 
