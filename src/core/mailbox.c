@@ -11,8 +11,9 @@
 #include "core/node.h"
 #include "data/doc.h"
 
-#define PHASE_MESSAGES 4096 // before timers and I/O have their turn
-#define PHASE_NS       TR_MS(1)
+#define PHASE_MESSAGES   4096 // before timers and I/O have their turn
+#define PUBLISH_MESSAGES 64u  // what they have posted to other loops leaves, at the latest
+#define PHASE_NS         TR_MS(1)
 
 void tr__msg_consumed(tr_loop *loop, tr_msg **msg)
 {
@@ -244,14 +245,16 @@ void tr__mail_run(tr_loop *loop)
         return;
     tr__look_anew(loop);
     uint64_t until = loop->now + PHASE_NS;
-    uint32_t handled = 0;
+    uint32_t handled = 0, published = 0;
     for (tr__list *node; handled < PHASE_MESSAGES && loop->now < until &&
                          (node = tr__list_pop(&loop->runnable)) != NULL;) {
         tr_actor *actor = tr__container(node, tr_actor, run);
         handled += mail_run_actor(actor);
         tr__actor_wake(actor);
-        if (loop->filled != 0)
+        if (handled - published >= PUBLISH_MESSAGES) {
+            published = handled;
             tr__outboxes_publish(loop);
+        }
     }
 }
 
