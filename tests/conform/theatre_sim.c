@@ -6,7 +6,7 @@
 #include "support/counted_memory.h"
 #include "support/sim_node.h"
 
-#define SEEDS 20
+#define SEEDS 8
 
 static const struct tr_spawn_opts PLACES[] = {
     {.isolation = TR_SHARED, .placement = TR_HERE},
