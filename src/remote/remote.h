@@ -153,8 +153,8 @@ void tr__parent_lost(tr__remote *remote);
 int tr__relay_send(tr_loop *loop, tr_loop *through, const tr__letter *letter);
 int tr__relay_stop(tr_loop *loop, tr_loop *through, tr_addr addr);
 tr__list *tr__relay_waiters(tr_loop *loop, tr_addr to);
-// Something that must not overtake what one of our actors has sent to a node: whether that waits for
-// room here. Then go is called when it does no more, and asks again.
+// Something that must not overtake what one of our actors has sent to a node: whether that waits
+// for room here. Then go is called when it does no more, and asks again.
 typedef struct tr__behind {
     tr__list link;
     void (*go)(struct tr__behind *behind); // unlinked before the call
