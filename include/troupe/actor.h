@@ -58,7 +58,7 @@ typedef enum tr_placement {
 } tr_placement;
 
 /* What becomes of a message that comes to a full mailbox. What is dropped is a dead letter, and its
- * sender is told 0. */
+ * sender is told 0 (TR_EFULL if the way there from another loop or node is full as well). */
 typedef enum tr_mail_policy {
     TR_MAIL_FAIL,        /* the sender is told TR_EFULL, and nothing was sent */
     TR_MAIL_DROP_NEWEST, /* it is dropped */

@@ -21,7 +21,8 @@ extern "C" {
 /* How an ask has ended. */
 typedef struct tr_answer {
     int status;  /* 0: answered. TR_ETIMEDOUT; TR_EDOWN: the asked has ended or its link is lost;
-                  * TR_ENOACTOR; TR_EUNKNOWN; TR_ENOREPLY; or what tr_reply_error said */
+                  * TR_ENOACTOR; TR_EUNKNOWN; TR_ENOREPLY; TR_EFULL: a mailbox that drops had no
+                  * room for it; or what tr_reply_error said */
     tr_val body; /* of the answer; null for an error */
     const tr_msg *msg; /* the answer, for its buffers and its sender; NULL when none has come */
     tr_reason reason;  /* TR_EDOWN: why */
@@ -78,7 +79,8 @@ TR_API int tr_reply_msg(tr_actor *self, const tr_msg *msg, tr_msg **reply);
 TR_API int tr_reply_error(tr_actor *self, const tr_msg *msg, int error);
 
 /* Hand a message on: the receiver sees it as coming from the one who sent it, and answers that one.
- * An ask that is handed on to another node goes by way of this actor, which has to stay for it.
+ * An ask that is handed on to another node goes by way of this actor, which has to stay for it and
+ * which the receiver sees it come from.
  * returns: as tr_send; TR_EINVAL for a notice and for an ask that has been answered */
 TR_API int tr_forward(tr_actor *self, const tr_msg *msg, tr_addr to);
 
