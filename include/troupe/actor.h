@@ -21,6 +21,7 @@ extern "C" {
 
 typedef struct tr_actor tr_actor;
 typedef void (*tr_callback)(tr_actor *self, void *arg);
+typedef int (*tr_receive)(tr_actor *self, const tr_msg *msg); /* as in a behaviour */
 
 /* A behaviour is a constant table. Every member but the name may be left out. */
 typedef struct tr_behavior {
@@ -206,6 +207,35 @@ TR_API int tr_monitor(tr_actor *self, tr_addr addr, uint64_t *ret_monitor);
 
 /* No notice of this monitor comes after this call. One that fired or never was is a no-op. */
 TR_API void tr_demonitor(tr_actor *self, uint64_t monitor);
+
+/* ---- Not now, or not so ----
+ *
+ * All three are the actor's, not its behaviour's: one that is started again in its place, by a
+ * supervisor say, begins with an empty stash, its behaviour's receive, and its mail not held. */
+
+/* Put a message off: it stays with the actor until tr_unstash_all. An ask stays open, with its
+ * deadline. What is still there when the actor ends is a dead letter, or answered, as its mail is.
+ * The stash is as large as the mailbox, in messages and bytes, and counts by itself.
+ * borrows: msg, which is done with for this turn: what was an ask has no answer any more
+ * errors:  TR_EFULL (the stash is), TR_EINVAL (a notice, an ask that has been answered),
+ *          TR_ENOMEM */
+TR_API int tr_stash(tr_actor *self, const tr_msg *msg);
+
+/* What was put off is handled next, in its order, before the mail that waits.
+ * errors: TR_EINVAL */
+TR_API int tr_unstash_all(tr_actor *self);
+
+/* Have another function handle messages, from the next one on; NULL: the behaviour's own again.
+ * errors: TR_EINVAL, TR_ENOMEM */
+TR_API int tr_become(tr_actor *self, tr_receive receive);
+
+/* Leave the mail where it is, so that the mailbox fills and senders are told TR_EFULL; false: go
+ * on. Notices and answers still come, but for those that wait behind mail of the actor that they
+ * tell of; so does the wish to end, behind what its asker has sent.
+ * errors: TR_EINVAL, TR_ENOMEM */
+TR_API int tr_mail_hold(tr_actor *self, bool hold);
+
+/* ---- Who it is ---- */
 
 TR_API tr_addr tr_self(const tr_actor *self);
 TR_API void *tr_state(tr_actor *self); /* NULL when state_size is 0 */

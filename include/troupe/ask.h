@@ -57,6 +57,12 @@ TR_API int tr_ask_msg(tr_actor *self, tr_addr to, tr_msg **msg, const tr_ask_opt
 TR_API int tr_ask_promise(tr_actor *self, tr_addr to, const char *name, tr_val body,
                           const tr_ask_opts *opts, tr_promise **ret_promise);
 
+/* Ask whether an actor has come so far: cb is called when it has handled all that this actor has
+ * sent to it before. Its runtime answers, in its turn among the mail; the actor does not see it. A
+ * program in another language may answer TR_EUNKNOWN, which says the same. */
+TR_API int tr_ping(tr_actor *self, tr_addr to, const tr_ask_opts *opts, uint64_t *ret_ask,
+                   tr_answered cb, void *arg);
+
 /* Its cb is not called any more, and an answer is dropped. One that has ended is a no-op. */
 TR_API void tr_ask_cancel(tr_actor *self, uint64_t ask);
 
@@ -78,6 +84,12 @@ TR_API int tr_reply_msg(tr_actor *self, const tr_msg *msg, tr_msg **reply);
  * returns: 0; TR_EINVAL, also when the message is no ask or has been answered; TR_ENOMEM */
 TR_API int tr_reply_error(tr_actor *self, const tr_msg *msg, int error);
 
+/* Decline a message: an ask is answered with the error, anything else is a dead letter with it for
+ * its why (tr_dead_letters).
+ * error:   negative
+ * returns: 0; TR_EINVAL, also for a notice and for an ask that has been answered; TR_ENOMEM */
+TR_API int tr_refuse(tr_actor *self, const tr_msg *msg, int error);
+
 /* Hand a message on: the receiver sees it as coming from the one who sent it, and answers that one.
  * An ask that is handed on to another node goes by way of this actor, which has to stay for it and
  * which the receiver sees it come from.
@@ -95,8 +107,10 @@ typedef struct tr_asker {
 TR_API int tr_reply_later(tr_actor *self, const tr_msg *msg, tr_asker *ret_asker);
 
 /* Answer what was taken. TR_ENOENT: it has been answered.
- * error: negative */
+ * error: negative
+ * moves: *reply, made by hand or copied, for its buffers */
 TR_API int tr_reply_to(tr_actor *self, tr_asker asker, tr_val body);
+TR_API int tr_reply_msg_to(tr_actor *self, tr_asker asker, tr_msg **reply);
 TR_API int tr_reply_error_to(tr_actor *self, tr_asker asker, int error);
 
 #ifdef __cplusplus

@@ -319,7 +319,8 @@ void tr__births_run(tr_loop *loop)
 
 void tr__actor_wake(tr_actor *actor)
 {
-    bool something = actor->notices.head != NULL || actor->mail.head != NULL || actor->stop_asked;
+    bool mail = actor->mail.head != NULL && !tr__mail_is_held(actor);
+    bool something = mail || actor->notices.head != NULL || actor->stop_asked;
     if (something && actor->state == TR__RUNNING && tr__list_empty(&actor->run))
         tr__list_append(&actor->loop->runnable, &actor->run);
 }
@@ -467,12 +468,15 @@ static void actor_close(tr_actor *actor)
     if (!actor->started)
         actor_drop_args(actor);
     actor_close_owned(actor);
+    actor->unusual = false;
+    tr__stash_return(actor);
     tr__mail_drop(actor);
     tr_assert(tr__list_empty(&actor->waiters)); // there was room at last
     actor_log_end(actor);
     tr__watchers_tell(&actor->watchers, actor->reason, NULL);
     actor_leave_node(actor);
     actor_leave_slot(actor->loop, actor);
+    tr__free(actor->extra);
     if (actor->lodger) {
         tr__lodger_ended(actor->loop, actor);
         return;

@@ -312,6 +312,23 @@ int tr_ask_promise(tr_actor *self, tr_addr to, const char *name, tr_val body,
     return 0;
 }
 
+// ---- Pings ----
+
+// Answered by the runtime (mailbox.c). In another language nobody has to know of them: that a
+// message is unknown is an answer, too.
+#define PING "troupe.ping"
+
+bool tr__ask_is_ping(const tr_msg *msg)
+{
+    return tr_msg_is(msg, PING);
+}
+
+int tr_ping(tr_actor *self, tr_addr to, const tr_ask_opts *opts, uint64_t *ret_ask, tr_answered cb,
+            void *arg)
+{
+    return tr_ask(self, to, PING, TR_NULL, opts, ret_ask, cb, arg);
+}
+
 void tr_ask_cancel(tr_actor *self, uint64_t id)
 {
     ask *a = tr__actor_here(self) ? tr__slots_find(&self->loop->asks, id) : NULL;
@@ -510,6 +527,16 @@ int tr_reply_error(tr_actor *self, const tr_msg *msg, int error)
     return error < 0 ? ask_answer(self, msg, TR_NULL, error) : TR_EINVAL;
 }
 
+int tr_refuse(tr_actor *self, const tr_msg *msg, int error)
+{
+    if (!tr__actor_here(self) || msg == NULL || msg->is_notice || error >= 0)
+        return TR_EINVAL;
+    if (msg->is_ask)
+        return ask_answer(self, msg, TR_NULL, error);
+    tr__dead_msg(self->loop, msg, tr__actor_addr(self), error);
+    return 0;
+}
+
 bool tr_msg_is_ask(const tr_msg *msg)
 {
     return msg->is_ask && !msg->answered;
@@ -589,6 +616,19 @@ int tr_reply_to(tr_actor *self, tr_asker given, tr_val body)
     return asker_answer(self, given, body, 0);
 }
 
+int tr_reply_msg_to(tr_actor *self, tr_asker given, tr_msg **reply)
+{
+    if (!tr__actor_here(self) || reply == NULL || *reply == NULL || (*reply)->is_notice)
+        return TR_EINVAL;
+    asker *later = asker_find(self, given);
+    int rc = later == NULL ? TR_ENOENT : answer_msg(self, later, *reply);
+    if (rc < 0)
+        return rc;
+    asker_free(later);
+    tr_msg_free(reply);
+    return 0;
+}
+
 int tr_reply_error_to(tr_actor *self, tr_asker given, int error)
 {
     return error < 0 ? asker_answer(self, given, TR_NULL, error) : TR_EINVAL;
@@ -635,6 +675,17 @@ static int forward_away(tr_actor *self, const tr_msg *msg, tr_addr to)
     return rc;
 }
 
+int tr__ask_copy(const tr_msg *msg, tr_msg **ret_copy)
+{
+    tr_assert(!msg->is_notice);
+    int rc = tr__msg_copy(msg, msg->is_ask ? sizeof(tr__ask_head) : 0, ret_copy);
+    if (rc == 0 && msg->is_ask) {
+        *(tr__ask_head *)tr__msg_extra(*ret_copy) = *(const tr__ask_head *)tr__msg_extra(msg);
+        (*ret_copy)->is_ask = true;
+    }
+    return rc;
+}
+
 int tr_forward(tr_actor *self, const tr_msg *msg, tr_addr to)
 {
     if (!tr__actor_here(self) || msg == NULL || msg->is_notice || (msg->is_ask && msg->answered))
@@ -642,11 +693,7 @@ int tr_forward(tr_actor *self, const tr_msg *msg, tr_addr to)
     if (msg->is_ask && to.node != 0 && to.node != self->loop->node->id)
         return forward_away(self, msg, to);
     tr_msg *copy = NULL;
-    int rc = tr__msg_copy(msg, msg->is_ask ? sizeof(tr__ask_head) : 0, &copy);
-    if (rc == 0 && msg->is_ask) {
-        *(tr__ask_head *)tr__msg_extra(copy) = *(const tr__ask_head *)tr__msg_extra(msg);
-        copy->is_ask = true;
-    }
+    int rc = tr__ask_copy(msg, &copy);
     if (rc == 0)
         rc = tr__msg_send(self, msg->from, to, &copy);
     if (rc == 0)

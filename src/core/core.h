@@ -142,6 +142,9 @@ typedef struct tr__answer_head {
     int status;
 } tr__answer_head;
 
+// A copy of what is not a notice, to be handled and answered in its place.
+int tr__ask_copy(const tr_msg *msg, tr_msg **ret_copy);
+bool tr__ask_is_ping(const tr_msg *msg);
 // The message is done with; if it is an ask that nobody has answered, or will, do so.
 void tr__ask_close(tr_loop *loop, tr_msg *msg, int status, tr_reason reason);
 // An answer on its way, or there. moves: *answer, always
@@ -168,18 +171,29 @@ typedef struct tr__jobs {
     bool in_microtasks; // the last one that ran was one: ticks wait for the rest
 } tr__jobs;
 
-// What an actor had left when its budget ran out, or what another turn gave it to do.
-typedef struct tr__backlog {
-    tr__list pending; // in loop->pending
-    tr_actor *actor;
-    tr__jobs jobs;
-} tr__backlog;
-
 void tr__jobs_clear(tr__jobs *jobs);
 void tr__jobs_resume(tr_loop *loop, tr_actor *actor);
 void tr__jobs_run(tr_loop *loop, tr_actor *actor);
-void tr__backlog_drop(tr_actor *actor);
+void tr__backlog_drop(tr_actor *actor); // all jobs that are left, while it is not its turn
 int tr__microtask(tr_actor *actor, tr_callback cb, void *arg); // also from another actor's turn
+
+// ---- What few actors need (stash.c) ----
+
+// Made when it is needed first, so that the others do not pay for it.
+typedef struct tr__extra {
+    // The backlog: jobs that were left when the budget ran out, or that another turn gave it to do.
+    tr__list pending; // in loop->pending
+    tr_actor *actor;
+    tr__jobs jobs;
+
+    tr__queue stash;
+    uint32_t stash_count, stash_bytes;
+    tr_receive receive; // instead of the behaviour's; NULL: that
+    bool held;          // its mail waits
+} tr__extra;
+
+int tr__extra_of(tr_actor *actor, tr__extra **ret_extra);
+void tr__stash_return(tr_actor *actor); // to where it came from: in front of the mail
 
 // ---- Timers (timer.c) ----
 
@@ -291,24 +305,25 @@ struct tr_actor {
         tr__list run;  // in exactly one of the loop's births, runnable, closing; or in none
         tr__post trip; // a lodger's, there and home (birth.c)
     };
-    uint8_t state;       // tr__actor_state
-    uint8_t mail_policy; // tr_mail_policy
-    uint8_t out;         // a lodger's posts that are not at home. That loop's
-    bool stop_asked : 1; // it ends before its next message
-    bool trap : 1;       // to be asked is a message to it
-    bool args : 1;       // the first notice is what its start is to get
-    bool started : 1;    // so it will have its stop
-    bool refused : 1;    // a sender was, for lack of room, and none was told that there is some
-    bool root : 1;       // no actor owns it
-    bool lodger : 1;     // its seat belongs to the loop of its spawner (birth.c)
-    bool slow : 1;       // its turn was, at the last look after one (pace.c)
+    uint8_t state;           // tr__actor_state
+    uint8_t mail_policy : 7; // tr_mail_policy
+    bool unusual : 1;        // extra says how mail is handled, or that it waits
+    uint8_t out;             // a lodger's posts that are not at home. That loop's
+    bool stop_asked : 1;     // it ends before its next message
+    bool trap : 1;           // to be asked is a message to it
+    bool args : 1;           // the first notice is what its start is to get
+    bool started : 1;        // so it will have its stop
+    bool refused : 1;        // a sender was, for lack of room, and none was told that there is some
+    bool root : 1;           // no actor owns it
+    bool lodger : 1;         // its seat belongs to the loop of its spawner (birth.c)
+    bool slow : 1;           // its turn was, at the last look after one (pace.c)
     uint32_t mail_count;
     tr__queue mail; // what actors send
     uint32_t mail_max;
     uint32_t mail_bytes, mail_bytes_max;
     tr_reason reason;
     tr__queue notices; // what the runtime says: before the mail, and beyond its limits
-    tr__backlog *backlog;
+    tr__extra *extra;
     const tr_msg *stop_after; // in the mail: the last one before it is asked to stop
     union {
         tr__owned child; // in the parent's owned: of a lodger that loop's
@@ -323,6 +338,11 @@ struct tr_actor {
 
 _Static_assert(sizeof(struct tr_actor) <= 224, "an idle actor with its slot and malloc's own costs "
                                                "256 bytes (DESIGN.md section 5)");
+
+static inline bool tr__mail_is_held(const tr_actor *actor)
+{
+    return actor->unusual && actor->extra->held;
+}
 
 // What a caller of the API must be: the actor whose turn it is, on its own thread.
 bool tr__actor_here(const tr_actor *self);
@@ -557,7 +577,7 @@ static inline void tr__turn_begin(tr_actor *actor, const tr__what *what)
     tr_loop *loop = actor->loop;
     tr_assert(actor->state == TR__RUNNING);
     tr__turn_begin_last(actor, what);
-    if (actor->backlog != NULL)
+    if (actor->extra != NULL && !tr__jobs_empty(&actor->extra->jobs))
         tr__jobs_resume(loop, actor);
 }
 

@@ -50,38 +50,21 @@ void tr__jobs_clear(tr__jobs *jobs)
     *jobs = (tr__jobs){0};
 }
 
-// The backlog of an actor whose turn is not running, made on demand.
-static int backlog_of(tr_actor *actor, tr__backlog **ret_backlog)
-{
-    if (actor->backlog == NULL) {
-        tr__backlog *backlog = tr__zalloc(sizeof *backlog);
-        if (backlog == NULL)
-            return TR_ENOMEM;
-        backlog->actor = actor;
-        tr__list_init(&backlog->pending);
-        actor->backlog = backlog;
-    }
-    *ret_backlog = actor->backlog;
-    return 0;
-}
-
 void tr__backlog_drop(tr_actor *actor)
 {
-    if (actor->backlog == NULL)
+    if (actor->extra == NULL)
         return;
-    tr__list_remove(&actor->backlog->pending);
-    tr__jobs_clear(&actor->backlog->jobs);
-    tr__free(actor->backlog);
-    actor->backlog = NULL;
+    tr__list_remove(&actor->extra->pending);
+    tr__jobs_clear(&actor->extra->jobs);
 }
 
 // Swap the loop's rings with the backlog's: at a turn's start the backlog's jobs go before what the
 // turn adds; at its end what is left goes back.
-static void backlog_swap(tr_loop *loop, tr__backlog *backlog)
+static void backlog_swap(tr_loop *loop, tr__extra *extra)
 {
     tr__jobs jobs = loop->jobs;
-    loop->jobs = backlog->jobs;
-    backlog->jobs = jobs;
+    loop->jobs = extra->jobs;
+    extra->jobs = jobs;
 }
 
 static bool jobs_next(tr__jobs *jobs, tr__job *ret_job)
@@ -95,12 +78,12 @@ static bool jobs_next(tr__jobs *jobs, tr__job *ret_job)
 // Over budget: the rest waits for the pending phase. Without memory for that the jobs go on.
 static bool jobs_postpone(tr_loop *loop, tr_actor *actor)
 {
-    tr__backlog *backlog;
-    if (backlog_of(actor, &backlog) < 0)
+    tr__extra *extra;
+    if (tr__extra_of(actor, &extra) < 0)
         return false;
-    backlog_swap(loop, backlog);
-    if (tr__list_empty(&backlog->pending))
-        tr__list_append(&loop->pending, &backlog->pending);
+    backlog_swap(loop, extra);
+    if (tr__list_empty(&extra->pending))
+        tr__list_append(&loop->pending, &extra->pending);
     return true;
 }
 
@@ -128,8 +111,8 @@ void tr__jobs_run(tr_loop *loop, tr_actor *actor)
 void tr__jobs_resume(tr_loop *loop, tr_actor *actor)
 {
     tr_assert(tr__jobs_empty(&loop->jobs));
-    tr__list_remove(&actor->backlog->pending);
-    backlog_swap(loop, actor->backlog);
+    tr__list_remove(&actor->extra->pending);
+    backlog_swap(loop, actor->extra);
 }
 
 void tr__turn(tr_actor *actor, const tr__what *what, tr_callback cb, void *arg)
@@ -157,11 +140,11 @@ int tr__microtask(tr_actor *actor, tr_callback cb, void *arg)
 {
     if (actor->loop->current == actor)
         return ring_push(&actor->loop->jobs.microtasks, cb, arg);
-    tr__backlog *backlog;
-    int rc = backlog_of(actor, &backlog);
+    tr__extra *extra;
+    int rc = tr__extra_of(actor, &extra);
     if (rc == 0)
-        rc = ring_push(&backlog->jobs.microtasks, cb, arg);
-    if (rc == 0 && tr__list_empty(&backlog->pending))
-        tr__list_append(&actor->loop->pending, &backlog->pending);
+        rc = ring_push(&extra->jobs.microtasks, cb, arg);
+    if (rc == 0 && tr__list_empty(&extra->pending))
+        tr__list_append(&actor->loop->pending, &extra->pending);
     return rc;
 }

@@ -60,7 +60,7 @@ static void loop_run_pending(tr_loop *loop)
     tr__list_init(&batch);
     tr__list_splice(&batch, &loop->pending);
     for (tr__list *node; (node = tr__list_pop(&batch)) != NULL;) {
-        tr_actor *actor = tr__container(node, tr__backlog, pending)->actor;
+        tr_actor *actor = tr__container(node, tr__extra, pending)->actor;
         if (actor->state == TR__RUNNING) {
             tr__turn_begin(actor, &what);
             tr__turn_end(actor);

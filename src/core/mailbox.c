@@ -95,7 +95,7 @@ static tr_msg *mail_pop(tr_actor *actor)
 static tr_msg *mail_take(tr_actor *actor)
 {
     tr_msg *msg = tr__queue_pop(&actor->notices);
-    return msg != NULL ? msg : mail_pop(actor);
+    return msg != NULL || tr__mail_is_held(actor) ? msg : mail_pop(actor);
 }
 
 // id: whom it was for. status, reason: what an asker is told
@@ -187,15 +187,29 @@ static void mail_close_ask(tr_actor *actor, tr_msg *msg, int rc)
         tr__ask_close(actor->loop, msg, TR_ENOREPLY, (tr_reason){0});
 }
 
+static int mail_answer_ping(tr_actor *actor, const tr_msg *ping)
+{
+    return tr_reply(actor, ping, TR_NULL);
+}
+
+// Who handles it; NULL: nobody.
+static tr_receive mail_receiver(const tr_actor *actor, const tr_msg *msg)
+{
+    if (msg->is_ask && tr__ask_is_ping(msg))
+        return mail_answer_ping;
+    bool became = actor->unusual && actor->extra->receive != NULL;
+    return became ? actor->extra->receive : actor->behavior->receive;
+}
+
 // One turn: one message, then its jobs.
 static void mail_deliver(tr_actor *actor, tr_msg *msg)
 {
-    const tr_behavior *behavior = actor->behavior;
     tr_loop *loop = actor->loop;
+    tr_receive receive = mail_receiver(actor, msg);
     tr__turn_begin(actor, tr__msg_what(msg));
     if (msg->is_ask)
         loop->handling = msg;
-    int rc = behavior->receive == NULL ? TR_EUNKNOWN : behavior->receive(actor, msg);
+    int rc = receive == NULL ? TR_EUNKNOWN : receive(actor, msg);
     if (msg->is_ask)
         mail_close_ask(actor, msg, rc);
     if (rc == TR_EUNKNOWN)

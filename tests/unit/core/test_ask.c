@@ -1,98 +1,157 @@
-// Asks on one loop, where only a test that sees inside can go: what becomes of their numbers. All
-// else is in tests/conform/isolation_asks.c, over every isolation.
-#include "unit/core/stage.h"
+// Pings, declining, and answering later with a message. What asks are to their users is tested over
+// all isolations, in tests/conform.
+#include "stage.h"
+
+static int status;
+
+static void on_answer(tr_actor *self, const tr_answer *answer, void *arg)
+{
+    (void)self;
+    status = answer->status;
+    note(arg);
+    if (answer->msg != NULL && tr_msg_buf_count(answer->msg) == 1)
+        note("with its buffer");
+}
+
+static void ask(tr_actor *from, tr_actor *to)
+{
+    IN_TURN(from)
+    assert_int_equal(
+        0, tr_ask(from, tr_self(to), "m", TR_NULL, NULL, NULL, on_answer, (void *)"answer"));
+}
+
+static void a_ping_comes_back_when_all_before_it_is_handled(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a"), *b = stage_actor("b");
+    IN_TURN(a)
+    {
+        assert_int_equal(0, tr_send(a, tr_self(b), "m", TR_V(1)));
+        assert_int_equal(0, tr_ping(a, tr_self(b), NULL, NULL, on_answer, (void *)"pong"));
+        assert_int_equal(0, tr_send(a, tr_self(b), "m", TR_V(2)));
+    }
+    stage_run();
+    assert_heard("b:m=1 b:m=2 pong"); // and b has not seen it
+    assert_int_equal(0, status);
+}
+
+static void a_ping_of_one_that_ends_fails(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a"), *b = stage_actor("b");
+    IN_TURN(a)
+    assert_int_equal(0, tr_ping(a, tr_self(b), NULL, NULL, on_answer, (void *)"pong"));
+    stage_exit(b, TR_NORMAL);
+    stage_run();
+    assert_heard("b:stop=normal pong");
+    assert_int_equal(TR_EDOWN, status);
+}
+
+static int receive_and_refuse(tr_actor *self, const tr_msg *msg)
+{
+    return tr_refuse(self, msg, TR_EFULL);
+}
+
+static void who_declines_an_ask_answers_it(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a"), *b = stage_actor("b");
+    player_of(b)->receive = receive_and_refuse;
+    ask(a, b);
+    stage_run();
+    assert_heard("b:m answer");
+    assert_int_equal(TR_EFULL, status);
+    assert_int_equal(0, tr_node_dead_letters(stage.node));
+}
+
+static int64_t why;
+
+static int receive_letter(tr_actor *self, const tr_msg *msg)
+{
+    (void)self;
+    stage.heard[0] = '\0';
+    return tr_get_int(tr_msg_body(msg), "why", &why);
+}
+
+static void a_message_that_is_declined_is_a_dead_letter(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a"), *b = stage_actor("b"), *reader = stage_actor("reader");
+    player_of(b)->receive = receive_and_refuse;
+    player_of(reader)->receive = receive_letter;
+    IN_TURN(reader)
+    assert_int_equal(0, tr_dead_letters(reader, true));
+    IN_TURN(a)
+    assert_int_equal(0, tr_send(a, tr_self(b), "m", TR_NULL));
+    stage_run();
+    assert_int_equal(1, tr_node_dead_letters(stage.node));
+    assert_int_equal(TR_EFULL, why);
+}
+
+static void what_is_no_open_message_cannot_be_declined(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a");
+    tr_msg *msg;
+    assert_int_equal(0, tr_msg_new("m", TR_NULL, &msg));
+    assert_int_equal(TR_EINVAL, tr_refuse(a, msg, TR_EFULL)); // not its turn
+    IN_TURN(a)
+    {
+        assert_int_equal(TR_EINVAL, tr_refuse(a, NULL, TR_EFULL));
+        assert_int_equal(TR_EINVAL, tr_refuse(a, msg, 0));
+        msg->is_notice = true;
+        assert_int_equal(TR_EINVAL, tr_refuse(a, msg, TR_EFULL));
+        msg->is_notice = false;
+        msg->is_ask = msg->answered = true;
+        assert_int_equal(TR_EINVAL, tr_refuse(a, msg, TR_EFULL));
+        msg->is_ask = false;
+    }
+    tr_msg_free(&msg);
+}
 
 static tr_asker taken;
 
-static int take(tr_actor *self, const tr_msg *msg)
+static void answer_with_buffer(tr_actor *self, void *arg)
 {
-    return tr_reply_later(self, msg, &taken);
+    tr_msg *reply;
+    tr_buf *buf;
+    (void)arg;
+    assert_int_equal(0, tr_msg_new("reply", TR_NULL, &reply));
+    assert_int_equal(0, tr_buf_new(1, &buf));
+    assert_int_equal(0, tr_msg_attach(reply, &buf));
+    assert_int_equal(TR_EINVAL, tr_reply_msg_to(self, taken, NULL));
+    assert_int_equal(TR_ENOENT, tr_reply_msg_to(self, (tr_asker){0}, &reply));
+    assert_non_null(reply);
+    assert_int_equal(0, tr_reply_msg_to(self, taken, &reply));
+    assert_null(reply);
 }
 
-static void nothing(tr_actor *self, void *arg)
+static int receive_and_take(tr_actor *self, const tr_msg *msg)
 {
-    (void)self, (void)arg;
+    assert_int_equal(0, tr_reply_later(self, msg, &taken));
+    return tr_immediate(self, answer_with_buffer, NULL);
 }
 
-// One iteration that does not wait for the next deadline.
-static void step(tr_actor *actor)
-{
-    IN_TURN(actor)
-    assert_int_equal(0, tr_immediate(actor, nothing, NULL));
-    stage_step();
-}
-
-static void note_answer(tr_actor *self, const tr_answer *answer, void *word)
-{
-    (void)self;
-    note(answer->status == 0 ? word : tr_errname(answer->status));
-}
-
-static void ask(tr_actor *a, tr_actor *b, uint32_t timeout_ms, const char *word)
-{
-    IN_TURN(a)
-    assert_int_equal(0, tr_ask(a, tr_self(b), "q", TR_NULL, TR_ASK(.timeout_ms = timeout_ms), NULL,
-                               note_answer, (void *)word));
-    step(a);
-}
-
-static void answer_late(tr_actor *b, tr_asker asker)
-{
-    uint64_t before = tr_node_late_answers(stage.node);
-    IN_TURN(b)
-    assert_int_equal(0, tr_reply_to(b, asker, TR_V(1)));
-    step(b);
-    assert_int_equal(before + 1, tr_node_late_answers(stage.node));
-}
-
-static void a_late_answer_is_never_taken_for_the_next_ask_s(void **state)
+static void an_answer_that_comes_later_may_have_buffers(void **state)
 {
     (void)state;
     tr_actor *a = stage_actor("a"), *b = stage_actor("b");
-    player_of(b)->receive = take;
-    ask(a, b, 10, "first");
-    tr_asker late = taken;
-    tr__sim_run_for(stage.sim, TR_MS(11));
-    step(a);
-    ask(a, b, 1000, "second"); // in the place of the first one
-    answer_late(b, late);
-    IN_TURN(b)
-    assert_int_equal(0, tr_reply_to(b, taken, TR_V(2)));
-    step(b);
-    assert_heard("b:q TR_ETIMEDOUT b:q second");
-}
-
-// The numbers of one place come to their end: they do not begin again.
-static void the_numbers_of_asks_do_not_wrap(void **state)
-{
-    (void)state;
-    tr_actor *a = stage_actor("a"), *b = stage_actor("b");
-    player_of(b)->receive = take;
-    ask(a, b, 10, "first");
-    tr__sim_run_for(stage.sim, TR_MS(11));
-    step(a);
-    tr__slot *place = &stage.loop->asks.chunks[0][0];
-    assert_null(place->item);
-    place->generation = TR__SLOT_GENERATION_MAX;
-    ask(a, b, 10, "last"); // the last one of the place
-    assert_non_null(place->item);
-    tr_asker late = taken;
-    tr__sim_run_for(stage.sim, TR_MS(11));
-    step(a);
-    ask(a, b, 1000, "next");
-    assert_null(place->item);
-    answer_late(b, late);
-    IN_TURN(b)
-    assert_int_equal(0, tr_reply_to(b, taken, TR_NULL));
-    step(b);
-    assert_heard("b:q TR_ETIMEDOUT b:q TR_ETIMEDOUT b:q next");
+    player_of(b)->receive = receive_and_take;
+    ask(a, b);
+    stage_run();
+    assert_heard("b:m answer with its buffer");
+    assert_int_equal(0, status);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STAGE_TEST(a_late_answer_is_never_taken_for_the_next_ask_s),
-        STAGE_TEST(the_numbers_of_asks_do_not_wrap),
+        STAGE_TEST(a_ping_comes_back_when_all_before_it_is_handled),
+        STAGE_TEST(a_ping_of_one_that_ends_fails),
+        STAGE_TEST(who_declines_an_ask_answers_it),
+        STAGE_TEST(a_message_that_is_declined_is_a_dead_letter),
+        STAGE_TEST(what_is_no_open_message_cannot_be_declined),
+        STAGE_TEST(an_answer_that_comes_later_may_have_buffers),
     };
-    return cmocka_run_group_tests_name("core/ask", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

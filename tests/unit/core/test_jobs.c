@@ -46,11 +46,11 @@ static void jobs_over_the_budget_need_memory_only_then(void **state)
     IN_TURN(a)
     for (int i = 0; i < TR_JOBS_MAX; i++)
         assert_int_equal(0, tr_next_tick(a, on_number, &numbers[i]));
-    assert_null(a->backlog);
+    assert_null(a->extra);
     IN_TURN(a)
     for (int i = 0; i <= TR_JOBS_MAX; i++)
         assert_int_equal(0, tr_next_tick(a, on_number, &numbers[TR_JOBS_MAX + i]));
-    assert_non_null(a->backlog);
+    assert_non_null(a->extra);
     assert_int_equal(2 * TR_JOBS_MAX, ran);
     stage_run();
     assert_int_equal(2 * TR_JOBS_MAX + 1, ran);
