@@ -11,6 +11,7 @@
  *   troupe/timer.h    timers, immediates, ticks, microtasks           tr_timer_start
  *   troupe/promise.h  results that come later                         tr_promise_then
  *   troupe/registry.h names and groups                            tr_register, tr_publish
+ *   troupe/pool.h     workers behind one address                       tr_pool_start
  *   troupe/memory.h   where memory comes from                         tr_memory_set
  *   troupe/error.h    the errors                                      tr_strerror
  *
@@ -32,6 +33,7 @@
 #include <troupe/memory.h>
 #include <troupe/msg.h>
 #include <troupe/node.h>
+#include <troupe/pool.h>
 #include <troupe/promise.h>
 #include <troupe/registry.h>
 #include <troupe/struct.h>

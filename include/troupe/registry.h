@@ -104,10 +104,10 @@ TR_API int tr_publish_msg(tr_actor *self, const char *group, tr_msg **msg);
  *
  *     {"to": address, "from": address, "name": text, "why": error, "body": any}
  *
- * for each that an actor has sent. why is TR_ENOACTOR, TR_EDOWN, TR_EFULL, TR_EUNKNOWN, TR_ENOMEM, or
- * what tr_refuse said. A body above 64 KiB, or nested as deep as one may be, is left out (null). None
- * comes when the mailbox is full, nor for what was sent to this actor itself: tr_node_dead_letters
- * counts them all.
+ * for each that an actor has sent. why is TR_ENOACTOR, TR_EDOWN, TR_EFULL, TR_EUNKNOWN, TR_ENOMEM,
+ * or what tr_refuse said. A body above 64 KiB, or nested as deep as one may be, is left out (null).
+ * None comes when the mailbox is full, nor for what was sent to this actor itself:
+ * tr_node_dead_letters counts them all.
  *
  * errors: TR_EINVAL, TR_ENOMEM */
 TR_API int tr_dead_letters(tr_actor *self, bool wanted);
