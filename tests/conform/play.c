@@ -137,6 +137,16 @@ static void warn_nobody(const char *id, const char *text, void *arg)
     (void)id, (void)text, (void)arg;
 }
 
+static void verdict(unsigned n, const char *words, int rc)
+{
+    bool good = rc == 0 && strcmp(words, notes) == 0;
+    if (good || (theatre->accepts != NULL && theatre->accepts(words, notes, rc)))
+        return;
+    print_error("run %u\n", n);
+    assert_string_equal(words, notes);
+    assert_int_equal(0, rc);
+}
+
 void perform(const struct play *play, const char *words)
 {
     playing = play;
@@ -145,11 +155,7 @@ void perform(const struct play *play, const char *words)
         place = theatre->place(n);
         if (play->processes && !play_in_process())
             continue;
-        int rc = theatre->run(n, app);
-        if (rc != 0 || strcmp(words, notes) != 0)
-            print_error("run %u\n", n);
-        assert_string_equal(words, notes);
-        assert_int_equal(0, rc);
+        verdict(n, words, theatre->run(n, app));
     }
 }
 

@@ -20,10 +20,13 @@ struct theatre {
     int (*run)(unsigned n, const tr_app *app);
     // The same, closed in the midst of things, each time a little later.
     void (*cut)(unsigned n, const tr_app *app);
-    unsigned (*runs)(void);
+    unsigned (*runs)(void);              // asked before each
     tr_spawn_opts (*place)(unsigned n);  // isolation and placement of the others in the nth run
     unsigned scale;                      // divides what there are thousands of
     void (*crash)(const tr_actor *self); // the process of an actor, by SIGKILL
+    // Whether a run that was to take these words has ended as it may. NULL: it has taken them, and
+    // returned 0.
+    bool (*accepts)(const char *words, const char *notes, int rc);
 };
 
 struct play {

@@ -14,7 +14,8 @@ union block {
 static void *counted_resize(void *memory, size_t size, void *arg)
 {
     (void)arg;
-    if (++counted.calls == counted.fail_at)
+    counted.calls++;
+    if (counted_memory_failed() && (counted.lasting || counted.calls == counted.fail_at))
         return NULL;
     union block *old = memory == NULL ? NULL : (union block *)memory - 1;
     size_t old_size = old == NULL ? 0 : old->size;
@@ -49,6 +50,12 @@ void counted_memory_start(size_t fail_at)
         .alloc = counted_alloc, .resize = counted_resize, .release = counted_release};
     counted = (struct counted_memory){.fail_at = fail_at};
     tr_memory_set(&allocator);
+}
+
+void counted_memory_fail(size_t nth, bool lasting)
+{
+    counted.fail_at = counted.calls + nth;
+    counted.lasting = lasting;
 }
 
 size_t counted_memory_stop(void)

@@ -15,12 +15,15 @@
 struct counted_memory {
     size_t calls;      // that took memory
     size_t fail_at;    // the number of the call that gets none; 0: all get some
+    bool lasting;      // nor do those behind it
     size_t live, peak; // bytes
 };
 
 extern struct counted_memory counted;
 
 void counted_memory_start(size_t fail_at);
+// The nth call from now on fails, or from that on all.
+void counted_memory_fail(size_t nth, bool lasting);
 size_t counted_memory_stop(void); // returns the bytes that were not given back
 bool counted_memory_failed(void);
 

@@ -98,10 +98,10 @@ void sim_nodes_close(struct sim_nodes *nodes)
     assert_int_equal(0, nodes->open);
 }
 
-void sim_nodes_start(struct sim_nodes *nodes)
+int sim_nodes_start(struct sim_nodes *nodes)
 {
     const char *const argv[] = {"node", NULL};
-    assert_int_equal(0, tr__sim_start(nodes->sim, "node", argv, &nodes->first));
+    return tr__sim_start(nodes->sim, "node", argv, &nodes->first);
 }
 
 static bool nodes_ended(void *arg)
@@ -111,7 +111,7 @@ static bool nodes_ended(void *arg)
 
 bool sim_nodes_run(struct sim_nodes *nodes, uint64_t seconds)
 {
-    sim_nodes_start(nodes);
+    nodes->code = sim_nodes_start(nodes);
     return tr__sim_run_until(nodes->sim, nodes_ended, nodes, TR_S(seconds));
 }
 

@@ -20,7 +20,7 @@ struct sim_nodes {
     const tr_app *app;
     uint32_t loops; // of each node; 0: one
     int64_t first; // its pid
-    int code;      // what the first one left with
+    int code;      // what the first one left with, or why it could not start
     unsigned open; // nodes that are there
 };
 
@@ -31,8 +31,8 @@ void sim_nodes_close(struct sim_nodes *nodes);
 // Returns whether it has, with all its children, within so many virtual seconds.
 bool sim_nodes_run(struct sim_nodes *nodes, uint64_t seconds);
 
-// Only start it.
-void sim_nodes_start(struct sim_nodes *nodes);
+// Only start it. Returns what stands in its way.
+int sim_nodes_start(struct sim_nodes *nodes);
 
 // End the process of an actor, as from outside. An actor may do so to itself, as a crash would.
 void sim_nodes_kill(struct sim_nodes *nodes, const tr_actor *actor, int signal);
