@@ -109,17 +109,26 @@ static ask *line_first(const tr_loop *loop)
                : tr__container(loop->asks_in_line.next, ask, in_line);
 }
 
+// There is room for the timer: it is armed, or has just been.
+static void line_arm(tr_loop *loop, uint64_t due)
+{
+    int rc = tr__timer_arm(loop, &loop->asks_timer, due);
+    tr_assert(rc == 0);
+}
+
+// The timer stays armed all the while: a turn that fills the room it had could leave it none.
 static void line_fire(tr__timer *timer)
 {
     tr_loop *loop = tr__container(timer, tr_loop, asks_timer);
     uint64_t now = loop->world->ops->now(loop->world);
     ask *a;
+    line_arm(loop, TR__NEVER);
     while ((a = line_first(loop)) != NULL && a->deadline <= now && a->actor->state == TR__RUNNING)
         ask_over(a);
     if (a == NULL)
-        return;
-    int rc = tr__timer_arm(loop, timer, a->deadline > now ? a->deadline : now + 1);
-    tr_assert(rc == 0); // there is room where it has just been
+        tr__timer_disarm(loop, timer);
+    else
+        line_arm(loop, a->deadline > now ? a->deadline : now + 1);
 }
 
 void tr__asks_init(tr_loop *loop)
@@ -134,6 +143,8 @@ static void ask_link_lost(tr__watcher *watcher, tr_reason reason)
     ask *a = tr__container(watcher, ask, link_lost);
     tr_loop *loop = a->actor->loop;
     bool in_line = !tr__list_empty(&a->in_line);
+    if (a->actor->state != TR__RUNNING)
+        return; // it goes with its actor
     a->status = TR_EDOWN;
     a->reason = reason;
     a->deadline = 0;

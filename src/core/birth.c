@@ -33,6 +33,7 @@ static void lodger_arrive(tr_loop *loop, tr__post *post)
 {
     tr_actor *lodger = tr__container(post, tr_actor, trip);
     atomic_fetch_sub_explicit(&loop->arrivals, 1, memory_order_relaxed);
+    loop->begun = true; // a thread of its own ends with it, also if it cannot settle
     int rc = tr__actor_settle(loop, lodger);
     if (rc == 0)
         return;

@@ -402,7 +402,7 @@ static int peer_message(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 
 static int peer_publish(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 {
-    tr_msg *msg;
+    tr_msg *msg = NULL;
     int rc = message_make(peer, e, e->text, 0, storage, &msg);
     if (rc == 0)
         rc = tr__peer_publish(peer, e, &msg);
