@@ -474,7 +474,8 @@ static int child_start(tr_actor *self, struct child *c)
         return rc;
     rc = tr_monitor(self, c->addr, &c->monitor);
     if (rc < 0) {
-        tr_kill(self, c->addr);
+        if (tr_kill(self, c->addr) == TR_ENOMEM)
+            tr_exit(self, rc); // then all of them end: none may live unwatched
         return rc;
     }
     table_link(s, c);
@@ -495,19 +496,27 @@ static uint64_t child_patience(const struct child *c)
     return TR_MS(spec->stop_ms == 0 ? STOP_MS : spec->stop_ms);
 }
 
+static void exit_on_error(tr_actor *self, int rc)
+{
+    if (rc < 0)
+        tr_exit(self, rc);
+}
+
 static void child_late(tr_actor *self, void *arg)
 {
     struct child *c = arg;
     tr_log("supervisor.kill", "child=%s did not end in time", c->id);
     if (tr_kill(self, c->addr) == TR_ENOMEM)
-        tr_timer_start(self, child_patience(c), child_late, c, &c->timer);
+        exit_on_error(self, tr_timer_start(self, child_patience(c), child_late, c, &c->timer));
 }
 
+// Without memory to ask a child the supervisor fails: that asks all of them, and needs none.
 static int child_stop(tr_actor *self, struct child *c)
 {
     uint64_t patience = child_patience(c);
     c->state = CHILD_STOPPING;
-    tr_stop(self, c->addr); // one that is gone already is down
+    if (tr_stop(self, c->addr) == TR_ENOMEM) // any other error: it is down already
+        return TR_ENOMEM;
     return patience == UINT64_MAX ? 0 : tr_timer_start(self, patience, child_late, c, &c->timer);
 }
 
@@ -607,12 +616,6 @@ static int child_start_again(tr_actor *self, struct child *c)
     return rc == 0 ? 0 : child_failed(self, c, &down);
 }
 
-static void exit_on_error(tr_actor *self, int rc)
-{
-    if (rc < 0)
-        tr_exit(self, rc);
-}
-
 static void child_due(tr_actor *self, void *arg)
 {
     exit_on_error(self, child_start_again(self, arg));
@@ -681,6 +684,13 @@ static int fail(tr_actor *self, const tr_msg *msg, int error)
     return 0;
 }
 
+// One that cannot be answered is told so, or finds its deadline: no child is to end for that.
+static int answer(tr_actor *self, const tr_msg *msg, tr_val body)
+{
+    int rc = tr_reply(self, msg, body);
+    return rc == TR_ENOMEM ? 0 : rc;
+}
+
 static int answer_whereis(tr_actor *self, const tr_msg *msg)
 {
     tr_str id;
@@ -689,14 +699,14 @@ static int answer_whereis(tr_actor *self, const tr_msg *msg)
     const struct child *c = child_find(state_of(self), id);
     if (c == NULL)
         return fail(self, msg, TR_ENOENT);
-    return tr_reply(self, msg, c->monitor == 0 ? TR_NULL : TR_V(c->addr));
+    return answer(self, msg, c->monitor == 0 ? TR_NULL : TR_V(c->addr));
 }
 
 static int answer_count(tr_actor *self, const tr_msg *msg)
 {
     const struct supervisor *s = state_of(self);
-    return tr_reply(self, msg,
-                    TR_MAP("children", s->count, "running", s->running, "restarts", s->restarts));
+    return answer(self, msg,
+                  TR_MAP("children", s->count, "running", s->running, "restarts", s->restarts));
 }
 
 enum { SHOWN = 4 }; // fields of a child
@@ -724,7 +734,7 @@ static int answer_children(tr_actor *self, const tr_msg *msg)
     size_t n = 0;
     for (const struct child *c = s->first; c != NULL; c = c->behind, n++)
         list[n] = child_show(c, fields + n * 2 * SHOWN);
-    rc = tr_reply(self, msg, tr_val_list(list, n));
+    rc = answer(self, msg, tr_val_list(list, n));
     tr_buf_unref(&memory);
     return rc;
 }
@@ -764,7 +774,7 @@ static int answer_add(tr_actor *self, const tr_msg *msg)
         return fail(self, msg, rc);
     rc = child_start(self, c);
     if (rc == 0)
-        return tr_reply(self, msg, TR_V(c->addr));
+        return answer(self, msg, TR_V(c->addr));
     child_free(state_of(self), c);
     return fail(self, msg, rc);
 }
@@ -779,7 +789,8 @@ static int answer_remove(tr_actor *self, const tr_msg *msg)
     struct child *c = rc < 0 ? NULL : child_find(s, id);
     if (c == NULL || c->removed)
         return fail(self, msg, rc < 0 ? rc : TR_ENOENT);
-    tr_reply_later(self, msg, &c->remover);
+    if (tr_reply_later(self, msg, &c->remover) == TR_ENOMEM) // any other error: it is no ask
+        return fail(self, msg, TR_ENOMEM);
     c->removed = true;
     tr_timer_clear(self, c->timer);
     return c->state == CHILD_RUNNING ? child_stop(self, c) : child_over(self, c);
