@@ -306,13 +306,22 @@ static void crew_asked(tr_loop *loop, tr__post *post)
     loop->asked = loop->restless = true;
 }
 
+// Not one that shares the node's actors and could not be started: nobody would answer for it.
+static bool crew_takes_part(tr_loop *loop)
+{
+    tr__lock_take(&loop->node->lock);
+    bool part = loop->solo || loop->runs;
+    tr__lock_give(&loop->node->lock);
+    return part;
+}
+
 bool tr__crew_ended(tr_node *node)
 {
     tr_loop *first = crew_first(node);
     uint32_t count = (uint32_t)atomic_load(&node->loop_count);
     for (uint32_t i = 1; i < count; i++) {
         tr_loop *loop = tr__node_loop(node, i);
-        if (loop == NULL || loop->told)
+        if (loop == NULL || loop->told || !crew_takes_part(loop))
             continue;
         loop->told = true;
         loop->ask.arrive = crew_asked;
@@ -341,7 +350,7 @@ bool tr__crew_left(tr_node *node)
     uint32_t count = (uint32_t)atomic_load(&node->loop_count);
     for (uint32_t i = 1; !node->dismissed && i < count; i++) {
         tr_loop *loop = tr__node_loop(node, i);
-        if (loop == NULL)
+        if (loop == NULL || !loop->told)
             continue;
         loop->dismiss.arrive = crew_dismissed;
         tr__post_to(crew_first(node), loop, &loop->dismiss);

@@ -65,6 +65,7 @@ struct link_sp {
     unsigned next_spare;    // to be replaced
 
     enum writing writing;
+    int write_error; // that ended it; 0: none but the peer's end
     tr__frame *head, *tail; // the queue; not empty between calls: the endpoint is full
     size_t written;         // bytes of the head that have left
     size_t queued;
@@ -136,6 +137,11 @@ static void sp_queue_remove(struct link_sp *link, size_t n)
     }
 }
 
+static bool sp_is_end(int rc)
+{
+    return rc == 0 || rc == -ECONNRESET || rc == TR_EPIPE;
+}
+
 // Write what the endpoint takes. Returns 0, TR_EAGAIN when a rest has to wait, or an error.
 static int sp_queue_write(struct link_sp *link)
 {
@@ -157,6 +163,7 @@ static int sp_write(struct link_sp *link)
     if (rc != 0 && rc != TR_EAGAIN) {
         sp_queue_clear(link);
         link->writing = WRITE_FINISHING;
+        link->write_error = sp_is_end(rc) ? 0 : rc;
     }
     if (link->writing == WRITE_FINISHING && link->head == NULL) {
         link->writing = WRITE_SHUT;
@@ -343,7 +350,9 @@ static int sp_read_error(const struct link_sp *link, int rc)
 {
     if (rc == 0 && link->greeted && link->begin != link->end)
         return TR_EFRAME;
-    return rc == 0 || rc == -ECONNRESET || rc == TR_EPIPE ? TR_EDOWN : rc;
+    if (!sp_is_end(rc))
+        return rc;
+    return link->write_error != 0 ? link->write_error : TR_EDOWN;
 }
 
 // Read once and deliver. Returns the bytes read; 0 when there is nothing, or nothing any more.

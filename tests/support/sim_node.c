@@ -67,6 +67,7 @@ static bool node_done(void *state, int *ret_code)
 static void node_close(void *state)
 {
     struct node *n = state;
+    n->nodes->dead_letters += tr_node_dead_letters(n->node);
     tr__node_free(&n->node);
     n->nodes->open--;
     free(n);

@@ -22,6 +22,7 @@ struct sim_nodes {
     int64_t first; // its pid
     int code;      // what the first one left with, or why it could not start
     unsigned open; // nodes that are there
+    uint64_t dead_letters; // of those that were
 };
 
 void sim_nodes_open(struct sim_nodes *nodes, uint64_t seed, const tr_app *app);

@@ -597,16 +597,15 @@ static void test_a_blocked_queue_leaves_in_few_writes(void **state)
     fixture_close(&f);
 }
 
-static void test_after_an_error_of_writing_the_rest_is_still_read(void **state)
+static void write_error_leaves_the_rest_to_be_read(int error, int told)
 {
-    (void)state;
     struct fixture f;
     fixture_open_greeted(&f);
     struct bytes wire = small_frames();
     f.peer->capacity = 0;
     send_small_frames(&f.side); // waits
     fake_put(f.side.endpoint, wire.at, wire.size);
-    f.side.endpoint->write_error = TR_EPIPE;
+    f.side.endpoint->write_error = error;
     fake_run(f.world);
     assert_got(&f.side, wire.at, wire.size);
     assert_int_equal(0, f.side.downs);
@@ -619,9 +618,16 @@ static void test_after_an_error_of_writing_the_rest_is_still_read(void **state)
     assert_int_equal(2 * SMALL_COUNT, f.side.frames);
     fake_end(f.side.endpoint);
     fake_run(f.world);
-    assert_down(&f.side, TR_EDOWN);
+    assert_down(&f.side, told);
     fixture_close(&f);
     bytes_clear(&wire);
+}
+
+static void test_after_an_error_of_writing_the_rest_is_still_read(void **state)
+{
+    (void)state;
+    write_error_leaves_the_rest_to_be_read(TR_EPIPE, TR_EDOWN);
+    write_error_leaves_the_rest_to_be_read(TR_EIO, TR_EIO); // told as the reason of the end
 }
 
 static void test_nothing_is_sent_after_finish_or_down(void **state)
