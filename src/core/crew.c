@@ -407,7 +407,7 @@ static void crew_begin_to_close(tr_node *node)
 // The first loop comes last: what the others' remotes share is its remote's.
 void tr__crew_close(tr_node *node)
 {
-    tr_loop *first = crew_first(node);
+    tr_loop *first = crew_first(node), *before = tr__loop_here; // a simulated process's parent
     bool more = true;
     crew_begin_to_close(node);
     tr__loop_here = first;
@@ -423,5 +423,5 @@ void tr__crew_close(tr_node *node)
             more |= loop != NULL && crew_settle(loop);
         }
     }
-    tr__loop_here = NULL;
+    tr__loop_here = before;
 }
