@@ -174,6 +174,7 @@ static void a_peer_that_does_not_read_delays_the_end_no_longer_than_flush_ms(voi
 
 static struct {
     const char *attack;
+    uint32_t stop_ms;
     tr_reason reason;
     bool next_one_works;
 } seen;
@@ -189,8 +190,8 @@ static int parent_start(tr_actor *self, const tr_val *args)
     (void)args;
     tr_addr kid;
     const char *argv[] = {seen.attack, NULL};
-    int rc =
-        tr_fork(self, ipc_program("prog_hostile"), TR_SPAWN(.argv = argv, .stop_ms = 100), &kid);
+    int rc = tr_fork(self, ipc_program("prog_hostile"),
+                     TR_SPAWN(.argv = argv, .stop_ms = seen.stop_ms), &kid);
     return rc < 0 ? rc : tr_monitor(self, kid, NULL);
 }
 
@@ -216,6 +217,7 @@ static void see_child_end(const char *attack, tr_reason_kind kind, int code)
 {
     memset(&seen, 0, sizeof seen);
     seen.attack = attack;
+    seen.stop_ms = kind == TR_REASON_KILLED ? 100 : 60000; // one that leaves by itself has the time
     assert_int_equal(0, TR_RUN(APP, &parent, TR_NULL));
     assert_int_equal(kind, seen.reason.kind);
     assert_int_equal(code, seen.reason.code);
