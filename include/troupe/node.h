@@ -67,7 +67,8 @@ typedef struct tr_node_opts {
 
     /* A callback of an actor that has taken so long is warned of when it has returned, once a
      * second for each actor at most: "actor.slow", with the actor, the message or what else it was
-     * called for, and the time; with turns=1 it is that of this callback alone. 0: 100. */
+     * called for, and the time. Where callbacks are so fast that the clock is read only after some,
+     * "loop.slow" says how many the time was for, until it happens again. 0: 100. */
     uint32_t slow_ms;
 
     /* Have a thread look after the loops, and warn of a callback that has not returned for so long:

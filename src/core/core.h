@@ -209,12 +209,15 @@ void tr__timers_run(tr_loop *loop);
 
 // ---- Pace: looking at the clock, now and then (pace.c) ----
 
+#define TR__TOLD 8u
+
 typedef struct tr__pace {
     uint32_t turns;      // since the last look
     uint32_t look_after; // so many
-    struct {
+    uint32_t careful;    // looks that are to come after one turn
+    struct tr__told {
         uint64_t actor, until;
-    } told[8]; // who has been warned of
+    } told[TR__TOLD]; // who has been warned of
 } tr__pace;
 
 // Set loop->now. Returns whether the turns since the last look took long.

@@ -7,54 +7,77 @@
 // not hide it, and it is cut off when its time is up and not 32 turns later.
 //
 // Only the time between two looks of one run of turns counts: a phase looks before its first turn,
-// and the loop looks before it waits. A time that is very long is warned of, with the last turn
-// that it was for and how many there were: one, wherever the loop had a reason to be careful.
+// and the loop looks before it waits. A very long time is warned of: with the actor, when it is the
+// time of one turn. Of several nobody can say whose it was; so the loop looks after each one for a
+// while, and when it happens again it knows whose, and by which message.
 #include "base/log.h"
 #include "core/node.h"
 
-#define LOOK_TURNS 32       // between two looks, when all is fast
-#define LONG_NS    TR_US(5) // for one turn; then the looks cost 1/200 of it
+#define LOOK_TURNS    32       // between two looks, when all is fast
+#define LONG_NS       TR_US(5) // for one turn; then the looks cost 1/200 of it
+#define CAREFUL_LOOKS 1000u
 
-// Once for each actor in a second, and of so many actors as there is room for.
+// Once for each actor (0: nobody knows which) in a second, and no more than there is room for.
 static bool slow_untold(tr_loop *loop, uint64_t actor)
 {
-    tr__pace *pace = &loop->pace;
-    size_t place = sizeof pace->told / sizeof *pace->told;
-    for (size_t i = 0; i < sizeof pace->told / sizeof *pace->told; i++) {
-        if (pace->told[i].until <= loop->now)
-            place = i;
-        else if (pace->told[i].actor == actor)
+    struct tr__told *place = NULL;
+    for (size_t i = 0; i < TR__TOLD; i++) {
+        struct tr__told *told = &loop->pace.told[i];
+        if (told->until <= loop->now)
+            place = told;
+        else if (told->actor == actor)
             return false;
     }
-    if (place == sizeof pace->told / sizeof *pace->told)
-        return false;
-    pace->told[place].actor = actor;
-    pace->told[place].until = loop->now + TR_S(1);
-    return true;
+    if (place != NULL)
+        *place = (struct tr__told){actor, loop->now + TR_S(1)};
+    return place != NULL;
 }
 
-static void slow_tell(tr_loop *loop, uint32_t turns, uint64_t ns)
+static void slow_tell_actor(tr_loop *loop, uint64_t ms)
 {
     const tr__last *last = &loop->last;
     if (slow_untold(loop, last->actor))
-        tr__warn("actor.slow", "actor=%s id=%016llx message=%.*s turns=%u ms=%llu",
-                 last->behavior->name, (unsigned long long)last->actor, (int)sizeof(tr__what),
-                 last->what == NULL ? "?" : last->what->text, turns,
-                 (unsigned long long)(ns / TR_MS(1)));
+        tr__warn("actor.slow", "actor=%s id=%016llx message=%.*s ms=%llu", last->behavior->name,
+                 (unsigned long long)last->actor, (int)sizeof(tr__what),
+                 last->what == NULL ? "?" : last->what->text, (unsigned long long)ms);
+}
+
+static void slow_tell_loop(tr_loop *loop, uint32_t turns, uint64_t ms)
+{
+    if (slow_untold(loop, 0))
+        tr__warn("loop.slow", "loop=%u turns=%u ms=%llu", loop->index, turns,
+                 (unsigned long long)ms);
+}
+
+static void slow_tell(tr_loop *loop, uint32_t turns, uint64_t ms)
+{
+    loop->pace.careful = CAREFUL_LOOKS;
+    if (turns == 1)
+        slow_tell_actor(loop, ms);
+    else
+        slow_tell_loop(loop, turns, ms);
+}
+
+static uint32_t look_next(tr__pace *pace, bool slow)
+{
+    if (pace->careful > 0)
+        return pace->careful--, 1;
+    if (slow)
+        return 1;
+    return pace->look_after < LOOK_TURNS ? pace->look_after * 2 : LOOK_TURNS;
 }
 
 bool tr__look(tr_loop *loop)
 {
     tr__pace *pace = &loop->pace;
-    uint64_t now = loop->world->ops->now(loop->world);
-    uint64_t took = now - loop->now;
+    uint64_t now = loop->world->ops->now(loop->world), took = now - loop->now;
     uint32_t turns = pace->turns;
     bool slow = took > turns * LONG_NS;
-    pace->look_after = slow ? 1 : pace->look_after < LOOK_TURNS ? pace->look_after * 2 : LOOK_TURNS;
-    pace->turns = 0;
     loop->now = now;
     if (turns > 0 && took >= loop->node->budget.slow_ns)
-        slow_tell(loop, turns, took);
+        slow_tell(loop, turns, took / TR_MS(1));
+    pace->turns = 0;
+    pace->look_after = look_next(pace, slow);
     return slow;
 }
 

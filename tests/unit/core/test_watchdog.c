@@ -75,7 +75,7 @@ static void a_slow_handler_is_warned_of(void **state)
     send(a, "fast", 1);
     send(a, "work", 250);
     stage_run();
-    assert_warned(a, "actor.slow: actor=player id=% message=work turns=1 ms=250");
+    assert_warned(a, "actor.slow: actor=player id=% message=work ms=250");
 }
 
 static void what_is_slow_is_the_nodes_choice(void **state)
@@ -116,17 +116,17 @@ static void slow_callbacks_of_all_kinds_are_warned_of(void **state)
     IN_TURN(a)
     assert_int_equal(0, tr_timer_start(a, 0, spend_ms, ms, NULL));
     stage_run();
-    assert_warned(a, "actor.slow: actor=player id=% message=(timer) turns=1 ms=150");
+    assert_warned(a, "actor.slow: actor=player id=% message=(timer) ms=150");
     tr__sim_run_for(stage.sim, TR_S(1));
     IN_TURN(a)
     assert_int_equal(0, tr_immediate(a, spend_ms, ms));
     stage_run();
-    assert_warned(a, "actor.slow: actor=player id=% message=(immediate) turns=1 ms=150");
+    assert_warned(a, "actor.slow: actor=player id=% message=(immediate) ms=150");
     tr__sim_run_for(stage.sim, TR_S(1));
     IN_TURN(a)
     assert_int_equal(0, tr_on_writable(a, tr_self(a), spend_ms, ms));
     stage_run();
-    assert_warned(a, "actor.slow: actor=player id=% message=(writable) turns=1 ms=150");
+    assert_warned(a, "actor.slow: actor=player id=% message=(writable) ms=150");
 }
 
 static void stop_slowly(tr_actor *self)
@@ -140,7 +140,25 @@ static void a_slow_stop_is_warned_of(void **state)
     tr_actor *a = stage_actor("a"), gone = *a;
     player_of(a)->stop = stop_slowly;
     stage_exit(a, TR_NORMAL);
-    assert_warned(&gone, "actor.slow: actor=player id=% message=(stop) turns=1 ms=150");
+    assert_warned(&gone, "actor.slow: actor=player id=% message=(stop) ms=150");
+}
+
+// Looked at after 1, 2 and 4 more messages: the last two by the end of the phase.
+static void a_slow_one_among_fast_ones_is_found_when_it_happens_again(void **state)
+{
+    (void)state;
+    tr_actor *a = spender("a"), *b = spender("b");
+    for (int times = 0; times < 2; times++) {
+        for (int i = 0; i < 3; i++)
+            send(a, "fast", 0);
+        send(b, "fast", 0);
+        send(b, "work", 150);
+        stage_run();
+    }
+    assert_non_null(strstr(warned, "loop.slow: loop=0 turns=2 ms=150\n"));
+    assert_int_equal(2, warnings());
+    memmove(warned, strchr(warned, '\n') + 1, strlen(strchr(warned, '\n')));
+    assert_warned(b, "actor.slow: actor=player id=% message=work ms=150");
 }
 
 static void waiting_is_not_slow(void **state)
@@ -270,6 +288,7 @@ int main(void)
         WATCH_TEST(an_actor_is_warned_of_once_a_second),
         WATCH_TEST(slow_callbacks_of_all_kinds_are_warned_of),
         WATCH_TEST(a_slow_stop_is_warned_of),
+        WATCH_TEST(a_slow_one_among_fast_ones_is_found_when_it_happens_again),
         WATCH_TEST(waiting_is_not_slow),
         WATCH_TEST(a_handler_that_does_not_return_is_named),
         WATCH_TEST(it_is_named_again_at_each_doubling),
