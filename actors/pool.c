@@ -77,7 +77,8 @@ struct pool {
     uint64_t declined;
     uint64_t window_start;
     uint32_t window_restarts;
-    bool held;
+    bool held;  // a message is in the stash, the others in the mailbox
+    bool asked; // to end, when it holds nothing any more
     bool ends;
     int reason; // then
     struct gather *gathers;
@@ -638,28 +639,11 @@ static int pool_gather(tr_actor *self, const tr_msg *msg)
 
 // ---- No room ----
 
-static int pool_pass(tr_actor *self, const tr_msg *msg)
-{
-    struct pool *p = state_of(self);
-    int rc;
-    if (p->spec.strategy == TR_POOL_BROADCAST)
-        rc = tr_msg_is_ask(msg) ? pool_gather(self, msg) : pool_spread(self, msg);
-    else
-        rc = pool_hand(self, msg);
-    if (rc == TR_EFULL && p->spec.hold && tr_stash(self, msg) == 0) {
-        p->held = true;
-        tr_mail_hold(self, true);
-    } else if (rc < 0) {
-        pool_decline(self, msg, rc);
-    }
-    return 0;
-}
-
-// A worker is open again.
+// A worker is open again, or none will be.
 static void pool_release(tr_actor *self)
 {
     struct pool *p = state_of(self);
-    if (!p->held || p->ends)
+    if (!p->held)
         return;
     p->held = false;
     tr_mail_hold(self, false);
@@ -700,7 +684,6 @@ static uint32_t pool_running(const struct pool *p)
     return n;
 }
 
-// Its mail waits for the end of the pool then.
 static int pool_end(tr_actor *self, int reason)
 {
     struct pool *p = state_of(self);
@@ -708,7 +691,7 @@ static int pool_end(tr_actor *self, int reason)
         return 0;
     p->ends = true;
     p->reason = reason;
-    tr_mail_hold(self, true);
+    pool_release(self);
     for (uint32_t i = 0; i < p->count; i++) {
         if (p->workers[i].monitor != 0)
             worker_stop(self, &p->workers[i]);
@@ -716,6 +699,25 @@ static int pool_end(tr_actor *self, int reason)
     if (pool_running(p) == 0)
         return tr_exit(self, reason);
     return tr_timer_start(self, TR_MS(p->spec.stop_ms), pool_late, NULL, NULL);
+}
+
+static int pool_pass(tr_actor *self, const tr_msg *msg)
+{
+    struct pool *p = state_of(self);
+    int rc;
+    if (p->ends)
+        rc = TR_SHUTDOWN;
+    else if (p->spec.strategy == TR_POOL_BROADCAST)
+        rc = tr_msg_is_ask(msg) ? pool_gather(self, msg) : pool_spread(self, msg);
+    else
+        rc = pool_hand(self, msg);
+    if (rc == TR_EFULL && p->spec.hold && tr_stash(self, msg) == 0) {
+        p->held = true;
+        return tr_mail_hold(self, true);
+    }
+    if (rc < 0)
+        pool_decline(self, msg, rc);
+    return p->asked ? pool_end(self, p->reason) : 0;
 }
 
 // ---- Replacing ----
@@ -865,19 +867,22 @@ static int pool_start(tr_actor *self, const tr_val *args)
     return rc < 0 ? rc : pool_resize(self, p->spec.workers);
 }
 
-// A worker that has linked itself to the pool is heard of by its monitor.
+// The wish to end may have come behind the message that is held. A worker that has linked itself to
+// the pool is heard of by its monitor.
 static int pool_exit(tr_actor *self, const tr_down *exit)
 {
-    const struct pool *p = state_of(self);
+    struct pool *p = state_of(self);
+    tr_reason_kind kind = exit->reason.kind;
     for (uint32_t i = 0; i < p->count; i++) {
         if (tr_addr_eq(exit->addr, p->workers[i].addr))
             return 0;
     }
-    if (exit->reason.kind == TR_REASON_SHUTDOWN)
-        return pool_end(self, TR_SHUTDOWN);
-    if (exit->reason.kind == TR_REASON_NORMAL)
+    if (kind == TR_REASON_NORMAL)
         return 0;
-    return pool_end(self, exit->reason.kind == TR_REASON_ERROR ? exit->reason.code : TR_EDOWN);
+    int reason = kind == TR_REASON_ERROR ? exit->reason.code : TR_EDOWN;
+    p->asked = true;
+    p->reason = kind == TR_REASON_SHUTDOWN ? TR_SHUTDOWN : reason;
+    return p->held ? 0 : pool_end(self, p->reason);
 }
 
 static int pool_receive(tr_actor *self, const tr_msg *msg)

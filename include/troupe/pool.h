@@ -9,7 +9,7 @@
  * it is handed on to a worker (tr_forward): that one sees who has sent it, and answers an ask
  * itself. A worker that ends, however, is replaced; what it had is dead letters, and asks that are
  * answered with its end. Asked to end, the pool lets its workers handle what they have been given,
- * and then ends.
+ * declines what comes now with TR_SHUTDOWN, and then ends.
  *
  * No worker has room when its mailbox is full, or it is being replaced. A pool is no queue: what no
  * worker has room for it declines (tr_refuse) with TR_EFULL, or, with `hold`, keeps in its own

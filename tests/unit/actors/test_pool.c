@@ -543,6 +543,35 @@ static void workers_are_stopped_with_the_pool(void **state)
     TR_EXPECT_EXIT(pool, TR_SHUTDOWN);
 }
 
+static void a_pool_that_ends_hands_on_what_it_holds_and_no_more(void **state)
+{
+    (void)state;
+    tr_addr pool = pool_with(TR_POOL(.behavior = &job, .workers = 1, .hold = true), 1);
+    tr_kit_room(workers[0], 0);
+    send(pool, 1);
+    TR_STOP(pool);
+    assert_false(tr_kit_stop_asked(workers[0]));
+    tr_kit_room(workers[0], UINT32_MAX);
+    expect(0, 1);
+    TR_EXPECT(workers[0], "troupe.ping", TR_NULL);
+    assert_true(tr_kit_stop_asked(workers[0]));
+    TR_GIVE_ASK(pool, client, "ask", TR_V(2));
+    TR_EXPECT(client, "error", TR_V(TR_SHUTDOWN));
+}
+
+static void a_pool_that_gives_up_declines_what_it_holds(void **state)
+{
+    (void)state;
+    tr_addr pool =
+        pool_with(TR_POOL(.behavior = &job, .workers = 1, .hold = true, .restart_max = 1), 1);
+    fail_worker(0);
+    TR_GIVE_ASK(pool, client, "ask", TR_V(1));
+    tr_kit_fail_spawn(1, TR_ENOMEM);
+    TR_ADVANCE(TR_MS(10));
+    TR_EXPECT(client, "error", TR_V(TR_EDOWN));
+    TR_EXPECT_EXIT(pool, TR_ERESTARTS);
+}
+
 static void a_pool_without_workers_ends_at_once(void **state)
 {
     (void)state;
@@ -649,6 +678,8 @@ int main(void)
         TR_TEST(a_pool_shrinks_when_work_is_done),
         TR_TEST(sizes_are_checked),
         TR_TEST(workers_are_stopped_with_the_pool),
+        TR_TEST(a_pool_that_ends_hands_on_what_it_holds_and_no_more),
+        TR_TEST(a_pool_that_gives_up_declines_what_it_holds),
         TR_TEST(a_pool_without_workers_ends_at_once),
         TR_TEST(one_that_cannot_start_its_workers_ends),
         TR_TEST(workers_are_spawned_as_the_spec_says),
