@@ -1,7 +1,8 @@
 /* Memory: where the library takes its memory from.
  *
  * Everything the library allocates goes through one allocator. Set your own before the first other
- * call of the library, or leave it at the C library's malloc. */
+ * call of the library, or leave it at the C library's malloc. What libuv needs for each loop is its
+ * own, for a program may use libuv beside this library: uv_replace_allocator says where from. */
 #ifndef TROUPE_MEMORY_H
 #define TROUPE_MEMORY_H
 

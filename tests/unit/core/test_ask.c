@@ -1,6 +1,7 @@
 // Pings, declining, and answering later with a message. What asks are to their users is tested over
 // all isolations, in tests/conform.
 #include "stage.h"
+#include "support/counted_memory.h"
 
 static int status;
 
@@ -143,6 +144,46 @@ static void an_answer_that_comes_later_may_have_buffers(void **state)
     assert_int_equal(0, status);
 }
 
+static tr__timer fillers[64];
+
+static void on_filler(tr__timer *timer)
+{
+    (void)timer;
+}
+
+// Takes all the room that there is for timers, and leaves no memory for more.
+static void on_answer_fill(tr_actor *self, const tr_answer *answer, void *arg)
+{
+    size_t i = 0;
+    on_answer(self, answer, arg);
+    counted_memory_fail(1, true);
+    do {
+        assert_true(i < sizeof fillers / sizeof *fillers);
+        fillers[i].fire = on_filler;
+    } while (tr__timer_arm(self->loop, &fillers[i++], TR__NEVER) == 0);
+}
+
+static void deadlines_are_told_whatever_a_turn_between_them_takes(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a"), *b = stage_actor("b");
+    stage_hold(b);
+    IN_TURN(a)
+    assert_int_equal(
+        0, tr_ask(a, tr_self(b), "m", TR_NULL, NULL, NULL, on_answer_fill, (void *)"first"));
+    tr__sim_run_for(stage.sim, TR_MS(1));
+    ask(a, b);
+    tr__sim_run_for(stage.sim, TR_S(5) - TR_US(500)); // for the first one
+    stage_run();
+    tr__sim_run_for(stage.sim, TR_MS(2));
+    stage_run();
+    counted_memory_fail(0, false);
+    for (size_t i = 0; i < sizeof fillers / sizeof *fillers; i++)
+        tr__timer_disarm(stage.loop, &fillers[i]);
+    assert_heard("first b:m b:m answer");
+    assert_int_equal(TR_ETIMEDOUT, status);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +193,7 @@ int main(void)
         STAGE_TEST(a_message_that_is_declined_is_a_dead_letter),
         STAGE_TEST(what_is_no_open_message_cannot_be_declined),
         STAGE_TEST(an_answer_that_comes_later_may_have_buffers),
+        STAGE_TEST(deadlines_are_told_whatever_a_turn_between_them_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
