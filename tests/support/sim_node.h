@@ -18,10 +18,10 @@ struct sim_nodes {
     tr_sim *sim;
     tr_sim_program program; // "node"
     const tr_app *app;
-    uint32_t loops; // of each node; 0: one
-    int64_t first; // its pid
-    int code;      // what the first one left with, or why it could not start
-    unsigned open; // nodes that are there
+    uint32_t loops;        // of each node; 0: one
+    int64_t first;         // its pid
+    int code;              // what the first one left with, or why it could not start
+    unsigned open;         // nodes that are there
     uint64_t dead_letters; // of those that were
 };
 
