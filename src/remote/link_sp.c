@@ -65,7 +65,7 @@ struct link_sp {
     unsigned next_spare;    // to be replaced
 
     enum writing writing;
-    int write_error; // that ended it; 0: none but the peer's end
+    int write_error;        // that ended it; 0: none but the peer's end
     tr__frame *head, *tail; // the queue; not empty between calls: the endpoint is full
     size_t written;         // bytes of the head that have left
     size_t queued;

@@ -62,7 +62,8 @@ static const tr_behavior child = {
 static int parent_spawn(tr_actor *self)
 {
     tr_addr addr;
-    int rc = check(tr_spawn(self, &child, TR_SPAWN(.args = TR_LIST(1, 2), .mail_max = 2, .link = true), &addr));
+    int rc = check(tr_spawn(self, &child,
+                            TR_SPAWN(.args = TR_LIST(1, 2), .mail_max = 2, .link = true), &addr));
     if (rc == 0)
         rc = check(tr_monitor(self, addr, NULL));
     if (rc == 0)
