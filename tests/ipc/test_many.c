@@ -284,6 +284,7 @@ static void a_herd_that_waits_for_room_gets_on_together(void **state)
 #define SETTLE_NS TR_MS(200)
 
 static uint64_t cpu_before, cpu_used;
+static size_t descriptors_few, descriptors_all; // with two on each loop, and with all
 
 static uint64_t cpu_now(void)
 {
@@ -310,8 +311,12 @@ static int watcher_start(tr_actor *self, const tr_val *args)
 {
     int rc = 0;
     (void)args;
-    for (int i = 0; rc == 0 && i < IDLERS; i++)
+    for (int i = 0; rc == 0 && i < IDLERS; i++) {
         rc = tr_spawn(self, &echo, TR_SPAWN(.placement = TR_SPREAD), NULL);
+        if (i == 2 * LOOPS)
+            descriptors_few = tr_test_descriptors(getpid());
+    }
+    descriptors_all = tr_test_descriptors(getpid());
     return rc < 0 ? rc : tr_timer_start(self, SETTLE_NS, watch_begin, NULL, NULL);
 }
 static const tr_behavior watcher = {.name = "watcher", .start = watcher_start};
@@ -320,6 +325,7 @@ static void idle_actors_use_no_processor(void **state)
 {
     (void)state;
     run(&watcher);
+    assert_int_equal(descriptors_few, descriptors_all);
     if (!tr_test_sanitized())
         assert_in_range(cpu_used, 1, BUSY_MAX);
 }
