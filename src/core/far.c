@@ -2,8 +2,8 @@
 //
 // A message that goes to another loop is counted in a window of the loop that sends it, and comes
 // home when it has been consumed: that is what opens the window again, and gives its memory back to
-// the loop that took it. So a slow receiver makes its senders see TR_EFULL as on one loop, nothing
-// is shared but the chains of posts, and no message is freed by a thread that did not make it.
+// the loop that took it. So a slow receiver makes its senders see TR_EFULL as on one loop, and
+// nothing is shared but the chains of posts.
 //
 // A sender knows the limits of a mailbox on another loop from the first message that has come home,
 // or when it has spawned the actor itself; until then it takes the default ones.
