@@ -44,19 +44,20 @@ static void look(const void *caller)
     looking = false;
 }
 
-void *malloc(size_t size)
+// Not inlined: then the caller would be the caller's.
+__attribute__((noinline)) void *malloc(size_t size)
 {
     look(__builtin_return_address(0));
     return __libc_malloc(size);
 }
 
-void *calloc(size_t count, size_t size)
+__attribute__((noinline)) void *calloc(size_t count, size_t size)
 {
     look(__builtin_return_address(0));
     return __libc_calloc(count, size);
 }
 
-void *realloc(void *memory, size_t size)
+__attribute__((noinline)) void *realloc(void *memory, size_t size)
 {
     look(__builtin_return_address(0));
     return __libc_realloc(memory, size);
