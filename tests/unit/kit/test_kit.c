@@ -1,5 +1,4 @@
 // What a test sees of an actor in the kit. That wrong expectations fail is test_failing.c's.
-#include <time.h>
 #include <troupe.h>
 #include <troupe/test.h>
 
@@ -388,21 +387,14 @@ static void one_that_is_asked_to_shut_down_does(void **state)
     TR_EXPECT_EXIT(actor, TR_SHUTDOWN);
 }
 
-// Goal:   a handler and the look at what it sent take no more than ten microseconds.
-// Method: so many of them; the limit is far above what they take, for busy machines.
-static void handlers_take_next_to_no_time(void **state)
+static void many_messages_are_handled_one_by_one(void **state)
 {
     (void)state;
     tr_addr a = tr_kit_probe("a"), actor = TR_START(&doer, NULL);
-    int count = tr_test_sanitized() ? 10000 : 500000;
-    clock_t start = clock();
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < 10000; i++) {
         TR_GIVE(actor, a, "echo", TR_V(i));
         TR_EXPECT(a, "echo", TR_V(i));
     }
-    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-    print_message("%.0f handlers a second\n", count / seconds);
-    assert_true(tr_test_sanitized() || seconds < count * 10e-6);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -427,6 +419,6 @@ static const struct CMUnitTest tests[] = {
     TR_TEST(an_exit_is_seen_with_its_reason),
     TR_TEST(an_error_ends_the_actor_with_a_warning),
     TR_TEST(one_that_is_asked_to_shut_down_does),
-    TR_TEST(handlers_take_next_to_no_time),
+    TR_TEST(many_messages_are_handled_one_by_one),
 };
 TR_TEST_MAIN("unit/kit", TR_APP(&doer), tests)

@@ -92,4 +92,4 @@ static const struct CMUnitTest tests[] = {
     TR_PROCESS_TEST(a_test_has_a_directory),
     TR_PROCESS_TEST(which_goes_with_it),
 };
-TR_TEST_MAIN("kit/process", TR_APP(&child), tests)
+TR_TEST_MAIN("ipc/kit_process", TR_APP(&child), tests)
