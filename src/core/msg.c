@@ -7,7 +7,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
-#include "core/core.h"
+#include "core/route.h"
 #include "data/doc.h"
 
 _Static_assert(TR_NAME_MAX <= UINT8_MAX, "name_len is 8 bits");
@@ -359,6 +359,29 @@ int tr_msg_copy(const tr_msg *msg, tr_msg **ret_msg)
     if (msg == NULL || ret_msg == NULL)
         return TR_EINVAL;
     return msg->is_notice ? notice_copy(msg, ret_msg) : tr__msg_copy(msg, 0, ret_msg);
+}
+
+int tr__letter_open(const tr__letter *letter, tr_msg **ret_msg)
+{
+    tr_msg *msg = NULL;
+    size_t extra = letter->ask == NULL ? 0 : sizeof *letter->ask;
+    int rc = tr__msg_pack(letter->name, extra, letter->body, &msg);
+    if (rc == 0 && extra > 0) {
+        *(tr__ask_head *)tr__msg_extra(msg) = *letter->ask;
+        msg->is_ask = true;
+    }
+    for (size_t i = 0; rc == 0 && i < letter->buf_count; i++) {
+        tr_buf *buf = tr_buf_ref(letter->bufs[i]);
+        rc = tr_msg_attach(msg, &buf);
+        tr_buf_unref(&buf);
+    }
+    if (rc < 0) {
+        tr_msg_free(&msg);
+        return rc;
+    }
+    msg->from = letter->from;
+    *ret_msg = msg;
+    return 0;
 }
 
 static void more_free(tr__msg_more *more)

@@ -31,6 +31,9 @@ static inline tr__letter tr__letter_of(const tr_msg *msg, tr_addr to)
                         .ask = msg->is_ask ? tr__msg_extra(msg) : NULL};
 }
 
+// The message that a letter is, on its way by another loop or into a test. An ask stays one.
+int tr__letter_open(const tr__letter *letter, tr_msg **ret_msg);
+
 typedef struct tr__route {
     bool spawns_all; // every spawn comes here, not only those of processes
     // A loop beside the first one begins: make its loop->remote. errors: TR_ENOMEM

@@ -67,29 +67,6 @@ static tr__probe *probe_alive(tr_addr addr, int *ret_error)
     return NULL;
 }
 
-// An ask stays one: it can be answered.
-static int letter_open(const tr__letter *letter, tr_msg **ret_msg)
-{
-    tr_msg *msg = NULL;
-    int rc = tr__msg_pack(letter->name, letter->ask == NULL ? 0 : sizeof *letter->ask, letter->body,
-                          &msg);
-    for (size_t i = 0; rc == 0 && i < letter->buf_count; i++) {
-        tr_buf *buf = tr_buf_ref(letter->bufs[i]);
-        rc = tr_msg_attach(msg, &buf);
-        tr_buf_unref(&buf);
-    }
-    if (rc < 0) {
-        tr_msg_free(&msg);
-        return rc;
-    }
-    msg->from = letter->from;
-    msg->is_ask = letter->ask != NULL;
-    if (msg->is_ask)
-        *(tr__ask_head *)tr__msg_extra(msg) = *letter->ask;
-    *ret_msg = msg;
-    return 0;
-}
-
 static int route_send(tr_loop *loop, const tr__letter *letter)
 {
     (void)loop;
@@ -100,7 +77,7 @@ static int route_send(tr_loop *loop, const tr__letter *letter)
     if (probe->room == 0)
         return TR_EFULL;
     tr_msg *msg;
-    rc = letter_open(letter, &msg);
+    rc = tr__letter_open(letter, &msg);
     if (rc < 0)
         return rc;
     tr__queue_push(&probe->mail, msg);

@@ -176,29 +176,6 @@ void tr__relays_drop(tr__remote *remote)
 
 // ---- From home ----
 
-static int relay_msg(const tr__letter *letter, tr_msg **ret_msg)
-{
-    tr_msg *msg = NULL;
-    size_t extra = letter->ask == NULL ? 0 : sizeof *letter->ask;
-    int rc = tr__msg_pack(letter->name, extra, letter->body, &msg);
-    if (rc == 0 && extra > 0) {
-        *(tr__ask_head *)tr__msg_extra(msg) = *letter->ask;
-        msg->is_ask = true;
-    }
-    for (size_t i = 0; rc == 0 && i < letter->buf_count; i++) {
-        tr_buf *buf = tr_buf_ref(letter->bufs[i]);
-        rc = tr_msg_attach(msg, &buf);
-        tr_buf_unref(&buf);
-    }
-    if (rc < 0) {
-        tr_msg_free(&msg);
-        return rc;
-    }
-    msg->from = letter->from;
-    *ret_msg = msg;
-    return 0;
-}
-
 // moves: *msg, on success
 static int relay_new(tr_loop *loop, tr_addr to, tr_msg **msg, relay **ret_relay)
 {
@@ -218,7 +195,7 @@ int tr__relay_send(tr_loop *loop, tr_loop *through, const tr__letter *letter)
     relay *r = NULL;
     tr_msg *msg;
     tr__window *window;
-    int rc = relay_msg(letter, &msg);
+    int rc = tr__letter_open(letter, &msg);
     if (rc < 0)
         return rc;
     size_t weight = msg->weight;
