@@ -2,8 +2,8 @@
  *
  * An actor lives on one loop. All its callbacks run on that loop's thread, one at a time, each a
  * turn: the callback to its end, then its ticks, then its microtasks. It owns its timers, its
- * immediates, its promises, the monitors it has set and the actors it has spawned; when it ends
- * they are all closed, the spawned ones by being asked to shut down.
+ * immediates, its promises, its asks, its names, the monitors it has set and the actors it has
+ * spawned; when it ends they are all closed, the spawned ones by being asked to shut down.
  *
  * A handler returns 0, or an error that ends the actor with that reason. Let it crash: whoever
  * monitors it hears of it and decides.

@@ -131,7 +131,8 @@ TR_API uint64_t tr_node_dead_letters(const tr_node *node);
 TR_API const char *tr_node_errmsg(const tr_node *node);
 
 /* Where warnings go: one line of text without its end. NULL: to stderr. Set before the first other
- * call. id is stable, for programs; text is for people. */
+ * call. id is stable, for programs; text is for people. A sink is called on the thread that warns:
+ * of a node with several loops on any of theirs, on two at a time perhaps. */
 typedef void (*tr_log_sink)(const char *id, const char *text, void *arg);
 TR_API void tr_log_set(tr_log_sink sink, void *arg);
 
