@@ -36,6 +36,7 @@
 #include <troupe/pool.h>
 #include <troupe/promise.h>
 #include <troupe/registry.h>
+#include <troupe/stream.h>
 #include <troupe/struct.h>
 #include <troupe/supervisor.h>
 #include <troupe/timer.h>

@@ -154,7 +154,7 @@ void tr__answer_post(tr_loop *loop, tr_loop *to, tr_msg **answer); // on by anot
 void tr__answer_run(tr_actor *actor, tr_msg **answer);
 void tr__asks_init(tr_loop *loop);
 
-// ---- Jobs: ticks and microtasks (jobs.c) ----
+// ---- Jobs: ticks, microtasks, steps of streams (jobs.c) ----
 
 typedef struct tr__job {
     tr_callback cb;
@@ -168,10 +168,12 @@ typedef struct tr__ring {
 
 typedef struct tr__jobs {
     tr__ring ticks, microtasks;
+    struct tr__stream *streams, *streams_last; // that have something to do (stream.c)
     bool in_microtasks; // the last one that ran was one: ticks wait for the rest
 } tr__jobs;
 
 void tr__jobs_clear(tr__jobs *jobs);
+void tr__stream_run(tr_actor *self, void *stream); // the first of those streams
 void tr__jobs_resume(tr_loop *loop, tr_actor *actor);
 void tr__jobs_run(tr_loop *loop, tr_actor *actor);
 void tr__backlog_drop(tr_actor *actor); // all jobs that are left, while it is not its turn
@@ -488,6 +490,7 @@ struct tr_loop {
     tr__jobs jobs;                       // of the current turn
     tr__heap timers;
     tr__slots timer_ids;
+    tr__slots streams;
     tr__map monitors; // by ref
     tr__map ties;     // the sides of links (links.c)
     tr__map groups;   // tr__group_part: what it has of groups that it has members of, by id
@@ -562,7 +565,7 @@ uint64_t tr__loop_due(const tr_loop *loop);
 
 static inline bool tr__jobs_empty(const tr__jobs *jobs)
 {
-    return jobs->ticks.count == 0 && jobs->microtasks.count == 0;
+    return jobs->ticks.count == 0 && jobs->microtasks.count == 0 && jobs->streams == NULL;
 }
 
 static inline void tr__turn_begin_last(tr_actor *actor, const tr__what *what)

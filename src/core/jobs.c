@@ -1,5 +1,5 @@
 // Jobs: what runs at the end of a turn. All ticks, then all microtasks, again until both are empty,
-// at most TR_JOBS_MAX of them.
+// then one step of a stream that has something to do, and so on; at most TR_JOBS_MAX of them.
 //
 // The loop has one pair of rings, for the turn that is running: nearly always they are empty again
 // when it ends, so an actor needs no memory for them. Only what is left when the budget runs out
@@ -67,12 +67,22 @@ static void backlog_swap(tr_loop *loop, tr__extra *extra)
     extra->jobs = jobs;
 }
 
+// The next step of a stream, when all that the last one has led to has run.
+static bool jobs_next_stream(tr__jobs *jobs, tr__job *ret_job)
+{
+    if (jobs->streams == NULL)
+        return false;
+    *ret_job = (tr__job){tr__stream_run, jobs->streams};
+    return true;
+}
+
 static bool jobs_next(tr__jobs *jobs, tr__job *ret_job)
 {
     if (!jobs->in_microtasks && ring_pop(&jobs->ticks, ret_job))
         return true;
     jobs->in_microtasks = ring_pop(&jobs->microtasks, ret_job);
-    return jobs->in_microtasks || ring_pop(&jobs->ticks, ret_job);
+    return jobs->in_microtasks || ring_pop(&jobs->ticks, ret_job) ||
+           jobs_next_stream(jobs, ret_job);
 }
 
 // Over budget: the rest waits for the pending phase. Without memory for that the jobs go on.
@@ -91,6 +101,7 @@ static void jobs_drop(tr__jobs *jobs)
 {
     jobs->ticks.count = jobs->microtasks.count = 0;
     jobs->in_microtasks = false;
+    jobs->streams = NULL;
 }
 
 void tr__jobs_run(tr_loop *loop, tr_actor *actor)

@@ -76,6 +76,7 @@ static void loop_free(tr_loop *loop)
     tr__jobs_clear(&loop->jobs);
     tr__heap_clear(&loop->timers);
     tr__slots_clear(&loop->timer_ids);
+    tr__slots_clear(&loop->streams);
     tr__slots_clear(&loop->asks);
     tr__slots_clear(&loop->askers);
     tr__slots_clear(&loop->actors);
