@@ -10,6 +10,7 @@
  *   troupe/buf.h      reference-counted slices of bytes               tr_buf_slice
  *   troupe/timer.h    timers, immediates, ticks, microtasks           tr_timer_start
  *   troupe/promise.h  results that come later                         tr_promise_then
+ *   troupe/work.h     calls that block, on threads of their own        tr_work
  *   troupe/registry.h names and groups                            tr_register, tr_publish
  *   troupe/pool.h     workers behind one address                       tr_pool_start
  *   troupe/memory.h   where memory comes from                         tr_memory_set
@@ -41,5 +42,6 @@
 #include <troupe/supervisor.h>
 #include <troupe/timer.h>
 #include <troupe/val.h>
+#include <troupe/work.h>
 
 #endif

@@ -44,6 +44,15 @@ void tr__post_to(tr_loop *from, tr_loop *to, tr__post *post);
 void tr__post_birth(tr_loop *from, tr_loop *to, tr__post *post);
 void tr__outboxes_publish(tr_loop *from);
 void tr__inbox_run(tr_loop *loop);
+void tr__post_outside(tr_loop *to, tr__post *post); // from a thread that is no loop's. At once
+
+// Something that the runtime does in the next pending phase, outside of any turn.
+typedef struct tr__later {
+    tr__list link;                        // in loop->later
+    void (*run)(struct tr__later *later); // unlinked before the call
+} tr__later;
+
+void tr__later_run(tr_loop *loop, tr__later *later); // it is not waiting already
 
 // ---- Messages (msg.c) ----
 
@@ -485,6 +494,7 @@ struct tr_loop {
     tr__slots actors;  // that were spawned on it
     tr__slots lodgers; // that were spawned on another loop, which gives out their seats
     tr__list births, runnable, closing, pending;
+    tr__list later;                      // tr__later
     tr__list writable;                   // tr__waiter: there is room now
     tr__immediates immediates, checking; // armed; being run
     tr__jobs jobs;                       // of the current turn

@@ -416,6 +416,7 @@ void tr__crew_close(tr_node *node)
         if (loop != NULL)
             crew_kill(first, loop);
     }
+    tr__works_close(&node->works);
     while (more) { // births on their way, messages on their way home
         more = false;
         for (uint32_t i = (uint32_t)atomic_load(&node->loop_count); i-- > 0;) {

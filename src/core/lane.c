@@ -41,6 +41,12 @@ static void outbox_publish(tr_loop *from, uint32_t index)
         lane_publish(tr__node_loop(from->node, index), first, last);
 }
 
+void tr__post_outside(tr_loop *to, tr__post *post)
+{
+    atomic_store_explicit(&post->next, NULL, memory_order_relaxed);
+    lane_publish(to, post, post);
+}
+
 void tr__outboxes_publish(tr_loop *from)
 {
     if (from->births_in != 0)

@@ -68,12 +68,33 @@ static void loop_run_pending(tr_loop *loop)
     }
 }
 
+void tr__later_run(tr_loop *loop, tr__later *later)
+{
+    tr_assert(tr__list_empty(&later->link));
+    tr__list_append(&loop->later, &later->link);
+}
+
+// What has come to its end, as work that is home, in a turn of its actor.
+static void loop_run_later(tr_loop *loop)
+{
+    tr__list batch;
+    if (tr__list_empty(&loop->later))
+        return;
+    tr__look_anew(loop);
+    tr__list_init(&batch);
+    tr__list_splice(&batch, &loop->later);
+    for (tr__list *node; (node = tr__list_pop(&batch)) != NULL;) {
+        tr__later *later = tr__container(node, tr__later, link);
+        later->run(later);
+    }
+}
+
 uint64_t tr__loop_due(const tr_loop *loop)
 {
     if (!tr__list_empty(&loop->births) || !tr__list_empty(&loop->runnable) ||
         !tr__list_empty(&loop->closing) || !tr__list_empty(&loop->pending) ||
-        !tr__list_empty(&loop->writable) || loop->immediates.count > 0 || loop->inbox_at != NULL ||
-        loop->restless)
+        !tr__list_empty(&loop->later) || !tr__list_empty(&loop->writable) ||
+        loop->immediates.count > 0 || loop->inbox_at != NULL || loop->restless)
         return 0;
     const tr__heap_entry *first = tr__heap_first(&loop->timers);
     return first == NULL ? TR__NEVER : first->key;
@@ -90,6 +111,7 @@ void tr__loop_step(tr_loop *loop)
     tr__births_run(loop);
     tr__timers_run(loop);
     loop_run_pending(loop);
+    loop_run_later(loop);
     tr__mail_run(loop);
     tr__look_last(loop);
     if (route != NULL)

@@ -36,6 +36,7 @@ int tr__loop_new(tr_node *node, uint32_t index, tr_world **world, tr_loop **ret_
     tr__list_init(&loop->runnable);
     tr__list_init(&loop->closing);
     tr__list_init(&loop->pending);
+    tr__list_init(&loop->later);
     tr__list_init(&loop->writable);
     tr__windows_init(&loop->windows, 0);
     tr__windows_init(&loop->relayed, TR__WINDOW_PEER_BYTES);
@@ -138,6 +139,7 @@ int tr__node_new(uint64_t id, const char *name, uint32_t shared, tr_world **worl
     tr__node_budget(node, &(tr_node_opts){0});
     tr__list_init(&node->dead.readers);
     tr__groups_init(&node->groups);
+    tr__works_init(&node->works);
     atomic_init(&node->loop_count, shared);
     if (node->name == NULL || tr__loop_new(node, 0, world, &first) < 0) {
         node_clear(node);

@@ -10,6 +10,7 @@
 #include "core/groups.h"
 #include "core/names.h"
 #include "core/route.h"
+#include "core/work.h"
 
 #define TR__ROOT_ID   1u    // the id of a node's first actor: loop 0, index 0, generation 1
 #define TR__LOOPS_MAX 4096u // an id has 12 bits for the loop
@@ -55,6 +56,7 @@ struct tr_node {
     atomic_bool stop_asked;
     tr__names names;
     tr__groups groups;
+    tr__works works;
     tr__dead dead;
     _Atomic(tr__loop_chunk *) loops[TR__LOOPS_MAX / TR__LOOP_CHUNK];
 };

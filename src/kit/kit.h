@@ -66,6 +66,14 @@ void tr__probes_clear(void);
 extern const tr_world_ops tr__kit_world;
 extern const tr__route tr__kit_route;
 
+// ---- Threads (thread.c) ----
+
+int tr__kit_another(tr_world *world, tr_world **ret_world);
+int tr__kit_thread_start(tr_world *world, const tr_thread_up *up, void *owner);
+void tr__kit_thread_join(tr_world *world);
+void tr__kit_thread_free(tr_world *world);
+void tr__kit_threads_run(void); // all that there is for them to do
+
 // ---- The node (node.c) ----
 
 extern struct tr__kit {
@@ -74,8 +82,10 @@ extern struct tr__kit {
     uint64_t now;
     uint64_t random;
     bool stepping; // handlers run; left so by a test that has jumped out of one
+    bool woken;    // something has been posted
     bool failed;
     tr__list subjects;
+    tr__list threads;
     tr__probe **probes; // by the actor half of their addresses, from 1
     size_t probe_count, probe_capacity;
     tr__list spawns;

@@ -59,6 +59,7 @@ static int kit_open(void)
     tr__kit.failed = false;
     tr__kit.now = TR_S(1);
     tr__list_init(&tr__kit.subjects);
+    tr__list_init(&tr__kit.threads);
     tr__list_init(&tr__kit.spawns);
     tr__list_init(&tr__kit.links);
     tr__list_init(&tr__kit.warnings);
@@ -128,9 +129,11 @@ void tr__kit_run(void)
         tr__kit_fail("a handler must not drive the kit");
     unsigned steps = 0;
     tr__kit.stepping = true;
-    do
+    do {
+        tr__kit.woken = false;
         tr__loop_step(tr__kit.loop);
-    while (tr__loop_due(tr__kit.loop) <= tr__kit.now && ++steps < STEPS_MAX);
+        tr__kit_threads_run();
+    } while ((tr__kit.woken || tr__loop_due(tr__kit.loop) <= tr__kit.now) && ++steps < STEPS_MAX);
     tr__kit.stepping = false;
     tr__kit_fail_checked();
     if (steps == STEPS_MAX)

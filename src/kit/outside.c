@@ -32,10 +32,13 @@ static void world_poll(tr_world *world, uint64_t due)
 static void world_wake(tr_world *world)
 {
     (void)world;
+    tr__kit.woken = true;
 }
 
 static void world_close(tr_world **world)
 {
+    if (*world != tr__kit.loop->world)
+        tr__kit_thread_free(*world);
     *world = NULL;
 }
 
@@ -45,6 +48,9 @@ const tr_world_ops tr__kit_world = {
     .random = world_random,
     .poll = world_poll,
     .wake = world_wake,
+    .another = tr__kit_another,
+    .thread_start = tr__kit_thread_start,
+    .thread_join = tr__kit_thread_join,
     .close = world_close,
 };
 

@@ -468,6 +468,35 @@ static void bee_answered(tr_actor *self, const tr_answer *answer, void *arg)
     (void)self, (void)answer, (void)arg;
 }
 
+static int bee_run(void *buf)
+{
+    return tr_buf_size(buf) == 1 ? 0 : TR_EIO;
+}
+
+static void bee_release(void *buf)
+{
+    tr_buf *b = buf;
+    tr_buf_unref(&b);
+}
+
+static void bee_done(tr_actor *self, int status, void *buf, void *arg)
+{
+    (void)arg;
+    bee_release(buf);
+    if (status < 0)
+        tr_exit(self, status);
+}
+
+static void bee_work(tr_actor *self)
+{
+    tr_buf *buf = NULL;
+    int rc = tr_buf_new(1, &buf);
+    if (rc == 0)
+        rc = tr_work(self, bee_run, buf, TR_WORK(.release = bee_release), bee_done, NULL);
+    if (rc < 0)
+        tr_buf_unref(&buf);
+}
+
 static void bee_room(tr_actor *self, void *arg)
 {
     (void)self, (void)arg;
@@ -484,6 +513,7 @@ static void bee_tick(tr_actor *self, void *arg)
     while (tr_send(self, to, "number", TR_V(1)) == 0 && ++b->ticks % 7 != 0)
         continue;
     tr_on_writable(self, to, bee_room, NULL);
+    bee_work(self);
     if (b->ticks % 3 == 0)
         tr_monitor(self, to, NULL);
     if (b->depth < 2 && b->ticks > 30)

@@ -2,13 +2,13 @@
 
 static int suite(void)
 {
-    return isolation_messages() + isolation_ends() + isolation_asks();
+    return isolation_messages() + isolation_ends() + isolation_asks() + isolation_work();
 }
 
 int isolation_main(int argc, char **argv, const struct theatre *at)
 {
     return play_main(argc, argv, at,
                      TR_APP(&first, &counter, &sender, &mirror, &schooled, &selfish, &sink, &twin,
-                            &mortal, &punctual, &asked, &asker, &busy, &dropping),
+                            &mortal, &punctual, &asked, &asker, &busy, &dropping, &reckoner),
                      suite);
 }

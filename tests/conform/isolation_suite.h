@@ -12,8 +12,10 @@ int isolation_main(int argc, char **argv, const struct theatre *theatre);
 int isolation_messages(void);
 int isolation_ends(void);
 int isolation_asks(void);
+int isolation_work(void);
 extern const tr_behavior counter, sender, mirror, schooled, selfish, sink, twin; // messages
 extern const tr_behavior mortal, punctual;                                       // ends
 extern const tr_behavior asked, asker, busy, dropping;                           // asks
+extern const tr_behavior reckoner;                                               // work
 
 #endif

@@ -253,6 +253,38 @@ static void timers_that_are_passed_fire_each_at_its_time(void **state)
     assert_int_equal(now + TR_MS(25), tr_kit_now());
 }
 
+// ---- Work ----
+
+static int run_work(void *data)
+{
+    (void)data;
+    return TR_EIO;
+}
+
+static void on_worked(tr_actor *self, int status, void *data, void *arg)
+{
+    (void)data, (void)arg;
+    tr_send(self, tr_parent(self), "worked", TR_V(status));
+}
+
+static int laborer_receive(tr_actor *self, const tr_msg *msg)
+{
+    (void)msg;
+    return tr_work(self, run_work, NULL, NULL, on_worked, NULL);
+}
+
+static const tr_behavior laborer = {.name = "laborer", .receive = laborer_receive};
+
+static void work_is_done_when_the_test_has_the_word_again(void **state)
+{
+    (void)state;
+    tr_addr actor = TR_START(&laborer, NULL);
+    for (int i = 0; i < 3; i++) {
+        TR_GIVE(actor, TR_NOBODY, "work", TR_NULL);
+        TR_EXPECT(tr_kit_parent(), "worked", TR_V(TR_EIO));
+    }
+}
+
 // ---- Spawns ----
 
 static void a_spawn_of_any_isolation_is_answered_by_a_probe(void **state)
@@ -409,6 +441,7 @@ static const struct CMUnitTest tests[] = {
     TR_TEST(ticks_and_immediates_run_within_the_call),
     TR_TEST(a_timer_fires_when_time_has_passed_and_not_before),
     TR_TEST(timers_that_are_passed_fire_each_at_its_time),
+    TR_TEST(work_is_done_when_the_test_has_the_word_again),
     TR_TEST(a_spawn_of_any_isolation_is_answered_by_a_probe),
     TR_TEST(a_fork_is_seen_with_its_options),
     TR_TEST(the_spawn_that_is_to_fail_fails),
