@@ -10,6 +10,7 @@
  *   troupe/buf.h      reference-counted slices of bytes               tr_buf_slice
  *   troupe/timer.h    timers, immediates, ticks, microtasks           tr_timer_start
  *   troupe/promise.h  results that come later                         tr_promise_then
+ *   troupe/cancel.h   one token that ends whatever carries it          tr_cancel_now
  *   troupe/work.h     calls that block, on threads of their own        tr_work
  *   troupe/registry.h names and groups                            tr_register, tr_publish
  *   troupe/pool.h     workers behind one address                       tr_pool_start
@@ -30,6 +31,7 @@
 #include <troupe/actor.h>
 #include <troupe/ask.h>
 #include <troupe/buf.h>
+#include <troupe/cancel.h>
 #include <troupe/error.h>
 #include <troupe/memory.h>
 #include <troupe/msg.h>

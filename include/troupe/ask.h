@@ -21,6 +21,7 @@ extern "C" {
 /* How an ask has ended. */
 typedef struct tr_answer {
     int status;  /* 0: answered. TR_ETIMEDOUT; TR_EDOWN: the asked has ended or its link is lost;
+                  * TR_ECANCELED;
                   * TR_ENOACTOR; TR_EUNKNOWN; TR_ENOREPLY; TR_EFULL: a mailbox that drops had no
                   * room for it; or what tr_reply_error said */
     tr_val body; /* of the answer; null for an error */
@@ -35,6 +36,7 @@ typedef struct tr_ask_opts {
     size_t size;         /* set by TR_ASK */
     uint32_t timeout_ms; /* 0: 5000, but no longer than the asker has itself, where it asks while it
                           * handles an ask: the time that is left travels along */
+    tr_cancel *cancel;   /* ends the ask with TR_ECANCELED, an answer is dropped. NULL: none */
 } tr_ask_opts;
 #define TR_ASK(...) (&(const tr_ask_opts){.size = sizeof(tr_ask_opts), __VA_ARGS__})
 
@@ -43,7 +45,8 @@ typedef struct tr_ask_opts {
  * borrows: name, body, opts (NULL: all defaults); arg, until cb has returned, the ask is cancelled
  *          or the actor has ended
  * gives:   *ret_ask, for tr_ask_cancel; may be NULL
- * errors:  as tr_send: then there is no ask, and cb is not called */
+ * errors:  as tr_send; TR_ECANCELED (opts->cancel has been): then there is no ask, and cb is not
+ *          called */
 TR_API int tr_ask(tr_actor *self, tr_addr to, const char *name, tr_val body,
                   const tr_ask_opts *opts, uint64_t *ret_ask, tr_answered cb, void *arg);
 

@@ -6,7 +6,7 @@
 #ifndef TROUPE_PROMISE_H
 #define TROUPE_PROMISE_H
 
-#include <troupe/actor.h>
+#include <troupe/cancel.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,6 +45,13 @@ TR_API int tr_promise_all(tr_actor *self, tr_promise *const *promises, size_t co
 /* A promise of the first: settled as the first of them that is. None at all: pending for ever. */
 TR_API int tr_promise_race(tr_actor *self, tr_promise *const *promises, size_t count,
                            tr_promise **ret_promise);
+
+/* A promise that is settled with null in so many nanoseconds, as a timer fires.
+ * cancel: rejects it with TR_ECANCELED; NULL: none
+ * gives:  *ret_promise
+ * errors: TR_EINVAL, TR_ECANCELED, TR_ENOMEM */
+TR_API int tr_promise_after(tr_actor *self, uint64_t delay_ns, tr_cancel *cancel,
+                            tr_promise **ret_promise);
 
 /* One more owner of the same promise. Returns promise. */
 TR_API tr_promise *tr_promise_ref(tr_promise *promise);

@@ -7,6 +7,7 @@
 #ifndef TROUPE_WORK_H
 #define TROUPE_WORK_H
 
+#include <troupe/cancel.h>
 #include <troupe/node.h>
 
 #ifdef __cplusplus
@@ -17,15 +18,18 @@ extern "C" {
  * returns: the status for done: 0, or an error */
 typedef int (*tr_work_run)(void *data);
 
-/* How it has ended: what run has returned, with data, which is the actor's again. */
+/* How it has ended: what run has returned, with data, which is the actor's again; or TR_ECANCELED
+ * and NULL, when it was cancelled. */
 typedef void (*tr_work_done)(tr_actor *self, int status, void *data, void *arg);
 
 typedef struct tr_work_opts {
     size_t size;      /* set by TR_WORK */
     const char *pool; /* its name; NULL: "default". borrows, until the call ends */
-    /* Data that nobody waits for any more, as its actor has ended: called after run has returned,
-     * or instead of run, on a thread of the node's loops and outside of turns. NULL: nothing. */
+    /* Data that nobody waits for any more, as its actor has ended, or the call is cancelled: called
+     * after run has returned, or instead of run, on a thread of the node's loops and outside of
+     * turns. NULL: nothing. */
     void (*release)(void *data);
+    tr_cancel *cancel; /* ends the call with TR_ECANCELED. What has begun runs on. NULL: none */
 } tr_work_opts;
 #define TR_WORK(...) (&(const tr_work_opts){.size = sizeof(tr_work_opts), __VA_ARGS__})
 
@@ -33,8 +37,8 @@ typedef struct tr_work_opts {
  * order in which they came to the pool. Closing the node waits for those that have begun.
  * moves:   data, on success: to run first, then to done, or to release
  * borrows: opts (NULL: all defaults); arg, until done has returned or the actor has ended
- * errors:  TR_EINVAL, TR_EFULL (so many wait already), TR_ENOMEM, a system error (the pool has no
- *          thread and cannot start one) */
+ * errors:  TR_EINVAL, TR_ECANCELED (opts->cancel has been), TR_EFULL (so many wait already),
+ * TR_ENOMEM, a system error (the pool has no thread and cannot start one) */
 TR_API int tr_work(tr_actor *self, tr_work_run run, void *data, const tr_work_opts *opts,
                    tr_work_done done, void *arg);
 

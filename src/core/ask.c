@@ -26,6 +26,7 @@ typedef struct ask {
     tr__watcher link_lost; // to the node of the asked
     tr__list in_line;
     tr__timer timer; // if it is not in line
+    tr__carrier carrier;
     tr_actor *actor;
     uint64_t id;
     uint64_t deadline;
@@ -46,6 +47,7 @@ static void ask_free(ask *a)
     tr__list_remove(&a->in_line);
     tr__list_remove(&a->owned.link);
     tr__unwatch(&a->link_lost);
+    tr__cancel_leave(&a->carrier);
     tr__free(a);
 }
 
@@ -66,11 +68,14 @@ static void ask_close(tr__owned *owned)
 static void ask_tell(ask *a, const tr_answer *answer)
 {
     static const tr__what what = {"(answer)"};
+    static const tr_answer cancelled = {.status = TR_ECANCELED};
     tr_actor *actor = a->actor;
     tr_answered cb = a->cb;
     void *arg = a->arg;
     if (actor->state != TR__RUNNING)
         return; // it goes with its actor
+    if (tr__cancel_comes(&a->carrier))
+        answer = &cancelled;
     ask_free(a);
     tr__turn_begin(actor, &what);
     cb(actor, answer, arg);
@@ -95,6 +100,11 @@ static void ask_over(ask *a)
         return;
     }
     ask_tell(a, &(tr_answer){.status = a->status, .body = TR_NULL, .reason = a->reason});
+}
+
+static void ask_cancelled(tr__carrier *carrier)
+{
+    ask_tell(tr__container(carrier, ask, carrier), NULL);
 }
 
 static void ask_fire(tr__timer *timer)
@@ -183,7 +193,7 @@ static uint64_t ask_deadline(const tr_loop *loop, uint32_t timeout_ms, bool *ret
     return deadline;
 }
 
-static int ask_new(tr_actor *self, uint32_t timeout_ms, ask **ret_ask)
+static int ask_new(tr_actor *self, const tr_ask_opts *opts, ask **ret_ask)
 {
     tr_loop *loop = self->loop;
     bool standard;
@@ -195,7 +205,7 @@ static int ask_new(tr_actor *self, uint32_t timeout_ms, ask **ret_ask)
     a->link_lost.ended = ask_link_lost;
     a->timer.fire = ask_fire;
     a->status = TR_ETIMEDOUT;
-    a->deadline = ask_deadline(loop, timeout_ms, &standard);
+    a->deadline = ask_deadline(loop, opts->timeout_ms, &standard);
     tr__list_init(&a->in_line);
     tr__list_init(&a->link_lost.link);
     int rc = tr__slots_add(&loop->asks, a, &a->id);
@@ -204,7 +214,9 @@ static int ask_new(tr_actor *self, uint32_t timeout_ms, ask **ret_ask)
         return rc;
     }
     tr__list_append(&self->owned, &a->owned.link);
-    rc = ask_arm(a, standard);
+    rc = tr__cancel_join(opts->cancel, self, &a->carrier, ask_cancelled);
+    if (rc == 0)
+        rc = ask_arm(a, standard);
     if (rc < 0)
         ask_free(a);
     else
@@ -224,11 +236,11 @@ static int ask_send(ask *a, tr_addr to, tr_msg **msg)
 }
 
 // moves: *msg, on success
-static int ask_open(tr_actor *self, tr_addr to, tr_msg **msg, const ask *like, uint32_t timeout_ms,
-                    uint64_t *ret_id)
+static int ask_open(tr_actor *self, tr_addr to, tr_msg **msg, const ask *like,
+                    const tr_ask_opts *opts, uint64_t *ret_id)
 {
     ask *a;
-    int rc = ask_new(self, timeout_ms, &a);
+    int rc = ask_new(self, opts, &a);
     if (rc < 0)
         return rc;
     rc = ask_send(a, to, msg);
@@ -251,12 +263,12 @@ static bool may_ask(const tr_actor *self, const tr_ask_opts *given, tr_ask_opts 
 }
 
 static int ask_doc(tr_actor *self, tr_addr to, const char *name, tr_val body, const ask *like,
-                   uint32_t timeout_ms, uint64_t *ret_ask)
+                   const tr_ask_opts *opts, uint64_t *ret_ask)
 {
     tr_msg *msg = NULL;
     int rc = tr__msg_pack(name, sizeof(tr__ask_head), body, &msg);
     if (rc == 0)
-        rc = ask_open(self, to, &msg, like, timeout_ms, ret_ask);
+        rc = ask_open(self, to, &msg, like, opts, ret_ask);
     tr_msg_free(&msg);
     return rc;
 }
@@ -267,7 +279,7 @@ int tr_ask(tr_actor *self, tr_addr to, const char *name, tr_val body, const tr_a
     tr_ask_opts o;
     if (!may_ask(self, opts, &o) || cb == NULL)
         return TR_EINVAL;
-    return ask_doc(self, to, name, body, &(ask){.cb = cb, .arg = arg}, o.timeout_ms, ret_ask);
+    return ask_doc(self, to, name, body, &(ask){.cb = cb, .arg = arg}, &o, ret_ask);
 }
 
 int tr_ask_msg(tr_actor *self, tr_addr to, tr_msg **msg, const tr_ask_opts *opts, uint64_t *ret_ask,
@@ -279,7 +291,7 @@ int tr_ask_msg(tr_actor *self, tr_addr to, tr_msg **msg, const tr_ask_opts *opts
     tr_msg *copy = NULL;
     int rc = tr__msg_copy(*msg, sizeof(tr__ask_head), &copy);
     if (rc == 0)
-        rc = ask_open(self, to, &copy, &(ask){.cb = cb, .arg = arg}, o.timeout_ms, ret_ask);
+        rc = ask_open(self, to, &copy, &(ask){.cb = cb, .arg = arg}, &o, ret_ask);
     tr_msg_free(&copy);
     if (rc == 0)
         tr_msg_free(msg);
@@ -313,7 +325,7 @@ int tr_ask_promise(tr_actor *self, tr_addr to, const char *name, tr_val body,
     if (rc < 0)
         return rc;
     ask like = {.cb = promise_answered, .arg = tr_promise_ref(promise), .drop = promise_drop};
-    rc = ask_doc(self, to, name, body, &like, o.timeout_ms, NULL);
+    rc = ask_doc(self, to, name, body, &like, &o, NULL);
     if (rc < 0) {
         promise_drop(promise);
         tr_promise_unref(&promise);
@@ -676,7 +688,7 @@ static int forward_away(tr_actor *self, const tr_msg *msg, tr_addr to)
     if (rc == 0) {
         asker *later = asker_find(self, taken);
         rc = ask_open(self, to, &copy, &(ask){.cb = forward_answered, .arg = later},
-                      left > 0 ? (uint32_t)left : 1, NULL);
+                      TR_ASK(.timeout_ms = left > 0 ? (uint32_t)left : 1), NULL);
         if (rc < 0) { // it has not been handed on after all
             asker_free(later);
             ((tr_msg *)msg)->answered = false;

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 #include <troupe/actor.h>
+#include <troupe/cancel.h>
 #include <troupe/timer.h>
 
 #include "base/assert.h"
@@ -217,6 +218,27 @@ typedef struct tr__timer {
 int tr__timer_arm(tr_loop *loop, tr__timer *timer, uint64_t due); // armed already: moved
 void tr__timer_disarm(tr_loop *loop, tr__timer *timer);
 void tr__timers_run(tr_loop *loop);
+
+#define TR__DELAY_MAX ((uint64_t)1 << 62) // from now
+
+// ---- Cancelling (cancel.c) ----
+
+// What a call has of the token that may end it. cancelled comes outside of any turn, at most once;
+// it has left the token by then.
+typedef struct tr__carrier {
+    tr__list link;     // in the token's
+    tr_cancel *cancel; // NULL: none
+    void (*cancelled)(struct tr__carrier *carrier);
+} tr__carrier;
+
+// cancel: NULL: there is none, and cancelled never comes
+// errors: TR_EINVAL (another actor's), TR_ECANCELED
+int tr__cancel_join(tr_cancel *cancel, const tr_actor *actor, tr__carrier *carrier,
+                    void (*cancelled)(tr__carrier *carrier));
+// Before the call's memory goes.
+void tr__cancel_leave(tr__carrier *carrier);
+// Whether the call has been cancelled and is to hear of it: when it ends now it ends so.
+bool tr__cancel_comes(const tr__carrier *carrier);
 
 // ---- Pace: looking at the clock, now and then (pace.c) ----
 

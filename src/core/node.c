@@ -109,6 +109,7 @@ static void node_clear(tr_node *node)
         tr__free(atomic_load(&node->loops[i]));
     tr__names_clear(&node->names);
     tr__groups_clear(&node->groups);
+    tr__works_clear(&node->works);
     tr__free(node->name);
     tr__free(node);
 }

@@ -352,3 +352,89 @@ int tr_promise_race(tr_actor *self, tr_promise *const *promises, size_t count,
 {
     return gather_start(self, promises, count, gather_race, ret_promise);
 }
+
+// ---- After a while ----
+
+typedef struct wait {
+    tr__owned owned;
+    tr__timer timer;
+    tr__carrier carrier;
+    tr_actor *actor;
+    tr_promise *promise;
+} wait;
+
+static void wait_free(wait *w)
+{
+    tr__list_remove(&w->owned.link);
+    tr__cancel_leave(&w->carrier);
+    tr__timer_disarm(w->actor->loop, &w->timer);
+    tr_promise_unref(&w->promise);
+    tr__free(w);
+}
+
+static void wait_close(tr__owned *owned)
+{
+    wait_free(tr__container(owned, wait, owned));
+}
+
+static void wait_over(wait *w, int status)
+{
+    static const tr__what what = {"(timer)"};
+    tr_actor *actor = w->actor;
+    if (actor->state != TR__RUNNING)
+        return; // it goes with its actor
+    tr_promise *promise = tr_promise_ref(w->promise);
+    wait_free(w);
+    tr__turn_begin(actor, &what);
+    promise_settle_next(promise, status, NULL);
+    tr__turn_end(actor);
+    tr_promise_unref(&promise);
+}
+
+static void wait_fire(tr__timer *timer)
+{
+    wait *w = tr__container(timer, wait, timer);
+    wait_over(w, tr__cancel_comes(&w->carrier) ? TR_ECANCELED : 0);
+}
+
+static void wait_cancelled(tr__carrier *carrier)
+{
+    wait_over(tr__container(carrier, wait, carrier), TR_ECANCELED);
+}
+
+// moves: promise, on success
+static int wait_start(tr_promise *promise, uint64_t delay_ns, tr_cancel *cancel)
+{
+    tr_actor *self = promise->actor;
+    wait *w = tr__alloc(sizeof *w);
+    if (w == NULL)
+        return TR_ENOMEM;
+    *w = (wait){.actor = self, .promise = promise};
+    w->timer.fire = wait_fire;
+    w->owned.close = wait_close;
+    int rc = tr__cancel_join(cancel, self, &w->carrier, wait_cancelled);
+    if (rc == 0)
+        rc = tr__timer_arm(self->loop, &w->timer, tr_now(self) + delay_ns);
+    if (rc < 0) {
+        tr__cancel_leave(&w->carrier);
+        tr__free(w);
+    } else {
+        tr__list_append(&self->owned, &w->owned.link);
+    }
+    return rc;
+}
+
+int tr_promise_after(tr_actor *self, uint64_t delay_ns, tr_cancel *cancel, tr_promise **ret_promise)
+{
+    tr_promise *promise = NULL;
+    if (delay_ns > TR__DELAY_MAX || ret_promise == NULL)
+        return TR_EINVAL;
+    int rc = tr_promise_new(self, &promise);
+    if (rc == 0)
+        rc = wait_start(promise, delay_ns, cancel);
+    if (rc == 0)
+        *ret_promise = tr_promise_ref(promise);
+    else
+        tr_promise_unref(&promise);
+    return rc;
+}

@@ -19,8 +19,6 @@ typedef struct actor_timer {
     uint64_t period; // 0: once
 } actor_timer;
 
-#define DELAY_MAX ((uint64_t)1 << 62)
-
 int tr__timer_arm(tr_loop *loop, tr__timer *timer, uint64_t due)
 {
     if (timer->node.index == 0)
@@ -92,7 +90,7 @@ static void timer_fire(tr__timer *timer)
 static int timer_start(tr_actor *self, uint64_t delay, uint64_t period, tr_callback cb, void *arg,
                        tr_timer *ret_timer)
 {
-    if (!tr__actor_here(self) || cb == NULL || delay > DELAY_MAX || self->state > TR__RUNNING)
+    if (!tr__actor_here(self) || cb == NULL || delay > TR__DELAY_MAX || self->state > TR__RUNNING)
         return TR_EINVAL;
     tr_loop *loop = self->loop;
     actor_timer *t = tr__alloc(sizeof *t);

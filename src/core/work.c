@@ -7,8 +7,8 @@
 //
 // A job belongs to the actor that wants it, and is lent to the pool: `queued`, then on a thread,
 // then posted home to the loop. Under the pool's lock it changes from queued to taken, and until
-// then it can be taken back. The end of its actor takes back what has not begun; of what has, the
-// job stays behind without an actor, and goes when it comes home.
+// then it can be taken back. When its actor ends, or it is cancelled, what has not begun is taken
+// back; of what has, the job stays behind without an actor, and goes when it comes home.
 #include "core/work.h"
 
 #include "base/memory.h"
@@ -35,9 +35,10 @@ typedef struct job {
     tr__later later; // at home
     tr__post post;   // on its way there
     tr__owned owned;
+    tr__carrier carrier;
     pool *pool;
     tr_loop *loop;
-    tr_actor *actor; // NULL: it has ended
+    tr_actor *actor; // NULL: it does not wait any more
     bool queued;     // under the pool's lock
     bool home;
     int status;
@@ -58,29 +59,23 @@ typedef struct worker {
 
 // ---- On a worker's thread ----
 
-// NULL: there is none. Then the worker is among the idle ones.
-static job *pool_take(pool *p, worker *w)
+// Take the next job, or be idle. Returns whether the worker stays.
+static bool worker_take(worker *w)
 {
+    pool *p = w->pool;
     tr__lock_take(&p->lock);
+    bool stays = !p->closing;
     tr__list *first = tr__list_pop(&p->queue);
-    job *j = first == NULL ? NULL : tr__container(first, job, link);
     tr__list_remove(&w->idle);
-    if (j == NULL) {
-        tr__list_append(p->idle.next, &w->idle); // to the front: it is the warmest
-    } else {
-        j->queued = false;
+    if (first != NULL) {
+        w->job = tr__container(first, job, link);
+        w->job->queued = false;
         p->queued--;
+    } else if (stays) {
+        tr__list_append(p->idle.next, &w->idle); // to the front: it is the warmest
     }
     tr__lock_give(&p->lock);
-    return j;
-}
-
-static bool pool_closes(pool *p)
-{
-    tr__lock_take(&p->lock);
-    bool closing = p->closing;
-    tr__lock_give(&p->lock);
-    return closing;
+    return stays;
 }
 
 static void worker_do(worker *w)
@@ -101,12 +96,10 @@ static bool worker_run(void *owner)
         worker_do(w);
         return true;
     }
-    w->job = pool_take(w->pool, w);
-    if (w->job == NULL && pool_closes(w->pool))
-        return false;
-    if (w->job == NULL)
+    bool stays = worker_take(w);
+    if (stays && w->job == NULL)
         w->world->ops->poll(w->world, TR__NEVER);
-    return true;
+    return stays;
 }
 
 static uint64_t worker_due(void *owner)
@@ -276,55 +269,73 @@ static void pool_close(pool *p)
     }
     for (tr__list *n; (n = tr__list_pop(&p->workers)) != NULL;)
         worker_end(tr__container(n, worker, link));
-    tr__free(p);
 }
 
 void tr__works_close(tr__works *works)
 {
-    for (tr__list *n; (n = tr__list_pop(&works->pools)) != NULL;)
+    for (tr__list *n = works->pools.next; n != &works->pools; n = n->next)
         pool_close(tr__container(n, pool, link));
+}
+
+void tr__works_clear(tr__works *works)
+{
+    for (tr__list *n; (n = tr__list_pop(&works->pools)) != NULL;)
+        tr__free(tr__container(n, pool, link));
 }
 
 // ---- On the actor's loop ----
 
 static void job_free(job *j)
 {
-    tr__list_remove(&j->owned.link);
-    tr__list_remove(&j->later.link);
-    tr__free(j);
-}
-
-// Nobody waits for it.
-static void job_release(job *j)
-{
     void (*release)(void *data) = j->release;
     void *data = j->data;
-    job_free(j);
+    tr__free(j);
     if (release != NULL)
         release(data);
 }
 
-static void job_close(tr__owned *owned)
+// Its actor does not wait for it any more.
+static void job_leave(job *j)
 {
-    job *j = tr__container(owned, job, owned);
-    tr__list_init(&owned->link);
+    tr__list_remove(&j->owned.link);
+    tr__list_remove(&j->later.link);
+    tr__cancel_leave(&j->carrier);
     j->actor = NULL;
     if (j->home || pool_take_back(j->pool, j))
-        job_release(j);
+        job_free(j);
+}
+
+static void job_close(tr__owned *owned)
+{
+    job_leave(tr__container(owned, job, owned));
+}
+
+static void job_tell(job *j, bool cancelled)
+{
+    static const tr__what what = {"(work)"};
+    tr_actor *actor = j->actor;
+    tr_work_done done = j->done;
+    int status = cancelled ? TR_ECANCELED : j->status; // which a worker may be writing
+    void *data = cancelled ? NULL : j->data, *arg = j->arg;
+    if (actor->state != TR__RUNNING)
+        return; // it goes with its actor
+    if (!cancelled)
+        j->release = NULL;
+    job_leave(j);
+    tr__turn_begin(actor, &what);
+    done(actor, status, data, arg);
+    tr__turn_end(actor);
+}
+
+static void job_cancelled(tr__carrier *carrier)
+{
+    job_tell(tr__container(carrier, job, carrier), true);
 }
 
 static void job_over(tr__later *later)
 {
-    static const tr__what what = {"(work)"};
     job *j = tr__container(later, job, later);
-    tr_actor *actor = j->actor;
-    job over = *j;
-    if (actor->state != TR__RUNNING)
-        return; // it goes with its actor
-    job_free(j);
-    tr__turn_begin(actor, &what);
-    over.done(actor, over.status, over.data, over.arg);
-    tr__turn_end(actor);
+    job_tell(j, tr__cancel_comes(&j->carrier));
 }
 
 static void job_arrive(tr_loop *loop, tr__post *post)
@@ -332,12 +343,12 @@ static void job_arrive(tr_loop *loop, tr__post *post)
     job *j = tr__container(post, job, post);
     j->home = true;
     if (j->actor == NULL)
-        job_release(j);
+        job_free(j);
     else
         tr__later_run(loop, &j->later);
 }
 
-static int job_start(tr_actor *self, pool *p, const job *like)
+static int job_start(tr_actor *self, pool *p, tr_cancel *cancel, const job *like)
 {
     job *j = tr__alloc(sizeof *j);
     if (j == NULL)
@@ -350,11 +361,15 @@ static int job_start(tr_actor *self, pool *p, const job *like)
     j->post.arrive = job_arrive;
     j->later.run = job_over;
     tr__list_init(&j->later.link);
-    int rc = pool_put(p, j);
-    if (rc < 0)
+    int rc = tr__cancel_join(cancel, self, &j->carrier, job_cancelled);
+    if (rc == 0)
+        rc = pool_put(p, j);
+    if (rc < 0) {
+        tr__cancel_leave(&j->carrier);
         tr__free(j);
-    else
+    } else {
         tr__list_append(&self->owned, &j->owned.link);
+    }
     return rc;
 }
 
@@ -369,5 +384,5 @@ int tr_work(tr_actor *self, tr_work_run run, void *data, const tr_work_opts *opt
     if (p == NULL)
         return TR_ENOMEM;
     job like = {.run = run, .data = data, .release = o.release, .done = done, .arg = arg};
-    return job_start(self, p, &like);
+    return job_start(self, p, o.cancel, &like);
 }

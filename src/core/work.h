@@ -16,5 +16,6 @@ void tr__works_init(tr__works *works);
 // Drop what waits, let what runs come to its end, and join the threads: all work is home, or in an
 // inbox, afterwards. No loop but the caller's may run.
 void tr__works_close(tr__works *works);
+void tr__works_clear(tr__works *works); // when all that is home has ended
 
 #endif
