@@ -565,28 +565,24 @@ static void asks_and_answers_carry_buffers(void **state)
     perform(&(struct play){start_buffer, receive_nothing, false}, "7 same");
 }
 
-// One that keeps its own mailbox of one full asks its parent.
-static void on_busy_answer(tr_actor *self, const tr_answer *answer, void *arg)
+// One whose mailbox of one is full, and stays so, asks its parent.
+static void on_full_answer(tr_actor *self, const tr_answer *answer, void *arg)
 {
     (void)arg;
     tr_send(self, tr_parent(self), answer->status == 0 ? "answered" : "failed", TR_NULL);
 }
 
-static int busy_start(tr_actor *self, const tr_val *args)
+static int full_receive(tr_actor *self, const tr_msg *msg)
 {
-    (void)args;
-    int rc = tr_send(self, tr_self(self), "busy", TR_NULL);
-    if (rc != 0 && rc != TR_EFULL)
-        return rc;
-    return tr_ask(self, tr_parent(self), "may I?", TR_NULL, NULL, NULL, on_busy_answer, NULL);
+    int rc = tr_mail_hold(self, true);
+    if (rc == 0)
+        rc = tr_send(self, tr_self(self), tr_msg_name(msg), TR_NULL);
+    return rc < 0
+               ? rc
+               : tr_ask(self, tr_parent(self), "may I?", TR_NULL, NULL, NULL, on_full_answer, NULL);
 }
 
-static int busy_receive(tr_actor *self, const tr_msg *msg)
-{
-    return tr_send(self, tr_self(self), tr_msg_name(msg), TR_NULL);
-}
-
-const tr_behavior busy = {.name = "busy", .start = busy_start, .receive = busy_receive};
+const tr_behavior full = {.name = "full", .receive = full_receive};
 
 static void on_refused(tr_actor *self, const tr_answer *answer, void *arg)
 {
@@ -595,16 +591,16 @@ static void on_refused(tr_actor *self, const tr_answer *answer, void *arg)
 }
 
 // It is full before its start, too: an ask finds no room, and there is none.
-static int start_busy(tr_actor *self)
+static int start_full(tr_actor *self)
 {
-    int rc = play_spawn(self, &busy, TR_SPAWN(.mail_max = 1), &kid);
+    int rc = play_spawn(self, &full, TR_SPAWN(.mail_max = 1), &kid);
     if (rc == 0)
-        rc = tr_send(self, kid, "busy", TR_NULL);
+        rc = tr_send(self, kid, "full", TR_NULL);
     note_rc(tr_ask(self, kid, "echo", TR_NULL, NULL, NULL, on_refused, NULL));
     return rc;
 }
 
-static int receive_busy(tr_actor *self, const tr_msg *msg)
+static int receive_full(tr_actor *self, const tr_msg *msg)
 {
     if (tr_msg_is_ask(msg))
         return tr_reply(self, msg, TR_NULL);
@@ -615,7 +611,7 @@ static int receive_busy(tr_actor *self, const tr_msg *msg)
 static void an_answer_needs_no_room_but_an_ask_does(void **state)
 {
     (void)state;
-    perform(&(struct play){start_busy, receive_busy, false}, "TR_EFULL answered");
+    perform(&(struct play){start_full, receive_full, false}, "TR_EFULL answered");
 }
 
 // An ask that a mailbox drops is told so.
@@ -643,7 +639,7 @@ static int start_dropping(tr_actor *self)
 static void an_ask_that_a_mailbox_drops_ends_at_once(void **state)
 {
     (void)state;
-    perform(&(struct play){start_dropping, receive_busy, false}, "TR_EFULL");
+    perform(&(struct play){start_dropping, receive_full, false}, "TR_EFULL");
 }
 
 int isolation_asks(void)

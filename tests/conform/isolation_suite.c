@@ -9,6 +9,6 @@ int isolation_main(int argc, char **argv, const struct theatre *at)
 {
     return play_main(argc, argv, at,
                      TR_APP(&first, &counter, &sender, &mirror, &schooled, &selfish, &sink, &twin,
-                            &mortal, &punctual, &asked, &asker, &busy, &dropping, &reckoner),
+                             &mortal, &punctual, &asked, &asker, &full, &dropping, &reckoner),
                      suite);
 }

@@ -15,7 +15,7 @@ int isolation_asks(void);
 int isolation_work(void);
 extern const tr_behavior counter, sender, mirror, schooled, selfish, sink, twin; // messages
 extern const tr_behavior mortal, punctual;                                       // ends
-extern const tr_behavior asked, asker, busy, dropping;                           // asks
+extern const tr_behavior asked, asker, full, dropping;                           // asks
 extern const tr_behavior reckoner;                                               // work
 
 #endif
