@@ -243,6 +243,25 @@ TR_API void *tr_state(tr_actor *self); /* NULL when state_size is 0 */
 /* Who spawned this actor, also across processes; TR_NOBODY for a node's first actor. */
 TR_API tr_addr tr_parent(const tr_actor *self);
 
+/* ---- How it is ---- */
+
+/* An actor at one moment. What is on its way from another loop or node does not wait yet, and what
+ * is being handled waits no more; notices are not counted. */
+typedef struct tr_actor_info {
+    const char *behavior; /* its name */
+    tr_addr parent;
+    bool started;                      /* it has had its start, or is in it */
+    bool mail_held;                    /* tr_mail_hold */
+    uint32_t mail_count, mail_bytes;   /* what waits in the mailbox */
+    uint32_t mail_max, mail_bytes_max; /* its limits, and the stash's */
+    uint32_t stash_count, stash_bytes; /* what was put off */
+} tr_actor_info;
+
+/* Look at an actor of this loop, perhaps itself. Nothing that waits there is touched: a look costs
+ * the same at an empty mailbox and at one of millions.
+ * returns: 0; TR_ENOACTOR (no such actor on this loop), TR_EINVAL */
+TR_API int tr_actor_look(const tr_actor *self, tr_addr addr, tr_actor_info *ret_info);
+
 #ifdef __cplusplus
 }
 #endif

@@ -58,6 +58,36 @@ tr_node *tr_node_of(const tr_actor *self)
     return self == NULL ? NULL : self->loop->node;
 }
 
+static tr_actor_info actor_info(const tr_actor *actor)
+{
+    static const tr__extra none;
+    const tr__extra *extra = actor->extra == NULL ? &none : actor->extra;
+    return (tr_actor_info){
+        .behavior = actor->behavior->name,
+        .parent = actor->parent,
+        .started = actor->started,
+        .mail_held = extra->held,
+        .mail_count = actor->mail_count,
+        .mail_bytes = actor->mail_bytes,
+        .mail_max = actor->mail_max,
+        .mail_bytes_max = actor->mail_bytes_max,
+        .stash_count = extra->stash_count,
+        .stash_bytes = extra->stash_bytes,
+    };
+}
+
+int tr_actor_look(const tr_actor *self, tr_addr addr, tr_actor_info *ret_info)
+{
+    if (!tr__actor_here(self) || ret_info == NULL)
+        return TR_EINVAL;
+    bool near = addr.node == self->loop->node->id;
+    const tr_actor *actor = near ? tr__actor_find(self->loop, addr.actor) : NULL;
+    if (actor == NULL)
+        return TR_ENOACTOR;
+    *ret_info = actor_info(actor);
+    return 0;
+}
+
 static void actor_close_child(tr__owned *owned)
 {
     tr__list_init(&owned->link);

@@ -23,6 +23,8 @@
 #   ask       a request with a number is answered by the next one; calls. Erlang's gen_server:call,
 #             CAF's request, a channel for the answer in Go
 #   restart   a child ends with an error, its supervisor starts it again, it says so; restarts
+#   observe   one looks at an actor that COUNT messages wait for; ns a look. observe_empty is the same
+#             with none. Erlang's process_info(Pid, message_queue_len)
 #   idle      COUNT actors that wait; bytes that each adds to the process. Erlang's hibernate
 #
 # Counts are for about half a second. The limit has ten times as many messages, for the same reason,
@@ -32,12 +34,13 @@
 # The peers are compiled here, for their compilers are not needed for anything else.
 source "$(dirname "${BASH_SOURCE[0]}")/runner.bash"
 
-figures=(pingpong counting ring fanin create forkjoin big skynet ask restart idle)
+figures=(pingpong counting ring fanin create forkjoin big skynet ask restart observe observe_empty
+    idle)
 peers=(troupe erlang caf go floor)
 declare -A counts=(
     [pingpong]=2000000 [counting]=10000000 [ring]=5030000 [fanin]=10000000 [create]=500000
     [forkjoin]=6000000 [big]=3600000 [skynet]=1000000 [ask]=1000000 [restart]=10000
-    [idle]=1000000
+    [observe]=10000000 [observe_empty]=0 [idle]=1000000
 )
 
 # count_for PEER FIGURE
@@ -91,6 +94,7 @@ for figure in "${figures[@]}"; do
     runs=5 unit=M/s
     case $figure in
     skynet) runs=3 unit=ms ;;
+    observe*) runs=3 unit=ns ;;
     idle) runs=3 unit=B ;;
     esac
     for loops in 1 2; do

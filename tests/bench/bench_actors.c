@@ -527,7 +527,43 @@ static int idle_start(tr_actor *self, const tr_val *args)
 static const tr_behavior idle = {
     .name = "idle", .state_size = sizeof(struct idle), .start = idle_start};
 
-// ---- The whole ----
+// ---- observe: look at an actor that so many messages wait for ----
+
+#define LOOKS 1000000u
+
+static int crowded_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    return tr_mail_hold(self, true);
+}
+static const tr_behavior crowded = {.name = "crowded", .start = crowded_start};
+
+static void observe_look(tr_actor *self, void *arg)
+{
+    const tr_addr *to = arg;
+    tr_actor_info info = {0};
+    begin();
+    for (uint32_t i = 0; i < LOOKS; i++) {
+        bench_must(tr_actor_look(self, *to, &info) == 0 && info.mail_count == run.count);
+        __asm__ volatile("" : : "r"(&info) : "memory"); // each look is one, and whole
+    }
+    run.value = elapsed_us() * 1e3 / LOOKS;
+    bench_must(tr_kill(self, *to) == 0); // what it was sent would come first
+    tr_exit(self, TR_NORMAL);
+}
+
+static int observe_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    tr_addr *to = tr_state(self);
+    bench_must(tr_spawn(self, &crowded,
+                        TR_SPAWN(.mail_max = UINT32_MAX, .mail_bytes_max = UINT32_MAX), to) == 0);
+    for (uint64_t i = 0; i < run.count; i++)
+        bench_must(tr_send(self, *to, "m", TR_NULL) == 0);
+    return tr_immediate(self, observe_look, to); // when it has had its start
+}
+static const tr_behavior observe = {
+    .name = "observe", .state_size = sizeof(tr_addr), .start = observe_start};
 
 // ---- restart: a child fails, its supervisor starts it again, it says so ----
 
@@ -576,10 +612,19 @@ static void say_nothing(const char *id, const char *text, void *arg)
 }
 
 static const struct figure figures[] = {
-    {"pingpong", &ping, 2}, {"counting", &forker, 1}, {"ring", &ring_first, 503},
-    {"fanin", &fanin, 0},   {"create", &create, 0},   {"forkjoin", &forker, 60},
-    {"big", &big, BIG},     {"skynet", &skynet, 0},   {"ask", &asker, 2},
-    {"idle", &idle, 0},     {"restart", &restart, 2},
+    {"pingpong", &ping, 2},
+    {"counting", &forker, 1},
+    {"ring", &ring_first, 503},
+    {"fanin", &fanin, 0},
+    {"create", &create, 0},
+    {"forkjoin", &forker, 60},
+    {"big", &big, BIG},
+    {"skynet", &skynet, 0},
+    {"ask", &asker, 2},
+    {"idle", &idle, 0},
+    {"restart", &restart, 2},
+    {"observe", &observe, 2},
+    {"observe_empty", &observe, 2},
 };
 
 static const struct figure *figure_named(const char *name)

@@ -10,6 +10,7 @@
 -define(RING, 503).
 -define(BIG, 120).
 -define(BRANCHES, 10).
+-define(LOOKS, 1000000).
 
 main() ->
     [Figure, Loops, Count] = init:get_plain_arguments(),
@@ -27,6 +28,8 @@ figure(big, Count, _) -> big(Count);
 figure(skynet, Count, _) -> skynet(Count);
 figure(ask, Count, _) -> ask(Count);
 figure(restart, Count, _) -> restart(Count);
+figure(observe, Count, _) -> observe(Count);
+figure(observe_empty, Count, _) -> observe(Count);
 figure(idle, Count, _) -> idle(Count);
 figure(_, _, _) -> erlang:halt(77).
 
@@ -209,6 +212,21 @@ worker(_) ->
     proc_lib:init_ack({ok, self()}),
     restarts ! {up, self()},
     receive crash -> exit(crash) end.
+
+%% ns a look.
+observe(Count) ->
+    Pid = spawn_opt(fun() -> receive after infinity -> ok end end, [{message_queue_data, off_heap}]),
+    erlang:suspend_process(Pid),
+    send_many(Pid, Count),
+    elapsed_us(fun() -> looks(Pid, Count, ?LOOKS) end) * 1.0e3 / ?LOOKS.
+
+send_many(_, 0) -> ok;
+send_many(Pid, N) -> Pid ! m, send_many(Pid, N - 1).
+
+looks(_, _, 0) -> ok;
+looks(Pid, Count, N) ->
+    {message_queue_len, Count} = process_info(Pid, message_queue_len),
+    looks(Pid, Count, N - 1).
 
 idle(Count) ->
     Before = rss(),

@@ -425,6 +425,117 @@ static void made_up_addresses_miss(void **state)
     }
 }
 
+// ---- Looking ----
+
+// While somebody looks at it, an actor's mail leads nowhere: who follows it falls.
+static tr_actor_info look(tr_actor *self, tr_actor *actor)
+{
+    static char *const nowhere = (char *)4096;
+    tr_actor_info info;
+    tr__queue mail = actor->mail;
+    IN_TURN(self)
+    {
+        actor->mail = (tr__queue){(tr_msg *)nowhere, (tr_msg *)nowhere};
+        assert_int_equal(0, tr_actor_look(self, tr_self(actor), &info));
+        actor->mail = mail;
+    }
+    return info;
+}
+
+static void assert_waiting(tr_actor_info info, uint32_t count)
+{
+    assert_int_equal(count, info.mail_count);
+    assert_int_equal(2 * count, info.mail_bytes); // a name and null, a byte each
+}
+
+static uint32_t handled;
+
+static int receive_and_count(tr_actor *self, const tr_msg *msg)
+{
+    (void)self, (void)msg;
+    handled++;
+    return 0;
+}
+
+// Goal:   a look at an actor is exact and costs the same, however much waits for it.
+// Method: a mailbox of a million, empty, with one message, full, and partly handled; nothing in it
+//         can be reached during the look.
+static void a_look_at_a_full_mailbox_does_not_walk_it(void **state)
+{
+    (void)state;
+    const uint32_t most = 1000000;
+    tr_actor *a = stage_actor("a"), *b = stage_actor_with("b", TR_SPAWN(.mail_max = most));
+    handled = 0;
+    player_of(b)->receive = receive_and_count;
+    assert_waiting(look(a, b), 0);
+    IN_TURN(a)
+    assert_int_equal(0, tr_send(a, tr_self(b), "m", TR_NULL));
+    assert_waiting(look(a, b), 1);
+    IN_TURN(a)
+    {
+        for (uint32_t i = 1; i < most; i++)
+            assert_int_equal(0, tr_send(a, tr_self(b), "m", TR_NULL));
+        assert_int_equal(TR_EFULL, tr_send(a, tr_self(b), "m", TR_NULL));
+    }
+    assert_waiting(look(a, b), most);
+    stage_step();
+    assert_in_range(handled, 1, most - 1);
+    assert_waiting(look(a, b), most - handled);
+}
+
+static int receive_and_stash(tr_actor *self, const tr_msg *msg)
+{
+    int rc = tr_stash(self, msg);
+    return rc < 0 ? rc : tr_mail_hold(self, true);
+}
+
+static void a_look_tells_how_an_actor_is(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a"), *b = stage_child(a, "b");
+    player_of(b)->receive = receive_and_stash;
+    tr_actor_info before = look(a, b);
+    assert_string_equal("player", before.behavior);
+    assert_true(tr_addr_eq(tr_self(a), before.parent));
+    assert_true(before.started && !before.mail_held);
+    assert_int_equal(4096, before.mail_max);
+    assert_int_equal(16 << 20, before.mail_bytes_max);
+    for (int i = 0; i < 2; i++) {
+        IN_TURN(a)
+        assert_int_equal(0, tr_send(a, tr_self(b), "m", TR_NULL));
+        stage_run();
+    }
+    tr_actor_info after = look(b, b); // itself
+    assert_true(after.mail_held);
+    assert_waiting(after, 1);
+    assert_int_equal(1, after.stash_count);
+    assert_int_equal(2, after.stash_bytes);
+}
+
+static void only_what_is_there_can_be_looked_at(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a"), *b = stage_actor("b");
+    tr_actor_info info;
+    tr_addr young = TR_NOBODY, gone = tr_self(b);
+    stage_exit(b, TR_NORMAL);
+    IN_TURN(a)
+    {
+        const tr_addr nobody[] = {
+            TR_NOBODY,
+            gone,
+            {stage.node->id + 1, tr_self(a).actor},
+            {stage.node->id, tr_self(a).actor | (uint64_t)1 << TR__ID_LOOP_SHIFT},
+        };
+        for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++)
+            assert_int_equal(TR_ENOACTOR, tr_actor_look(a, nobody[i], &info));
+        assert_int_equal(TR_EINVAL, tr_actor_look(a, tr_self(a), NULL));
+        assert_int_equal(0, tr_spawn(a, &plain, NULL, &young));
+        assert_int_equal(0, tr_actor_look(a, young, &info));
+        assert_false(info.started);
+    }
+}
+
 #define BORN_TEST(name) cmocka_unit_test_setup_teardown(name, stage_born, stage_teardown)
 
 int main(void)
@@ -450,6 +561,9 @@ int main(void)
         STAGE_TEST(an_old_address_misses_for_ever),
         STAGE_TEST(a_place_that_was_used_up_is_left_alone),
         STAGE_TEST(made_up_addresses_miss),
+        STAGE_TEST(a_look_at_a_full_mailbox_does_not_walk_it),
+        STAGE_TEST(a_look_tells_how_an_actor_is),
+        STAGE_TEST(only_what_is_there_can_be_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@ static int taken_of(tr_actor *self, tr_addr to)
     tr_timer timer = {0};
     tr_promise *promise = NULL;
     tr_msg *msg = NULL, *sent = NULL;
+    tr_actor_info info;
     assert_int_equal(0, tr_msg_new("m", TR_NULL, &msg));
     assert_int_equal(0, tr_msg_new("m", TR_NULL, &sent));
     const int results[] = {
@@ -36,6 +37,7 @@ static int taken_of(tr_actor *self, tr_addr to)
         tr_promise_new(self, &promise),
         tr_promise_all(self, NULL, 0, &promise),
         tr_promise_race(self, NULL, 0, &promise),
+        tr_actor_look(self, to, &info),
     };
     for (size_t i = 0; i < sizeof results / sizeof *results; i++)
         taken += results[i] != TR_EINVAL;
