@@ -39,11 +39,11 @@ static bool sweep_advance(struct sweep *sweep)
 bool sweep_next(struct sweep *sweep)
 {
     if (sweep->begun && !sweep_advance(sweep)) {
-        *sweep = (struct sweep){0};
+        *sweep = (struct sweep){.whole = sweep->whole};
         return false;
     }
     if (!sweep->begun)
-        *sweep = (struct sweep){.begun = true, .step = 1};
+        *sweep = (struct sweep){.begun = true, .step = 1, .whole = sweep->whole};
     counted_memory_start(0);
     return true;
 }
@@ -65,5 +65,5 @@ void sweep_end(struct sweep *sweep)
     if (sweep->nth > 0)
         return;
     sweep->count = counted.calls - before;
-    sweep->step = sweep_step(sweep->count);
+    sweep->step = sweep->whole ? 1 : sweep_step(sweep->count);
 }

@@ -10,7 +10,8 @@
 //     }
 //
 // The first run is undisturbed and counts the allocations. Of a scenario with many of them a test
-// run tries a part, with steps between, and the next one others; TROUPE_TEST_SCALE=1 has all tried.
+// run tries a part, with steps between, and the next one others; TROUPE_TEST_SCALE=1 has all tried,
+// as has {.whole = true}.
 // The scenario is to be the same each time, up to the failure.
 #ifndef TROUPE_TESTS_SUPPORT_SWEEP_H
 #define TROUPE_TESTS_SUPPORT_SWEEP_H
@@ -23,6 +24,7 @@ struct sweep {
     bool lasting; // and all behind it
     size_t count; // of all that may
     size_t step;  // from one try to the next
+    bool whole;   // the caller's: no step is larger than one
     bool begun;
 };
 

@@ -1,11 +1,10 @@
-// A tree without memory: the n-th allocation fails, for n = 1 and up until none does. Whatever
-// fails, each actor that has started has its stop, the supervisor ends, and no memory is lost.
+// A tree without memory: see support/sweep.h. Whatever fails, each actor that has started has its
+// stop, the supervisor ends, and no memory is lost.
 #include <troupe.h>
 
-#include "core/node.h"
-#include "sim/sim.h"
 #include "support/cmocka.h"
-#include "support/counted_memory.h"
+#include "support/lone_node.h"
+#include "support/sweep.h"
 
 static int started, stopped, answered;
 static tr_addr top, pool;
@@ -87,52 +86,20 @@ static const tr_behavior boss = {.name = "boss", .start = boss_start, .receive =
 
 // ---- The sweep ----
 
-static void warn_nobody(const char *id, const char *text, void *arg)
-{
-    (void)id, (void)text, (void)arg;
-}
-
-// Returns how the node ended, or why it could not begin.
-static int scenario(void)
-{
-    tr_sim *sim = NULL;
-    tr_world *world = NULL;
-    tr_node *node = NULL;
-    int rc = tr__sim_open(1, &sim);
-    if (rc == 0)
-        rc = tr__sim_world(sim, &world);
-    if (rc == 0)
-        rc = tr__node_new(0, "test", 1, &world, &node);
-    if (rc == 0)
-        rc = tr_node_spawn(node, &boss, NULL, NULL);
-    if (rc == 0) {
-        for (int i = 0; tr__node_step(node); i++)
-            assert_true(i < 10000);
-        rc = node->error;
-    }
-    tr__node_free(&node);
-    if (world != NULL)
-        world->ops->close(&world);
-    tr__sim_close(&sim);
-    return rc;
-}
-
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    size_t fail_at = 0;
-    tr_log_set(warn_nobody, NULL);
-    do {
+    struct sweep sweep = {.whole = true};
+    while (sweep_next(&sweep)) {
         started = stopped = answered = 0;
-        counted_memory_start(++fail_at);
-        int rc = scenario();
-        assert_true(rc == 0 || (rc == TR_ENOMEM && counted_memory_failed()));
-        assert_int_equal(0, counted_memory_stop());
+        sweep_begin(&sweep);
+        int rc = lone_node_run(&boss, 10000);
+        sweep_end(&sweep);
+        assert_true(rc == 0 || (rc == TR_ENOMEM && sweep.nth > 0));
         assert_int_equal(started, stopped);
-    } while (counted_memory_failed());
-    assert_int_equal(14, answered);
-    assert_true(started > 15 && fail_at > 200);
-    tr_log_set(NULL, NULL);
+        if (sweep.nth == 0)
+            assert_true(answered == 14 && started > 15 && sweep.count > 200);
+    }
 }
 
 int main(void)

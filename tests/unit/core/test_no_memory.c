@@ -1,10 +1,12 @@
-// The core without memory: a scenario with everything in it, in which the n-th allocation fails,
-// for n = 1 and up until none does.
+// The core without memory: a scenario with everything in it; see support/sweep.h.
 //
 // Each step of it either does all or says TR_ENOMEM, which ends its actor. Whatever fails, the node
 // comes to its end, each actor that has started has its stop, and no memory is lost.
-#include "stage.h"
-#include "support/counted_memory.h"
+#include <troupe.h>
+
+#include "support/cmocka.h"
+#include "support/lone_node.h"
+#include "support/sweep.h"
 
 static int started, stopped;
 static int unexpected; // results other than those that there may be
@@ -193,53 +195,21 @@ static const tr_behavior parent = {
 
 // ---- The sweep ----
 
-static void warn_nobody(const char *id, const char *text, void *arg)
-{
-    (void)id, (void)text, (void)arg;
-}
-
-// Returns how the node ended, or why it could not begin.
-static int scenario(void)
-{
-    tr_sim *sim = NULL;
-    tr_world *world = NULL;
-    tr_node *node = NULL;
-    int rc = tr__sim_open(1, &sim);
-    if (rc == 0)
-        rc = tr__sim_world(sim, &world);
-    if (rc == 0)
-        rc = tr__node_new(0, "test", 1, &world, &node);
-    if (rc == 0)
-        rc = tr_node_spawn(node, &parent, NULL, NULL);
-    if (rc == 0) {
-        for (int i = 0; tr__node_step(node); i++)
-            assert_true(i < 100);
-        rc = node->error;
-    }
-    tr__node_free(&node);
-    if (world != NULL)
-        world->ops->close(&world);
-    tr__sim_close(&sim);
-    return rc;
-}
-
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    size_t fail_at = 0;
-    tr_log_set(warn_nobody, NULL);
-    do {
+    struct sweep sweep = {.whole = true};
+    while (sweep_next(&sweep)) {
         started = stopped = unexpected = 0;
-        counted_memory_start(++fail_at);
-        int rc = scenario();
-        assert_true(rc == 0 || (rc == TR_ENOMEM && counted_memory_failed()));
+        sweep_begin(&sweep);
+        int rc = lone_node_run(&parent, 100);
+        sweep_end(&sweep);
+        assert_true(rc == 0 || (rc == TR_ENOMEM && sweep.nth > 0));
         assert_int_equal(0, unexpected);
         assert_int_equal(started, stopped);
-        assert_int_equal(0, counted_memory_stop());
-    } while (counted_memory_failed());
-    assert_int_equal(2, started);
-    assert_true(fail_at > 50);
-    tr_log_set(NULL, NULL);
+        if (sweep.nth == 0)
+            assert_true(started == 2 && sweep.count > 50);
+    }
 }
 
 int main(void)
