@@ -1,18 +1,61 @@
-#include "stage.h"
+// Promises as their users see them, in the kit: actors take their turns by themselves, and
+// reactions tell the parent what they were called with.
+#include <troupe.h>
+#include <troupe/test.h>
 
-// A reaction notes "WORD=VALUE" or "WORD!ERROR" and hands the status on.
+#include "support/cmocka.h"
+
+// ---- An actor whose turns are the test's ----
+
+typedef void (*turn)(tr_actor *self);
+static turn at_message, at_stop;
+
+static int receive_turn(tr_actor *self, const tr_msg *msg)
+{
+    (void)msg;
+    at_message(self);
+    return 0;
+}
+
+static void stop_turn(tr_actor *self, tr_reason reason)
+{
+    (void)reason;
+    if (at_stop != NULL)
+        at_stop(self);
+    at_stop = NULL;
+}
+
+static const tr_behavior plain = {.name = "plain", .receive = receive_turn, .stop = stop_turn};
+
+// Returns when its jobs have run.
+static void take_turn(tr_addr actor, turn what)
+{
+    at_message = what;
+    TR_GIVE(actor, TR_NOBODY, "turn", TR_NULL);
+}
+
+static tr_addr actor_with_turn(turn what)
+{
+    tr_addr actor = TR_START(&plain, NULL);
+    take_turn(actor, what);
+    return actor;
+}
+
+static void say(tr_actor *self, const char *word, tr_val value)
+{
+    assert_int_equal(0, tr_send(self, tr_parent(self), word, value));
+}
+#define EXPECT_SAID(word, value)  TR_EXPECT(tr_kit_parent(), word, value)
+#define EXPECT_ERROR(word, error) EXPECT_SAID(word, TR_MAP("error", error))
+#define EXPECT_SILENCE()          TR_EXPECT_NOTHING(tr_kit_parent())
+
+// ---- Reactions ----
+
 static int on_settled(tr_actor *self, int status, tr_val value, void *word)
 {
-    char text[128], *json = NULL;
-    (void)self;
-    tr_json_print(value, &json);
-    snprintf(text, sizeof text, "%s%s%s", (char *)word, status < 0 ? "!" : "=",
-             status < 0 ? tr_errname(status) : json);
-    tr_free(json);
-    note(text);
+    say(self, word, status < 0 ? TR_MAP("error", status) : value);
     return status;
 }
-#define SETTLED(word) on_settled, (void *)(word)
 
 static int on_settled_fail(tr_actor *self, int status, tr_val value, void *word)
 {
@@ -32,6 +75,9 @@ static int on_settled_exit(tr_actor *self, int status, tr_val value, void *word)
     return tr_exit(self, TR_NORMAL);
 }
 
+// What outlives a turn.
+static tr_promise *held, *others[3];
+
 static tr_promise *promise_new(tr_actor *self)
 {
     tr_promise *promise = NULL;
@@ -41,7 +87,7 @@ static tr_promise *promise_new(tr_actor *self)
 
 static void then(tr_promise *promise, const char *word)
 {
-    assert_int_equal(0, tr_promise_then(promise, SETTLED(word), NULL));
+    assert_int_equal(0, tr_promise_then(promise, on_settled, (void *)word, NULL));
 }
 
 static void resolve(tr_promise *promise, tr_val value)
@@ -49,107 +95,129 @@ static void resolve(tr_promise *promise, tr_val value)
     assert_int_equal(0, tr_promise_resolve(promise, value));
 }
 
+static void unref_all(void)
+{
+    tr_promise_unref(&held);
+    for (int i = 0; i < 3; i++)
+        tr_promise_unref(&others[i]);
+}
+
 // ---- Settling ----
+
+static void settle_among_reactions(tr_actor *self)
+{
+    tr_promise *promise = promise_new(self);
+    then(promise, "1");
+    then(promise, "2");
+    resolve(promise, TR_V("yes"));
+    then(promise, "3"); // settled already
+    tr_promise_unref(&promise);
+    assert_null(promise);
+    say(self, "the turn's end", TR_NULL);
+}
 
 static void reactions_run_after_the_turn_in_the_order_of_asking(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a");
-    IN_TURN(a)
-    {
-        tr_promise *promise = promise_new(a);
-        then(promise, "1");
-        then(promise, "2");
-        resolve(promise, TR_V("yes"));
-        then(promise, "3"); // settled already
-        tr_promise_unref(&promise);
-        assert_null(promise);
-        assert_heard("");
-    }
-    assert_heard("1=\"yes\" 2=\"yes\" 3=\"yes\"");
+    actor_with_turn(settle_among_reactions);
+    EXPECT_SAID("the turn's end", TR_NULL);
+    EXPECT_SAID("1", TR_V("yes"));
+    EXPECT_SAID("2", TR_V("yes"));
+    EXPECT_SAID("3", TR_V("yes"));
+    EXPECT_SILENCE();
+}
+
+static void settle_twice(tr_actor *self)
+{
+    tr_promise *resolved = promise_new(self), *rejected = promise_new(self);
+    resolve(resolved, TR_V(1));
+    assert_int_equal(TR_EEXIST, tr_promise_resolve(resolved, TR_V(2)));
+    assert_int_equal(TR_EEXIST, tr_promise_reject(resolved, TR_EIO));
+    assert_int_equal(TR_EINVAL, tr_promise_reject(rejected, 0));
+    assert_int_equal(TR_EINVAL, tr_promise_reject(rejected, 1));
+    assert_int_equal(0, tr_promise_reject(rejected, TR_EIO));
+    assert_int_equal(TR_EEXIST, tr_promise_reject(rejected, TR_EIO));
+    assert_int_equal(TR_EEXIST, tr_promise_resolve(rejected, TR_V(2)));
+    then(resolved, "resolved");
+    then(rejected, "rejected");
+    tr_promise_unref(&resolved);
+    tr_promise_unref(&rejected);
 }
 
 static void a_promise_is_settled_once(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a");
-    IN_TURN(a)
-    {
-        tr_promise *resolved = promise_new(a), *rejected = promise_new(a);
-        resolve(resolved, TR_V(1));
-        assert_int_equal(TR_EEXIST, tr_promise_resolve(resolved, TR_V(2)));
-        assert_int_equal(TR_EEXIST, tr_promise_reject(resolved, TR_EIO));
-        assert_int_equal(TR_EINVAL, tr_promise_reject(rejected, 0));
-        assert_int_equal(TR_EINVAL, tr_promise_reject(rejected, 1));
-        assert_int_equal(0, tr_promise_reject(rejected, TR_EIO));
-        assert_int_equal(TR_EEXIST, tr_promise_reject(rejected, TR_EIO));
-        assert_int_equal(TR_EEXIST, tr_promise_resolve(rejected, TR_V(2)));
-        then(resolved, "resolved");
-        then(rejected, "rejected");
-        tr_promise_unref(&resolved);
-        tr_promise_unref(&rejected);
-    }
-    assert_heard("resolved=1 rejected!TR_EIO");
+    actor_with_turn(settle_twice);
+    EXPECT_SAID("resolved", TR_V(1));
+    EXPECT_ERROR("rejected", TR_EIO);
+    EXPECT_SILENCE();
+}
+
+static void overwrite_what_was_given(tr_actor *self)
+{
+    char text[] = "kept";
+    tr_promise *promise = promise_new(self);
+    then(promise, "p");
+    resolve(promise, TR_MAP("text", text));
+    memset(text, 'X', 4);
+    tr_promise_unref(&promise);
 }
 
 static void the_value_is_copied(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a");
-    char text[] = "kept";
-    IN_TURN(a)
-    {
-        tr_promise *promise = promise_new(a);
-        then(promise, "p");
-        resolve(promise, TR_MAP("text", text));
-        memset(text, 'X', 4);
-        tr_promise_unref(&promise);
-    }
-    assert_heard("p={\"text\":\"kept\"}");
+    actor_with_turn(overwrite_what_was_given);
+    EXPECT_SAID("p", TR_MAP("text", "kept"));
+}
+
+static void resolve_with_too_deep_a_value_first(tr_actor *self)
+{
+    tr_val deep[TR_DEPTH_MAX + 2] = {TR_V(1)};
+    for (size_t i = 0; i <= TR_DEPTH_MAX; i++)
+        deep[i + 1] = tr_val_list(&deep[i], 1);
+    tr_promise *promise = promise_new(self);
+    then(promise, "p");
+    assert_int_equal(TR_ETOODEEP, tr_promise_resolve(promise, deep[TR_DEPTH_MAX + 1]));
+    resolve(promise, TR_V(1));
+    tr_promise_unref(&promise);
 }
 
 static void a_value_that_cannot_be_packed_leaves_it_pending(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a");
-    tr_val deep[TR_DEPTH_MAX + 2] = {TR_V(1)};
-    for (size_t i = 0; i <= TR_DEPTH_MAX; i++)
-        deep[i + 1] = tr_val_list(&deep[i], 1);
-    IN_TURN(a)
-    {
-        tr_promise *promise = promise_new(a);
-        then(promise, "p");
-        assert_int_equal(TR_ETOODEEP, tr_promise_resolve(promise, deep[TR_DEPTH_MAX + 1]));
-        resolve(promise, TR_V(1));
-        tr_promise_unref(&promise);
-    }
-    assert_heard("p=1");
+    actor_with_turn(resolve_with_too_deep_a_value_first);
+    EXPECT_SAID("p", TR_V(1));
+    EXPECT_SILENCE();
 }
 
 // ---- Chains ----
 
+static void settle_a_chain(tr_actor *self)
+{
+    tr_promise *first = promise_new(self), *second = NULL, *third = NULL, *fourth = NULL;
+    assert_int_equal(0, tr_promise_then(first, on_settled, (void *)"first", &second));
+    assert_int_equal(0, tr_promise_then(second, on_settled_fail, (void *)"second", &third));
+    assert_int_equal(0, tr_promise_then(third, on_settled_recover, (void *)"third", &fourth));
+    then(fourth, "fourth");
+    resolve(first, TR_V(7));
+    then(first, "beside");
+    tr_promise_unref(&first);
+    tr_promise_unref(&second);
+    tr_promise_unref(&third);
+    tr_promise_unref(&fourth);
+}
+
 static void a_reaction_settles_the_next_promise(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a");
-    IN_TURN(a)
-    {
-        tr_promise *first = promise_new(a), *second = NULL, *third = NULL, *fourth = NULL;
-        assert_int_equal(0, tr_promise_then(first, SETTLED("first"), &second));
-        assert_int_equal(0, tr_promise_then(second, on_settled_fail, (void *)"second", &third));
-        assert_int_equal(0, tr_promise_then(third, on_settled_recover, (void *)"third", &fourth));
-        then(fourth, "fourth");
-        resolve(first, TR_V(7));
-        assert_int_equal(0, tr_promise_then(first, SETTLED("beside"), NULL));
-        tr_promise_unref(&first);
-        tr_promise_unref(&second);
-        tr_promise_unref(&third);
-        tr_promise_unref(&fourth);
-    }
-    assert_heard("first=7 beside=7 second=7 third!TR_EIO fourth=null");
+    actor_with_turn(settle_a_chain);
+    EXPECT_SAID("first", TR_V(7));
+    EXPECT_SAID("beside", TR_V(7));
+    EXPECT_SAID("second", TR_V(7));
+    EXPECT_ERROR("third", TR_EIO);
+    EXPECT_SAID("fourth", TR_NULL);
+    EXPECT_SILENCE();
 }
-
-static tr_promise *held;
 
 static int on_settled_then(tr_actor *self, int status, tr_val value, void *word)
 {
@@ -158,18 +226,48 @@ static int on_settled_then(tr_actor *self, int status, tr_val value, void *word)
     return on_settled(self, status, value, word);
 }
 
+static void settle_one_that_is_dropped(tr_actor *self)
+{
+    held = promise_new(self);
+    assert_int_equal(0, tr_promise_then(held, on_settled_then, (void *)"first", NULL));
+    then(held, "second");
+    resolve(held, TR_V(1));
+}
+
 static void a_reaction_may_ask_for_another_and_drop_the_promise(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a");
-    IN_TURN(a)
-    {
-        held = promise_new(a);
-        assert_int_equal(0, tr_promise_then(held, on_settled_then, (void *)"first", NULL));
-        then(held, "second");
-        resolve(held, TR_V(1));
+    actor_with_turn(settle_one_that_is_dropped);
+    EXPECT_SAID("first", TR_V(1));
+    EXPECT_SAID("second", TR_V(1));
+    EXPECT_SAID("nested", TR_V(1));
+    EXPECT_SILENCE();
+}
+
+static int on_link(tr_actor *self, int status, tr_val value, void *arg)
+{
+    (void)self, (void)value, (void)arg;
+    return status;
+}
+
+static void make_a_long_chain(tr_actor *self)
+{
+    held = promise_new(self);
+    tr_promise *last = tr_promise_ref(held);
+    for (int n = 0; n < 200000; n++) {
+        tr_promise *next = NULL;
+        assert_int_equal(0, tr_promise_then(last, on_link, NULL, &next));
+        tr_promise_unref(&last);
+        last = next;
     }
-    assert_heard("first=1 second=1 nested=1");
+    then(last, "last");
+    tr_promise_unref(&last);
+}
+
+static void resolve_held(tr_actor *self)
+{
+    (void)self;
+    resolve(held, TR_V(1));
 }
 
 // Goal:   a chain can be as long as memory allows: nothing recurses along it.
@@ -177,283 +275,271 @@ static void a_reaction_may_ask_for_another_and_drop_the_promise(void **state)
 static void a_chain_may_be_long(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a"), *b = stage_actor("b");
-    tr_actor *const actors[] = {a, b};
-    tr_promise *firsts[2];
-    for (int i = 0; i < 2; i++) {
-        IN_TURN(actors[i])
-        {
-            tr_promise *last = tr_promise_ref(firsts[i] = promise_new(actors[i]));
-            for (int n = 0; n < 200000; n++) {
-                tr_promise *next = NULL;
-                assert_int_equal(0, tr_promise_then(last, on_settled_recover, (void *)"", &next));
-                tr_promise_unref(&last);
-                last = next;
-            }
-            then(last, "last");
-            tr_promise_unref(&last);
-        }
-    }
-    IN_TURN(b)
-    resolve(firsts[1], TR_NULL);
-    tr_promise_unref(&firsts[1]);
-    for (int i = 0; i < 200000 / TR_JOBS_MAX; i++) {
-        stage.heard[0] = '\0';
-        stage_step();
-    }
-    assert_heard("last=null");
-    stage_exit(a, TR_NORMAL);
-    tr_promise_unref(&firsts[0]);
+    tr_addr actor = actor_with_turn(make_a_long_chain);
+    take_turn(actor, resolve_held);
+    EXPECT_SAID("last", TR_V(1));
+    tr_promise_unref(&held);
+    take_turn(actor, make_a_long_chain);
+    TR_STOP(actor);
+    tr_promise_unref(&held);
+    EXPECT_SILENCE();
 }
 
 // ---- All and race ----
 
-static void three(tr_actor *self, tr_promise **promises)
+static void make_others(tr_actor *self)
 {
     for (int i = 0; i < 3; i++)
-        promises[i] = promise_new(self);
+        others[i] = promise_new(self);
 }
 
-static void unref_three(tr_promise **promises)
+static void wait_for_all(tr_actor *self)
 {
-    for (int i = 0; i < 3; i++)
-        tr_promise_unref(&promises[i]);
+    make_others(self);
+    resolve(others[1], TR_V("before"));
+    tr_promise *const twice[] = {others[0], others[1], others[2], others[0]};
+    assert_int_equal(0, tr_promise_all(self, twice, 4, &held));
+    then(held, "all");
+    resolve(others[2], TR_LIST(2, TR_MAP("k", 3)));
+}
+
+static void resolve_the_last(tr_actor *self)
+{
+    (void)self;
+    resolve(others[0], TR_NULL);
 }
 
 static void all_is_the_list_of_their_values_in_order(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a");
-    tr_promise *p[3], *all = NULL;
-    IN_TURN(a)
-    {
-        three(a, p);
-        resolve(p[1], TR_V("before"));
-        tr_promise *const twice[] = {p[0], p[1], p[2], p[0]};
-        assert_int_equal(0, tr_promise_all(a, twice, 4, &all));
-        then(all, "all");
-        resolve(p[2], TR_LIST(2, TR_MAP("k", 3)));
-    }
-    stage_run();
-    assert_heard("");
-    IN_TURN(a)
-    resolve(p[0], TR_NULL);
-    assert_heard("all=[null,\"before\",[2,{\"k\":3}],null]");
-    unref_three(p);
-    tr_promise_unref(&all);
+    tr_addr actor = actor_with_turn(wait_for_all);
+    EXPECT_SILENCE();
+    take_turn(actor, resolve_the_last);
+    EXPECT_SAID("all", TR_LIST(TR_NULL, "before", TR_LIST(2, TR_MAP("k", 3)), TR_NULL));
+    unref_all();
+}
+
+static void reject_two_of_all(tr_actor *self)
+{
+    make_others(self);
+    assert_int_equal(0, tr_promise_all(self, others, 3, &held));
+    then(held, "all");
+    resolve(others[0], TR_V(0));
+    tr_promise_reject(others[2], TR_EPIPE);
+    tr_promise_reject(others[1], TR_EIO);
+    unref_all();
 }
 
 static void all_fails_with_the_first_error(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a");
-    tr_promise *p[3], *all = NULL;
-    IN_TURN(a)
-    {
-        three(a, p);
-        assert_int_equal(0, tr_promise_all(a, p, 3, &all));
-        then(all, "all");
-        resolve(p[0], TR_V(0));
-        tr_promise_reject(p[2], TR_EPIPE);
-        tr_promise_reject(p[1], TR_EIO);
-    }
-    assert_heard("all!TR_EPIPE");
-    unref_three(p);
-    tr_promise_unref(&all);
+    actor_with_turn(reject_two_of_all);
+    EXPECT_ERROR("all", TR_EPIPE);
+    EXPECT_SILENCE();
+}
+
+static int first_status;
+
+static void race(tr_actor *self)
+{
+    make_others(self);
+    assert_int_equal(0, tr_promise_race(self, others, 3, &held));
+    then(held, "race");
+    if (first_status == 0)
+        resolve(others[1], TR_V(1));
+    else
+        tr_promise_reject(others[1], first_status);
+    resolve(others[0], TR_V(0));
+    tr_promise_reject(others[2], TR_EPIPE);
+    unref_all();
 }
 
 static void race_is_the_first_that_is_settled(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a");
-    for (int way = 0; way < 2; way++) {
-        tr_promise *p[3], *race = NULL;
-        IN_TURN(a)
-        {
-            three(a, p);
-            assert_int_equal(0, tr_promise_race(a, p, 3, &race));
-            then(race, "race");
-            if (way == 0)
-                resolve(p[1], TR_V(1));
-            else
-                tr_promise_reject(p[1], TR_EIO);
-            resolve(p[0], TR_V(0));
-            tr_promise_reject(p[2], TR_EPIPE);
-        }
-        unref_three(p);
-        tr_promise_unref(&race);
-    }
-    assert_heard("race=1 race!TR_EIO");
+    first_status = 0;
+    actor_with_turn(race);
+    EXPECT_SAID("race", TR_V(1));
+    first_status = TR_EIO;
+    actor_with_turn(race);
+    EXPECT_ERROR("race", TR_EIO);
+    EXPECT_SILENCE();
+}
+
+static void wait_for_none(tr_actor *self)
+{
+    tr_promise *all = NULL, *race = NULL;
+    assert_int_equal(0, tr_promise_all(self, NULL, 0, &all));
+    assert_int_equal(0, tr_promise_race(self, NULL, 0, &race));
+    then(all, "all");
+    then(race, "race");
+    tr_promise_unref(&all);
+    tr_promise_unref(&race);
 }
 
 static void all_of_none_is_an_empty_list_and_race_is_pending(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a");
-    IN_TURN(a)
-    {
-        tr_promise *all = NULL, *race = NULL;
-        assert_int_equal(0, tr_promise_all(a, NULL, 0, &all));
-        assert_int_equal(0, tr_promise_race(a, NULL, 0, &race));
-        then(all, "all");
-        then(race, "race");
-        tr_promise_unref(&all);
-        tr_promise_unref(&race);
-    }
-    assert_heard("all=[]");
+    actor_with_turn(wait_for_none);
+    EXPECT_SAID("all", tr_val_list(NULL, 0));
+    EXPECT_SILENCE();
+}
+
+static void hold_one(tr_actor *self)
+{
+    held = promise_new(self);
+    then(held, "the owner's");
+}
+
+static void take_what_is_not_ones_own(tr_actor *self)
+{
+    tr_promise *mine = promise_new(self), *result = NULL;
+    tr_promise *const foreign[] = {mine, held}, *const missing[] = {mine, NULL};
+    assert_int_equal(TR_EINVAL, tr_promise_all(self, foreign, 2, &result));
+    assert_int_equal(TR_EINVAL, tr_promise_race(self, missing, 2, &result));
+    assert_int_equal(TR_EINVAL, tr_promise_all(self, NULL, 1, &result));
+    assert_null(result);
+    tr_promise_unref(&mine);
 }
 
 static void all_and_race_take_only_promises_of_ones_own(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a"), *b = stage_actor("b");
-    tr_promise *theirs = NULL, *result = NULL;
-    IN_TURN(b)
-    theirs = promise_new(b);
-    IN_TURN(a)
-    {
-        tr_promise *mine = promise_new(a);
-        tr_promise *const foreign[] = {mine, theirs}, *const missing[] = {mine, NULL};
-        assert_int_equal(TR_EINVAL, tr_promise_all(a, foreign, 2, &result));
-        assert_int_equal(TR_EINVAL, tr_promise_race(a, missing, 2, &result));
-        assert_int_equal(TR_EINVAL, tr_promise_all(a, NULL, 1, &result));
-        tr_promise_unref(&mine);
-    }
-    assert_null(result);
-    tr_promise_unref(&theirs);
+    actor_with_turn(hold_one);
+    actor_with_turn(take_what_is_not_ones_own);
+    unref_all();
 }
 
 // ---- Whose turn, and whose end ----
 
+static void settle_anothers(tr_actor *self)
+{
+    resolve(held, TR_V(1));
+    assert_int_equal(TR_EINVAL, tr_promise_then(held, on_settled, (void *)"mine", NULL));
+    say(self, "the turn's end", TR_NULL);
+}
+
 static void another_actor_may_settle_it(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a"), *b = stage_actor("b");
-    tr_promise *promise = NULL;
-    IN_TURN(a)
-    {
-        promise = promise_new(a);
-        then(promise, "a's");
-    }
-    IN_TURN(b)
-    {
-        resolve(promise, TR_V(1));
-        assert_int_equal(TR_EINVAL, tr_promise_then(promise, SETTLED("b's"), NULL));
-    }
-    assert_heard("");
-    assert_int_equal(0, tr__loop_due(stage.loop));
-    stage_run();
-    assert_heard("a's=1");
-    assert_int_equal(TR_EINVAL, tr_promise_resolve(promise, TR_NULL)); // nobody's turn
-    tr_promise_unref(&promise);
+    actor_with_turn(hold_one);
+    actor_with_turn(settle_anothers);
+    EXPECT_SAID("the turn's end", TR_NULL);
+    EXPECT_SAID("the owner's", TR_V(1));
+    EXPECT_SILENCE();
+    assert_int_equal(TR_EINVAL, tr_promise_resolve(held, TR_NULL)); // nobody's turn
+    unref_all();
+}
+
+static tr_addr owner;
+
+static void hold_pending_and_settled(tr_actor *self)
+{
+    make_others(self);
+    owner = tr_self(self);
+    assert_int_equal(0, tr_promise_all(self, others, 3, &held));
+    then(others[0], "pending");
+    then(others[1], "settled");
+    then(held, "all");
+}
+
+static void settle_and_kill_its_owner(tr_actor *self)
+{
+    resolve(others[1], TR_V(1));
+    assert_int_equal(0, tr_kill(self, owner));
+}
+
+static void settle_what_nobody_owns(tr_actor *self)
+{
+    (void)self;
+    assert_int_equal(TR_EEXIST, tr_promise_resolve(others[0], TR_NULL));
+    assert_int_equal(TR_EEXIST, tr_promise_reject(others[0], TR_EIO));
+    assert_int_equal(TR_EINVAL, tr_promise_then(others[0], on_settled, (void *)"late", NULL));
 }
 
 static void the_end_of_its_actor_drops_reactions(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a"), *b = stage_actor("b");
-    tr_promise *pending = NULL, *settled = NULL, *all = NULL;
-    IN_TURN(a)
-    {
-        pending = promise_new(a);
-        settled = promise_new(a);
-        tr_promise *const both[] = {settled, pending};
-        assert_int_equal(0, tr_promise_all(a, both, 2, &all));
-        then(pending, "pending");
-        then(settled, "settled");
-        then(all, "all");
-    }
-    IN_TURN(b)
-    resolve(settled, TR_V(1));
-    stage_exit(a, TR_NORMAL);
-    assert_heard("a:stop=normal");
-    IN_TURN(b)
-    {
-        assert_int_equal(TR_EEXIST, tr_promise_resolve(pending, TR_NULL));
-        assert_int_equal(TR_EEXIST, tr_promise_reject(pending, TR_EIO));
-        assert_int_equal(TR_EINVAL, tr_promise_then(pending, SETTLED("late"), NULL));
-    }
-    tr_promise_unref(&pending);
-    tr_promise_unref(&settled);
-    tr_promise_unref(&all);
+    actor_with_turn(hold_pending_and_settled);
+    tr_addr other = actor_with_turn(settle_and_kill_its_owner);
+    assert_false(tr_kit_alive(owner));
+    take_turn(other, settle_what_nobody_owns);
+    EXPECT_SILENCE();
+    unref_all();
+}
+
+static void exit_in_a_reaction(tr_actor *self)
+{
+    tr_promise *promise = promise_new(self);
+    assert_int_equal(0, tr_promise_then(promise, on_settled_exit, (void *)"first", NULL));
+    then(promise, "second");
+    resolve(promise, TR_V(1));
+    tr_promise_unref(&promise);
 }
 
 static void an_exit_in_a_reaction_drops_the_next(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a");
-    IN_TURN(a)
-    {
-        tr_promise *promise = promise_new(a);
-        assert_int_equal(0, tr_promise_then(promise, on_settled_exit, (void *)"first", NULL));
-        then(promise, "second");
-        resolve(promise, TR_V(1));
-        tr_promise_unref(&promise);
-    }
-    stage_run();
-    assert_heard("first=1 a:stop=normal");
+    tr_addr actor = actor_with_turn(exit_in_a_reaction);
+    EXPECT_SAID("first", TR_V(1));
+    TR_EXPECT_EXIT(actor, TR_NORMAL);
+    EXPECT_SILENCE();
 }
 
-static void stop_settles(tr_actor *self)
+static void settle_in_the_stop(tr_actor *self)
 {
-    (void)self;
     tr_promise_resolve(held, TR_V(1));
-    tr_promise_then(held, SETTLED("late"), NULL);
+    tr_promise_then(held, on_settled, (void *)"late", NULL);
+    say(self, "stopped", TR_NULL);
 }
 
 static void what_is_settled_in_a_stop_has_no_reactions(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a"), *b = stage_actor("b");
-    player_of(a)->stop = stop_settles;
-    IN_TURN(a)
-    {
-        held = promise_new(a);
-        then(held, "asked for");
-    }
-    stage_exit(a, TR_NORMAL);
-    IN_TURN(b)
-    tr_next_tick(b, NOTE("tick"));
-    assert_heard("a:stop=normal tick");
-    tr_promise_unref(&held);
+    tr_addr actor = actor_with_turn(hold_one);
+    at_stop = settle_in_the_stop;
+    TR_STOP(actor);
+    EXPECT_SAID("stopped", TR_NULL);
+    EXPECT_SILENCE();
+    unref_all();
+}
+
+static void drop_a_pending_chain(tr_actor *self)
+{
+    tr_promise *promise = promise_new(self), *next = NULL;
+    assert_int_equal(0, tr_promise_then(promise, on_settled, (void *)"never", &next));
+    then(next, "never");
+    tr_promise_unref(&promise);
+    tr_promise_unref(&next);
 }
 
 static void a_promise_that_nobody_holds_is_never_settled(void **state)
 {
     (void)state;
-    tr_actor *a = stage_actor("a");
-    IN_TURN(a)
-    {
-        tr_promise *promise = promise_new(a), *next = NULL;
-        assert_int_equal(0, tr_promise_then(promise, SETTLED("never"), &next));
-        then(next, "never");
-        tr_promise_unref(&promise);
-        tr_promise_unref(&next);
-    }
-    stage_run();
-    assert_heard("");
+    actor_with_turn(drop_a_pending_chain);
+    EXPECT_SILENCE();
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STAGE_TEST(reactions_run_after_the_turn_in_the_order_of_asking),
-        STAGE_TEST(a_promise_is_settled_once),
-        STAGE_TEST(the_value_is_copied),
-        STAGE_TEST(a_value_that_cannot_be_packed_leaves_it_pending),
-        STAGE_TEST(a_reaction_settles_the_next_promise),
-        STAGE_TEST(a_reaction_may_ask_for_another_and_drop_the_promise),
-        STAGE_TEST(a_chain_may_be_long),
-        STAGE_TEST(all_is_the_list_of_their_values_in_order),
-        STAGE_TEST(all_fails_with_the_first_error),
-        STAGE_TEST(race_is_the_first_that_is_settled),
-        STAGE_TEST(all_of_none_is_an_empty_list_and_race_is_pending),
-        STAGE_TEST(all_and_race_take_only_promises_of_ones_own),
-        STAGE_TEST(another_actor_may_settle_it),
-        STAGE_TEST(the_end_of_its_actor_drops_reactions),
-        STAGE_TEST(an_exit_in_a_reaction_drops_the_next),
-        STAGE_TEST(what_is_settled_in_a_stop_has_no_reactions),
-        STAGE_TEST(a_promise_that_nobody_holds_is_never_settled),
+        TR_TEST(reactions_run_after_the_turn_in_the_order_of_asking),
+        TR_TEST(a_promise_is_settled_once),
+        TR_TEST(the_value_is_copied),
+        TR_TEST(a_value_that_cannot_be_packed_leaves_it_pending),
+        TR_TEST(a_reaction_settles_the_next_promise),
+        TR_TEST(a_reaction_may_ask_for_another_and_drop_the_promise),
+        TR_TEST(a_chain_may_be_long),
+        TR_TEST(all_is_the_list_of_their_values_in_order),
+        TR_TEST(all_fails_with_the_first_error),
+        TR_TEST(race_is_the_first_that_is_settled),
+        TR_TEST(all_of_none_is_an_empty_list_and_race_is_pending),
+        TR_TEST(all_and_race_take_only_promises_of_ones_own),
+        TR_TEST(another_actor_may_settle_it),
+        TR_TEST(the_end_of_its_actor_drops_reactions),
+        TR_TEST(an_exit_in_a_reaction_drops_the_next),
+        TR_TEST(what_is_settled_in_a_stop_has_no_reactions),
+        TR_TEST(a_promise_that_nobody_holds_is_never_settled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,81 @@
-// What the conformance suite of the phases (tests/conform) cannot see: exact times, and timers of
-// the runtime's own.
+// What the conformance suite of the phases (tests/conform) cannot see: exact times, in the kit;
+// those of callbacks that take time, and timers of the runtime's own, on the stage.
 #include "stage.h"
+
+#include <troupe/test.h>
+
+// ---- Actors' timers ----
+
+static void on_due(tr_actor *self, void *arg)
+{
+    (void)arg;
+    tr_send(self, tr_parent(self), "due", TR_V(tr_now(self)));
+}
+
+// Arms what a message names.
+static int arm_receive(tr_actor *self, const tr_msg *msg)
+{
+    uint64_t ns = 0;
+    tr_as_uint(tr_msg_body(msg), &ns);
+    return tr_msg_is(msg, "timer") ? tr_timer_start(self, ns, on_due, NULL, NULL)
+                                   : tr_interval_start(self, ns, on_due, NULL, NULL);
+}
+static const tr_behavior armed = {.name = "armed", .receive = arm_receive};
+
+static tr_addr armed_with(const char *what, uint64_t ns)
+{
+    tr_addr actor = TR_START(&armed, NULL);
+    TR_GIVE(actor, TR_NOBODY, what, TR_V(ns));
+    return actor;
+}
+
+static void a_timer_fires_exactly_when_it_is_due(void **state)
+{
+    (void)state;
+    uint64_t start = tr_kit_now();
+    armed_with("timer", 1234567);
+    TR_ADVANCE(1234566);
+    TR_EXPECT_NOTHING(tr_kit_parent());
+    TR_ADVANCE(1);
+    TR_EXPECT(tr_kit_parent(), "due", TR_V(start + 1234567));
+    TR_EXPECT_NO_TIMER();
+}
+
+static void timers_end_with_their_actor(void **state)
+{
+    (void)state;
+    uint64_t start = tr_kit_now();
+    tr_addr a = armed_with("timer", TR_MS(1));
+    TR_GIVE(a, TR_NOBODY, "interval", TR_V(TR_MS(1)));
+    armed_with("timer", TR_MS(2));
+    TR_STOP(a);
+    TR_ADVANCE(TR_MS(2));
+    TR_EXPECT(tr_kit_parent(), "due", TR_V(start + TR_MS(2)));
+    TR_EXPECT_NOTHING(tr_kit_parent());
+    TR_EXPECT_NO_TIMER();
+}
+
+static void delays_have_a_limit(void **state)
+{
+    (void)state;
+    const uint64_t most = (uint64_t)1 << 62;
+    const struct {
+        const char *what;
+        uint64_t ns;
+    } wrong[] = {
+        {"timer", most + 1}, {"timer", UINT64_MAX}, {"interval", most + 1}, {"interval", 0}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        TR_EXPECT_EXIT(armed_with(wrong[i].what, wrong[i].ns), TR_EINVAL);
+    static const char *const whats[] = {"timer", "interval"};
+    for (size_t i = 0; i < 2; i++) {
+        TR_EXPECT_NO_TIMER();
+        tr_addr actor = armed_with(whats[i], most);
+        TR_EXPECT_TIMER(most);
+        TR_STOP(actor);
+    }
+}
+
+// ---- Callbacks that take time ----
 
 static uint64_t now(void)
 {
@@ -14,8 +89,6 @@ static void run_timers(int count)
         stage_step();
 }
 
-// ---- Actors' timers ----
-
 static uint64_t fired_at[8];
 static int fired;
 
@@ -23,22 +96,7 @@ static void on_fire(tr_actor *self, void *arg)
 {
     if (fired < 8)
         fired_at[fired++] = tr_now(self);
-    tr__sim_run_for(stage.sim, arg == NULL ? 0 : *(uint64_t *)arg);
-}
-
-static void a_timer_fires_exactly_when_it_is_due(void **state)
-{
-    (void)state;
-    tr_actor *a = stage_actor("a");
-    uint64_t start = now();
-    fired = 0;
-    IN_TURN(a)
-    assert_int_equal(0, tr_timer_start(a, 1234567, on_fire, NULL, NULL));
-    assert_int_equal(start + 1234567, tr__loop_due(stage.loop));
-    run_timers(1);
-    assert_int_equal(1, fired);
-    assert_int_equal(start + 1234567, fired_at[0]);
-    assert_int_equal(TR__NEVER, tr__loop_due(stage.loop));
+    tr__sim_run_for(stage.sim, *(uint64_t *)arg);
 }
 
 static void an_interval_keeps_its_schedule_to_the_nanosecond(void **state)
@@ -91,42 +149,6 @@ static void an_interval_skips_what_it_has_missed(void **state)
         IN_TURN(a)
         tr_timer_clear(a, timer);
     }
-}
-
-static void timers_end_with_their_actor(void **state)
-{
-    (void)state;
-    tr_actor *a = stage_actor("a"), *b = stage_actor("b");
-    IN_TURN(a)
-    {
-        assert_int_equal(0, tr_timer_start(a, TR_MS(1), NOTE("a's"), NULL));
-        assert_int_equal(0, tr_interval_start(a, TR_MS(1), NOTE("a's"), NULL));
-    }
-    IN_TURN(b)
-    assert_int_equal(0, tr_timer_start(b, TR_MS(2), NOTE("b's"), NULL));
-    stage_exit(a, TR_NORMAL);
-    assert_int_equal(1, stage.loop->timers.count);
-    run_timers(1);
-    assert_heard("a:stop=normal b's");
-}
-
-static void delays_have_a_limit(void **state)
-{
-    (void)state;
-    tr_actor *a = stage_actor("a");
-    uint64_t most = (uint64_t)1 << 62;
-    tr_timer timer = {0};
-    IN_TURN(a)
-    {
-        assert_int_equal(0, tr_timer_start(a, most, NOTE("never"), &timer));
-        assert_int_equal(TR_EINVAL, tr_timer_start(a, most + 1, NOTE("never"), NULL));
-        assert_int_equal(TR_EINVAL, tr_timer_start(a, UINT64_MAX, NOTE("never"), NULL));
-        assert_int_equal(0, tr_interval_start(a, most, NOTE("never"), NULL));
-        assert_int_equal(TR_EINVAL, tr_interval_start(a, most + 1, NOTE("never"), NULL));
-        assert_int_equal(TR_EINVAL, tr_interval_start(a, 0, NOTE("never"), NULL));
-        tr_timer_clear(a, timer);
-    }
-    assert_int_equal(1, stage.loop->timers.count);
 }
 
 // Goal:   a timer's handle never means another timer.
@@ -196,11 +218,11 @@ static void a_timer_of_the_runtime_can_be_disarmed_at_any_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STAGE_TEST(a_timer_fires_exactly_when_it_is_due),
+        TR_TEST(a_timer_fires_exactly_when_it_is_due),
         STAGE_TEST(an_interval_keeps_its_schedule_to_the_nanosecond),
         STAGE_TEST(an_interval_skips_what_it_has_missed),
-        STAGE_TEST(timers_end_with_their_actor),
-        STAGE_TEST(delays_have_a_limit),
+        TR_TEST(timers_end_with_their_actor),
+        TR_TEST(delays_have_a_limit),
         STAGE_TEST(an_old_handle_clears_nothing),
         STAGE_TEST(a_timer_of_the_runtime_fires_outside_of_turns_once_a_phase),
         STAGE_TEST(a_timer_of_the_runtime_can_be_disarmed_at_any_time),
