@@ -8,6 +8,7 @@
  *   troupe/val.h      documents: TR_MAP, TR_READ, msgpack, JSON       tr_get_str, tr_json_print
  *   troupe/struct.h   a C struct that is a document, checked          TR_STRUCT
  *   troupe/buf.h      reference-counted slices of bytes               tr_buf_slice
+ *   troupe/stream.h   bytes and items with back-pressure, pipelines    tr_pipeline
  *   troupe/timer.h    timers, immediates, ticks, microtasks           tr_timer_start
  *   troupe/promise.h  results that come later                         tr_promise_then
  *   troupe/cancel.h   one token that ends whatever carries it          tr_cancel_now

@@ -256,6 +256,53 @@ TR_API int tr_stream_push(tr_actor *self, tr_stream stream, tr_buf **chunk);
  * errors: TR_ENOENT, TR_EINVAL */
 TR_API int tr_stream_done(tr_actor *self, tr_stream stream, int status);
 
+/* ---- Streams in messages ----
+ *
+ * One side of a stream can be handed to another actor, on any loop and in any process that has a
+ * link here: the owner offers it, sends the offer in a message, and whoever accepts it gets a
+ * stream of its own, which the bytes or items then come from or go to. Back-pressure holds from end
+ * to end: no more than about a high-water mark and one message of chunks waits at either side. The
+ * stream stays with its owner, who has to live as long as it flows, and whose mail must not be held
+ * (tr_mail_hold) meanwhile; an end, an error or a death on either side ends the other. */
+
+/* By value. Its members are not API. */
+typedef struct tr_offer {
+    tr_val items[3];
+} tr_offer;
+
+typedef struct tr_offer_opts {
+    size_t size;         /* set by TR_OFFER */
+    uint32_t timeout_ms; /* an offer that nobody has used so long is withdrawn, and its stream
+                          * destroyed with TR_ETIMEDOUT; 0: 30000 */
+} tr_offer_opts;
+#define TR_OFFER(...) (&(const tr_offer_opts){.size = sizeof(tr_offer_opts), __VA_ARGS__})
+
+/* Offer what is read from the stream, or what is written to it: from now on that side belongs to
+ * who accepts, as it would to a pipeline. An end comes through in both directions; an error of the
+ * stream becomes the taker's.
+ * borrows: opts (NULL: all defaults)
+ * gives:   *ret_offer
+ * errors:  as tr_pipeline */
+TR_API int tr_stream_offer_read(tr_actor *self, tr_stream stream, const tr_offer_opts *opts,
+                                tr_offer *ret_offer);
+TR_API int tr_stream_offer_write(tr_actor *self, tr_stream stream, const tr_offer_opts *opts,
+                                 tr_offer *ret_offer);
+
+/* An offer as a value for documents, and back. A value borrows its offer.
+ * returns: tr_as_offer: 0, or TR_EBADMSG: it is none; tr_get_offer: also TR_ENOENT */
+TR_API tr_val tr_val_offer(const tr_offer *offer);
+TR_API int tr_as_offer(tr_val value, tr_offer *ret_offer);
+TR_API int tr_get_offer(tr_val doc, const char *key, tr_offer *ret_offer);
+
+/* Accept: *ret_stream is a readable stream of what was offered to be read, or a writable one. The
+ * first to use an offer has it; any other finds its stream closed with TR_EEXIST. An offer that is
+ * gone closes it with TR_ENOENT, an owner that is gone with TR_EDOWN or TR_ENOACTOR.
+ * opts:   as for tr_stream_new, but for the mode, which is the offered one's
+ * gives:  *ret_stream
+ * errors: TR_EINVAL, TR_ENOMEM */
+TR_API int tr_stream_accept(tr_actor *self, const tr_offer *offer, const tr_stream_opts *opts,
+                            tr_stream *ret_stream);
+
 /* ---- Looking ---- */
 
 typedef struct tr_stream_info {

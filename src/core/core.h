@@ -522,7 +522,7 @@ struct tr_loop {
     tr__jobs jobs;                       // of the current turn
     tr__heap timers;
     tr__slots timer_ids;
-    tr__slots streams;
+    tr__slots streams, offers;
     tr__map monitors; // by ref
     tr__map ties;     // the sides of links (links.c)
     tr__map groups;   // tr__group_part: what it has of groups that it has members of, by id

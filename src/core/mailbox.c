@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "core/node.h"
+#include "core/offer.h"
 #include "data/doc.h"
 
 #define PHASE_MESSAGES   4096 // before timers and I/O have their turn
@@ -197,6 +198,8 @@ static tr_receive mail_receiver(const tr_actor *actor, const tr_msg *msg)
 {
     if (msg->is_ask && tr__ask_is_ping(msg))
         return mail_answer_ping;
+    if (msg->is_ask && tr__offer_asks(msg))
+        return tr__offer_asked;
     bool became = actor->unusual && actor->extra->receive != NULL;
     return became ? actor->extra->receive : actor->behavior->receive;
 }

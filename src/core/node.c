@@ -78,6 +78,7 @@ static void loop_free(tr_loop *loop)
     tr__heap_clear(&loop->timers);
     tr__slots_clear(&loop->timer_ids);
     tr__slots_clear(&loop->streams);
+    tr__slots_clear(&loop->offers);
     tr__slots_clear(&loop->asks);
     tr__slots_clear(&loop->askers);
     tr__slots_clear(&loop->actors);

@@ -13,9 +13,11 @@ int isolation_messages(void);
 int isolation_ends(void);
 int isolation_asks(void);
 int isolation_work(void);
+int isolation_streams(void);
 extern const tr_behavior counter, sender, mirror, schooled, selfish, sink, twin; // messages
 extern const tr_behavior mortal, punctual;                                       // ends
 extern const tr_behavior asked, asker, full, dropping;                           // asks
 extern const tr_behavior reckoner;                                               // work
+extern const tr_behavior spring, guest;                                          // streams
 
 #endif
