@@ -9,6 +9,8 @@
  *   troupe/struct.h   a C struct that is a document, checked          TR_STRUCT
  *   troupe/buf.h      reference-counted slices of bytes               tr_buf_slice
  *   troupe/stream.h   bytes and items with back-pressure, pipelines    tr_pipeline
+ *   troupe/bytes.h    bytes: search, compare, numbers in them       tr_bytes_find, tr_room_uint
+ *   troupe/encoding.h utf8, hex, base64 and more, whole or in pieces  tr_bytes_print
  *   troupe/timer.h    timers, immediates, ticks, microtasks           tr_timer_start
  *   troupe/promise.h  results that come later                         tr_promise_then
  *   troupe/cancel.h   one token that ends whatever carries it          tr_cancel_now
@@ -32,7 +34,9 @@
 #include <troupe/actor.h>
 #include <troupe/ask.h>
 #include <troupe/buf.h>
+#include <troupe/bytes.h>
 #include <troupe/cancel.h>
+#include <troupe/encoding.h>
 #include <troupe/error.h>
 #include <troupe/memory.h>
 #include <troupe/msg.h>

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <troupe/buf.h>
+#include <troupe/bytes.h>
 #include <troupe/error.h>
 
 #ifdef __cplusplus
@@ -36,25 +37,6 @@ static inline bool tr_addr_eq(tr_addr a, tr_addr b)
 {
     return a.node == b.node && a.actor == b.actor;
 }
-
-/* Text and bytes inside a document: length counted, not NUL-terminated. */
-typedef struct tr_str {
-    const char *ptr;
-    size_t len;
-} tr_str;
-
-typedef struct tr_bytes {
-    const void *ptr;
-    size_t len;
-} tr_bytes;
-
-static inline bool tr_str_eq(tr_str a, const char *text)
-{
-    return a.len == strlen(text) && memcmp(a.ptr, text, a.len) == 0;
-}
-
-/* For printf: printf("%.*s", TR_STR_ARG(s)) */
-#define TR_STR_ARG(s) (int)(s).len, (s).ptr
 
 typedef enum tr_type {
     TR_TYPE_NULL,

@@ -27,11 +27,11 @@ struct tr_buf {
 };
 
 // A buffer with room for tail bytes of its own, or NULL.
-static tr_buf *buf_alloc(size_t size, size_t tail)
+static tr_buf *buf_alloc(size_t size, size_t tail, void *(*alloc)(size_t))
 {
     if (tail > SIZE_MAX - sizeof(tr_buf))
         return NULL;
-    tr_buf *buf = tr__alloc(sizeof *buf + tail);
+    tr_buf *buf = alloc(sizeof *buf + tail);
     if (buf == NULL)
         return NULL;
     *buf = (tr_buf){.size = size, .bytes = buf->tail};
@@ -39,15 +39,47 @@ static tr_buf *buf_alloc(size_t size, size_t tail)
     return buf;
 }
 
-int tr_buf_new(size_t size, tr_buf **ret_buf)
+static int buf_make(size_t size, size_t tail, void *(*alloc)(size_t), tr_buf **ret_buf)
 {
     if (ret_buf == NULL)
         return TR_EINVAL;
-    tr_buf *buf = buf_alloc(size, size);
+    tr_buf *buf = buf_alloc(size, tail, alloc);
     if (buf == NULL)
         return TR_ENOMEM;
     *ret_buf = buf;
     return 0;
+}
+
+int tr_buf_new(size_t size, tr_buf **ret_buf)
+{
+    return buf_make(size, size, tr__alloc, ret_buf);
+}
+
+int tr_buf_zeroed(size_t size, tr_buf **ret_buf)
+{
+    return buf_make(size, size, tr__zalloc, ret_buf);
+}
+
+int tr__buf_text(size_t size, tr_buf **ret_buf)
+{
+    if (size == SIZE_MAX)
+        return TR_ENOMEM;
+    int rc = buf_make(size, size + 1, tr__alloc, ret_buf);
+    if (rc == 0)
+        ((char *)(*ret_buf)->bytes)[size] = '\0';
+    return rc;
+}
+
+void tr__buf_trim(tr_buf **buf, size_t size)
+{
+    tr_assert(size <= (*buf)->size && (*buf)->bytes == (*buf)->tail && !tr__buf_is_shared(*buf));
+    bool wasteful = size < (*buf)->size / 2;
+    (*buf)->size = size;
+    tr_buf *smaller = wasteful ? tr__resize(*buf, sizeof **buf + size) : NULL;
+    if (smaller == NULL)
+        return;
+    smaller->bytes = smaller->tail;
+    *buf = smaller;
 }
 
 int tr_buf_copy(const void *bytes, size_t size, tr_buf **ret_buf)
@@ -65,7 +97,7 @@ int tr_buf_wrap(void *bytes, size_t size, void (*release)(void *bytes, void *arg
 {
     if (ret_buf == NULL || (bytes == NULL && size > 0))
         return TR_EINVAL;
-    tr_buf *buf = buf_alloc(size, 0);
+    tr_buf *buf = buf_alloc(size, 0, tr__alloc);
     if (buf == NULL)
         return TR_ENOMEM;
     buf->bytes = bytes;
@@ -79,13 +111,43 @@ int tr_buf_slice(tr_buf *buf, size_t offset, size_t size, tr_buf **ret_buf)
 {
     if (buf == NULL || ret_buf == NULL || offset > buf->size || size > buf->size - offset)
         return TR_EINVAL;
-    tr_buf *slice = buf_alloc(size, 0);
+    tr_buf *slice = buf_alloc(size, 0, tr__alloc);
     if (slice == NULL)
         return TR_ENOMEM;
     if (buf->bytes != NULL)
         slice->bytes = (char *)buf->bytes + offset;
     slice->storage = tr_buf_ref(buf->storage != NULL ? buf->storage : buf);
     *ret_buf = slice;
+    return 0;
+}
+
+// The sum of the sizes, or SIZE_MAX where it is too large for any memory.
+static size_t sum_of_sizes(tr_buf *const *bufs, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (tr_buf_size(bufs[i]) > SIZE_MAX - size)
+            return SIZE_MAX;
+        size += tr_buf_size(bufs[i]);
+    }
+    return size;
+}
+
+int tr_buf_concat(tr_buf *const *bufs, size_t count, tr_buf **ret_buf)
+{
+    if (bufs == NULL && count > 0)
+        return TR_EINVAL;
+    tr_buf *all;
+    int rc = ret_buf != NULL ? tr_buf_new(sum_of_sizes(bufs, count), &all) : TR_EINVAL;
+    if (rc < 0)
+        return rc;
+    tr_room left = tr_buf_room(all);
+    for (size_t i = 0; i < count; i++) {
+        size_t copied = tr_room_copy(left, tr_buf_bytes(bufs[i]));
+        left = tr_room_of((char *)left.ptr + copied, left.len - copied);
+    }
+    tr_assert(left.len == 0);
+    *ret_buf = all;
     return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "data/base64.h"
 #include "data/json.h"
 #include "data/number.h"
 #include "data/out.h"
@@ -70,20 +71,12 @@ static void print_str(struct printer *p, const uint8_t *text, size_t size)
     print_literal(p, "\"");
 }
 
-static void print_base64(struct printer *p, const uint8_t *bytes, size_t size)
+static void print_base64(struct printer *p, tr_bytes bytes)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     print_literal(p, "\"");
-    for (size_t at = 0; at < size; at += 3) {
-        size_t left = size - at;
-        uint32_t bits = (uint32_t)bytes[at] << 16;
-        bits |= left > 1 ? (uint32_t)bytes[at + 1] << 8 : 0;
-        bits |= left > 2 ? bytes[at + 2] : 0;
-        const char four[] = {digits[bits >> 18], digits[bits >> 12 & 63],
-                             left > 1 ? digits[bits >> 6 & 63] : '=',
-                             left > 2 ? digits[bits & 63] : '='};
-        print_text(p, four, sizeof four);
-    }
+    char *to = (char *)tr__out_grow(&p->out, tr__base64_size(bytes)); // nothing in it is escaped
+    if (to != NULL)
+        tr__base64_print(bytes, to);
     print_literal(p, "\"");
 }
 
@@ -178,7 +171,7 @@ static int print_value(struct printer *p, const tr_val *v, unsigned depth)
     case TR_TYPE_MAP:
         return print_items(p, v, depth + 1);
     default:
-        print_base64(p, v->as.ptr, v->len);
+        print_base64(p, tr_bytes_of(v->as.ptr, v->len));
     }
     return 0;
 }

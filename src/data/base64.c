@@ -1,0 +1,192 @@
+// Base64 and base64url (RFC 4648). Printing them differs, and checking; parsing takes the digits of
+// both alphabets, passes over all else and ends at the first '=', as Node does.
+//
+// Parsing goes at three speeds: wide steps, then groups of four digits, and digit by digit only
+// where something is between them; after each such group it tries the faster ways again, since text
+// is often broken into lines.
+#include "data/base64.h"
+
+#include "data/codec.h"
+#include "data/wide.h"
+
+#define NO_DIGIT 0x80
+
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64url_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+// The value of a digit of either alphabet, or NO_DIGIT.
+static inline uint8_t base64_value(uint8_t c)
+{
+#define X NO_DIGIT
+    static const uint8_t values[128] = {
+        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
+        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  62,
+        X,  62, X,  63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, X,  X,  X,  X,  X,  X,  X,  0,
+        1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
+        23, 24, 25, X,  X,  X,  X,  63, X,  26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38,
+        39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, X,  X,  X,  X,  X,
+    };
+#undef X
+    return c < 128 ? values[c] : NO_DIGIT;
+}
+
+// ---- Printing ----
+
+static char *print_group(uint32_t bits, const char *digits, char *to)
+{
+    to[0] = digits[bits >> 18];
+    to[1] = digits[bits >> 12 & 63];
+    to[2] = digits[bits >> 6 & 63];
+    to[3] = digits[bits & 63];
+    return to + 4;
+}
+
+// Returns the end of the text, without padding.
+static char *print_digits(tr_bytes bytes, bool url, char *to)
+{
+    const char *digits = url ? base64url_digits : base64_digits;
+    const uint8_t *at = bytes.ptr;
+    size_t done = tr__wide_base64_print(at, bytes.len, url, to), left = bytes.len - done;
+    to += done / 3 * 4;
+    for (at += done; left >= 3; at += 3, left -= 3)
+        to = print_group((uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2], digits, to);
+    if (left == 0)
+        return to;
+    uint32_t bits = (uint32_t)at[0] << 16 | (left == 2 ? (uint32_t)at[1] << 8 : 0);
+    char last[4];
+    print_group(bits, digits, last);
+    for (size_t i = 0; i <= left; i++)
+        *to++ = last[i];
+    return to;
+}
+
+size_t tr__base64_size(tr_bytes bytes)
+{
+    return (bytes.len + 2) / 3 * 4;
+}
+
+void tr__base64_print(tr_bytes bytes, char *to)
+{
+    char *end = to + tr__base64_size(bytes);
+    for (to = print_digits(bytes, false, to); to < end; to++)
+        *to = '=';
+}
+
+static size_t base64url_text_size(tr_bytes bytes)
+{
+    return bytes.len / 3 * 4 + (bytes.len % 3 > 0 ? bytes.len % 3 + 1 : 0);
+}
+
+static void base64url_print(tr_bytes bytes, char *to)
+{
+    print_digits(bytes, true, to);
+}
+
+static size_t base64_incomplete(tr_bytes bytes)
+{
+    return bytes.len % 3;
+}
+
+// ---- Parsing ----
+
+static size_t base64_bytes_max(tr_str text)
+{
+    return text.len / 4 * 3 + 3;
+}
+
+// Groups of four digits with nothing in between. Returns the digits taken.
+static size_t parse_groups(const uint8_t *from, size_t size, uint8_t *to, size_t room)
+{
+    size_t done = 0;
+    for (; size - done >= 4 && room >= 3; done += 4, room -= 3) {
+        uint32_t a = base64_value(from[done]), b = base64_value(from[done + 1]);
+        uint32_t c = base64_value(from[done + 2]), d = base64_value(from[done + 3]);
+        if ((a | b | c | d) & NO_DIGIT)
+            break;
+        uint32_t bits = a << 18 | b << 12 | c << 6 | d;
+        *to++ = (uint8_t)(bits >> 16);
+        *to++ = (uint8_t)(bits >> 8);
+        *to++ = (uint8_t)bits;
+    }
+    return done;
+}
+
+static size_t base64_parse(tr_str text, tr_room room)
+{
+    const uint8_t *at = (const uint8_t *)text.ptr, *end = at + text.len;
+    uint8_t *to = room.ptr, *to_end = to + room.len;
+    size_t digits;
+    do {
+        size_t done = tr__wide_base64_parse(at, (size_t)(end - at), to, (size_t)(to_end - to));
+        done += parse_groups(at + done, (size_t)(end - at) - done, to + done / 4 * 3,
+                             (size_t)(to_end - to) - done / 4 * 3);
+        at += done;
+        to += done / 4 * 3;
+        uint32_t bits = 0;
+        for (digits = 0; digits < 4 && at < end && *at != '='; at++) {
+            uint8_t value = base64_value(*at);
+            if (value != NO_DIGIT) {
+                bits |= (uint32_t)value << (18 - 6 * digits);
+                digits++;
+            }
+        }
+        for (size_t i = 0; i < digits * 6 / 8 && to < to_end; i++)
+            *to++ = (uint8_t)(bits >> (16 - 8 * i));
+    } while (digits == 4 && to < to_end);
+    return (size_t)(to - (uint8_t *)room.ptr);
+}
+
+// ---- Checking ----
+
+static size_t base64_check(tr_str text, const char *alphabet, bool padded)
+{
+    size_t digits = 0;
+    uint8_t value = 0;
+    for (; digits < text.len; digits++) {
+        uint8_t next = base64_value((uint8_t)text.ptr[digits]);
+        if (next == NO_DIGIT || alphabet[next] != text.ptr[digits])
+            break;
+        value = next;
+    }
+    size_t over = digits % 4, whole = digits - over;
+    if (over == 0)
+        return digits;
+    if (over == 1)
+        return digits == text.len ? whole : digits;
+    if ((value & (over == 2 ? 15 : 3)) != 0) // bits that belong to no byte
+        return digits - 1;
+    for (size_t end = whole + 4; padded && digits < end; digits++)
+        if (digits == text.len || text.ptr[digits] != '=')
+            return digits == text.len ? whole : digits;
+    return digits;
+}
+
+static size_t base64_text_check(tr_str text)
+{
+    return base64_check(text, base64_digits, true);
+}
+
+static size_t base64url_text_check(tr_str text)
+{
+    return base64_check(text, base64url_digits, false);
+}
+
+const tr__codec tr__codec_base64 = {
+    .text_size = tr__base64_size,
+    .print = tr__base64_print,
+    .incomplete = base64_incomplete,
+    .bytes_max = base64_bytes_max,
+    .parse = base64_parse,
+    .text_check = base64_text_check,
+};
+
+const tr__codec tr__codec_base64url = {
+    .text_size = base64url_text_size,
+    .print = base64url_print,
+    .incomplete = base64_incomplete,
+    .bytes_max = base64_bytes_max,
+    .parse = base64_parse,
+    .text_check = base64url_text_check,
+};

@@ -1,0 +1,159 @@
+// UTF-16, the little end first, at any alignment. A character above U+FFFF is a pair of surrogates;
+// a surrogate without its other half is none, and prints as U+FFFD. So does no byte that is left
+// over at the end: it is dropped.
+#include <string.h>
+
+#include "base/assert.h"
+#include "data/codec.h"
+#include "data/utf8.h"
+
+static inline uint32_t utf16_unit(const uint8_t *at)
+{
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8;
+}
+
+static inline bool is_surrogate(uint32_t unit)
+{
+    return (unit & 0xf800) == 0xd800;
+}
+
+static inline bool is_first(uint32_t unit)
+{
+    return (unit & 0xfc00) == 0xd800;
+}
+
+static inline bool is_second(uint32_t unit)
+{
+    return (unit & 0xfc00) == 0xdc00;
+}
+
+// The character at *at, which moves behind it; a surrogate where it is alone.
+static inline uint32_t utf16_read(const uint8_t **at, const uint8_t *end)
+{
+    uint32_t unit = utf16_unit(*at);
+    *at += 2;
+    if (!is_first(unit) || end - *at < 2 || !is_second(utf16_unit(*at)))
+        return unit;
+    uint32_t second = utf16_unit(*at);
+    *at += 2;
+    return 0x10000 + ((unit - 0xd800) << 10) + (second - 0xdc00);
+}
+
+// ---- Printing ----
+
+// Every unit is one byte, or two from U+0080 on, or three from U+0800 on, but four for two in a
+// pair.
+static size_t utf16_text_size(tr_bytes bytes)
+{
+    const uint8_t *from = bytes.ptr;
+    size_t units = bytes.len / 2, size = units;
+    for (size_t i = 0; i < units; i++) {
+        uint32_t unit = utf16_unit(from + 2 * i);
+        size += (size_t)(unit >= 0x80) + (size_t)(unit >= 0x800);
+    }
+    for (size_t i = 0; i + 1 < units; i++)
+        size -= 2 * (size_t)(is_first(utf16_unit(from + 2 * i)) &&
+                             is_second(utf16_unit(from + 2 * i + 2)));
+    return size;
+}
+
+// Units that are ASCII, eight at a time. Returns how many.
+static size_t print_ascii(const uint8_t *from, size_t units, char *to)
+{
+    size_t done = 0;
+    for (; units - done >= 8; done += 8) {
+        uint32_t any = 0;
+        for (size_t i = done; i < done + 8; i++)
+            any |= utf16_unit(from + 2 * i);
+        if (any >= 0x80)
+            break;
+        for (size_t i = done; i < done + 8; i++)
+            to[i] = (char)from[2 * i];
+    }
+    return done;
+}
+
+static void utf16_print(tr_bytes bytes, char *to)
+{
+    const uint8_t *at = bytes.ptr, *end = at + bytes.len / 2 * 2;
+    while (at < end) {
+        size_t plain = print_ascii(at, (size_t)(end - at) / 2, to);
+        at += 2 * plain;
+        to += plain;
+        for (int i = 0; i < 8 && at < end; i++) {
+            uint32_t character = utf16_read(&at, end);
+            if (is_surrogate(character))
+                character = TR__UTF8_REPLACEMENT;
+            to += tr__utf8_write(character, (uint8_t *)to);
+        }
+    }
+}
+
+static size_t utf16_bytes_check(tr_bytes bytes)
+{
+    const uint8_t *begin = bytes.ptr, *at = begin, *end = at + bytes.len / 2 * 2;
+    while (at < end) {
+        const uint8_t *next = at;
+        uint32_t character = utf16_read(&next, end);
+        if (character < 0x10000 && is_surrogate(character))
+            break;
+        at = next;
+    }
+    return (size_t)(at - begin);
+}
+
+static size_t utf16_incomplete(tr_bytes bytes)
+{
+    size_t odd = bytes.len % 2;
+    const uint8_t *end = (const uint8_t *)bytes.ptr + bytes.len - odd;
+    return bytes.len >= 2 && is_first(utf16_unit(end - 2)) ? 2 + odd : odd;
+}
+
+// ---- Parsing ----
+
+static size_t utf16_bytes_max(tr_str text)
+{
+    return text.len * 2;
+}
+
+static uint8_t *write_unit(uint32_t unit, uint8_t *to)
+{
+    to[0] = (uint8_t)unit;
+    to[1] = (uint8_t)(unit >> 8);
+    return to + 2;
+}
+
+static size_t utf16_parse(tr_str text, tr_room room)
+{
+    const uint8_t *at = (const uint8_t *)text.ptr, *end = at + text.len;
+    uint8_t *to = room.ptr, *to_end = to + room.len / 2 * 2;
+    while (at < end && to < to_end) {
+        size_t left = (size_t)(end - at), units = (size_t)(to_end - to) / 2;
+        size_t plain = tr__utf8_ascii(at, left < units ? left : units);
+        for (size_t i = 0; i < plain; i++)
+            write_unit(at[i], to + 2 * i);
+        at += plain;
+        to += 2 * plain;
+        while (at < end && *at >= 0x80 && to < to_end) {
+            uint32_t character = tr__utf8_read(&at, end);
+            if (character >= 0x10000) {
+                if (to_end - to < 4)
+                    return (size_t)(to - (uint8_t *)room.ptr);
+                to = write_unit(0xd800 + ((character - 0x10000) >> 10), to);
+                character = 0xdc00 + (character & 0x3ff);
+            }
+            to = write_unit(character, to);
+        }
+    }
+    return (size_t)(to - (uint8_t *)room.ptr);
+}
+
+const tr__codec tr__codec_utf16le = {
+    .text_size = utf16_text_size,
+    .print = utf16_print,
+    .bytes_check = utf16_bytes_check,
+    .incomplete = utf16_incomplete,
+    .bytes_max = utf16_bytes_max,
+    .parse = utf16_parse,
+    .text_check = tr__utf8_text_check,
+};
