@@ -155,12 +155,13 @@ static size_t base64_check(tr_str text, const char *alphabet, bool padded)
         return digits;
     if (over == 1)
         return digits == text.len ? whole : digits;
-    if ((value & (over == 2 ? 15 : 3)) != 0) // bits that belong to no byte
-        return digits - 1;
-    for (size_t end = whole + 4; padded && digits < end; digits++)
-        if (digits == text.len || text.ptr[digits] != '=')
-            return digits == text.len ? whole : digits;
-    return digits;
+    size_t end = digits, wanted = padded ? whole + 4 : text.len;
+    while (padded && end < wanted && end < text.len && text.ptr[end] == '=')
+        end++;
+    if (end < wanted)
+        return end == text.len ? whole : end;
+    bool spare_bits = (value & (over == 2 ? 15 : 3)) != 0; // that belong to no byte
+    return spare_bits ? digits - 1 : end;
 }
 
 static size_t base64_text_check(tr_str text)

@@ -5,6 +5,7 @@
 
 #include "data/codec.h"
 #include "data/utf8.h"
+#include "data/wide.h"
 
 // ---- Printing ----
 
@@ -12,22 +13,22 @@ static size_t latin1_text_size(tr_bytes bytes)
 {
     const uint8_t *from = bytes.ptr;
     size_t size = bytes.len;
-    for (size_t i = 0; i < bytes.len; i++)
+    for (size_t i = tr__wide_high_bits(from, bytes.len, &size); i < bytes.len; i++)
         size += from[i] >> 7;
     return size;
 }
 
-static void latin1_print(tr_bytes bytes, char *to)
+static void latin1_print(tr_bytes bytes, char *text)
 {
     const uint8_t *at = bytes.ptr, *end = at + bytes.len;
+    uint8_t *to = (uint8_t *)text;
+    at += tr__wide_latin1_print(at, bytes.len, &to);
     while (at < end) {
         size_t plain = tr__utf8_ascii(at, (size_t)(end - at));
         memcpy(to, at, plain);
         at += plain;
-        for (to += plain; at < end && *at >= 0x80; at++, to += 2) {
-            to[0] = (char)(0xc0 | *at >> 6);
-            to[1] = (char)(0x80 | (*at & 0x3f));
-        }
+        for (to += plain; at < end && *at >= 0x80; at++)
+            to += tr__utf8_write(*at, to);
     }
 }
 
@@ -60,9 +61,9 @@ static size_t latin1_parse(tr_str text, tr_room room)
     const uint8_t *at = (const uint8_t *)text.ptr, *end = at + text.len;
     uint8_t *to = room.ptr, *to_end = to + room.len;
     while (at < end && to < to_end) {
-        size_t left =
-            (size_t)(end - at) < (size_t)(to_end - to) ? (size_t)(end - at) : (size_t)(to_end - to);
-        size_t plain = tr__utf8_ascii(at, left);
+        at += tr__wide_latin1_parse(at, (size_t)(end - at), &to, (size_t)(to_end - to));
+        size_t left = (size_t)(end - at), fits = (size_t)(to_end - to);
+        size_t plain = tr__utf8_ascii(at, left < fits ? left : fits);
         memcpy(to, at, plain);
         at += plain;
         to += plain;

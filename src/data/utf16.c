@@ -6,15 +6,18 @@
 #include "base/assert.h"
 #include "data/codec.h"
 #include "data/utf8.h"
+#include "data/wide.h"
+
+#define WIDE_UNITS 16 // where a wide step has to give up, so many characters are taken singly
 
 static inline uint32_t utf16_unit(const uint8_t *at)
 {
     return (uint32_t)at[0] | (uint32_t)at[1] << 8;
 }
 
-static inline bool is_surrogate(uint32_t unit)
+static inline bool is_surrogate(uint32_t character)
 {
-    return (unit & 0xf800) == 0xd800;
+    return (character & 0xfffff800) == 0xd800;
 }
 
 static inline bool is_first(uint32_t unit)
@@ -41,50 +44,27 @@ static inline uint32_t utf16_read(const uint8_t **at, const uint8_t *end)
 
 // ---- Printing ----
 
-// Every unit is one byte, or two from U+0080 on, or three from U+0800 on, but four for two in a
-// pair.
 static size_t utf16_text_size(tr_bytes bytes)
 {
-    const uint8_t *from = bytes.ptr;
-    size_t units = bytes.len / 2, size = units;
-    for (size_t i = 0; i < units; i++) {
-        uint32_t unit = utf16_unit(from + 2 * i);
-        size += (size_t)(unit >= 0x80) + (size_t)(unit >= 0x800);
+    const uint8_t *at = bytes.ptr, *end = at + bytes.len / 2 * 2;
+    size_t size = 0;
+    at += tr__wide_utf16_text_size(at, (size_t)(end - at), &size);
+    while (at < end) {
+        uint32_t character = utf16_read(&at, end); // a surrogate alone counts as U+FFFD does
+        size += character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
     }
-    for (size_t i = 0; i + 1 < units; i++)
-        size -= 2 * (size_t)(is_first(utf16_unit(from + 2 * i)) &&
-                             is_second(utf16_unit(from + 2 * i + 2)));
     return size;
 }
 
-// Units that are ASCII, eight at a time. Returns how many.
-static size_t print_ascii(const uint8_t *from, size_t units, char *to)
-{
-    size_t done = 0;
-    for (; units - done >= 8; done += 8) {
-        uint32_t any = 0;
-        for (size_t i = done; i < done + 8; i++)
-            any |= utf16_unit(from + 2 * i);
-        if (any >= 0x80)
-            break;
-        for (size_t i = done; i < done + 8; i++)
-            to[i] = (char)from[2 * i];
-    }
-    return done;
-}
-
-static void utf16_print(tr_bytes bytes, char *to)
+static void utf16_print(tr_bytes bytes, char *text)
 {
     const uint8_t *at = bytes.ptr, *end = at + bytes.len / 2 * 2;
+    uint8_t *to = (uint8_t *)text;
     while (at < end) {
-        size_t plain = print_ascii(at, (size_t)(end - at) / 2, to);
-        at += 2 * plain;
-        to += plain;
-        for (int i = 0; i < 8 && at < end; i++) {
+        at += tr__wide_utf16_print(at, (size_t)(end - at), &to);
+        for (int i = 0; i < WIDE_UNITS && at < end; i++) {
             uint32_t character = utf16_read(&at, end);
-            if (is_surrogate(character))
-                character = TR__UTF8_REPLACEMENT;
-            to += tr__utf8_write(character, (uint8_t *)to);
+            to += tr__utf8_write(is_surrogate(character) ? TR__UTF8_REPLACEMENT : character, to);
         }
     }
 }
@@ -95,7 +75,7 @@ static size_t utf16_bytes_check(tr_bytes bytes)
     while (at < end) {
         const uint8_t *next = at;
         uint32_t character = utf16_read(&next, end);
-        if (character < 0x10000 && is_surrogate(character))
+        if (is_surrogate(character))
             break;
         at = next;
     }
@@ -125,16 +105,13 @@ static uint8_t *write_unit(uint32_t unit, uint8_t *to)
 
 static size_t utf16_parse(tr_str text, tr_room room)
 {
-    const uint8_t *at = (const uint8_t *)text.ptr, *end = at + text.len;
+    const uint8_t *at = (const uint8_t *)text.ptr, *end = at + text.len, *valid_end = at;
     uint8_t *to = room.ptr, *to_end = to + room.len / 2 * 2;
     while (at < end && to < to_end) {
-        size_t left = (size_t)(end - at), units = (size_t)(to_end - to) / 2;
-        size_t plain = tr__utf8_ascii(at, left < units ? left : units);
-        for (size_t i = 0; i < plain; i++)
-            write_unit(at[i], to + 2 * i);
-        at += plain;
-        to += 2 * plain;
-        while (at < end && *at >= 0x80 && to < to_end) {
+        if (at >= valid_end)
+            valid_end = at + tr__utf8_valid(at, (size_t)(end - at));
+        at += tr__wide_utf16_parse(at, (size_t)(valid_end - at), &to, (size_t)(to_end - to));
+        for (int i = 0; i < WIDE_UNITS && at < end && to < to_end; i++) {
             uint32_t character = tr__utf8_read(&at, end);
             if (character >= 0x10000) {
                 if (to_end - to < 4)

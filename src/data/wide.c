@@ -15,7 +15,7 @@
 
 #include <immintrin.h>
 
-#define WIDE __attribute__((target("avx2")))
+#define WIDE __attribute__((target("avx2,popcnt")))
 
 // A table of 16 bytes, for both halves of a register.
 #define TABLE(...) _mm256_broadcastsi128_si256(_mm_setr_epi8(__VA_ARGS__))
@@ -58,6 +58,14 @@ WIDE static size_t ascii(const uint8_t *bytes, size_t size)
     size_t done = 0;
     while (size - done >= 32 && _mm256_movemask_epi8(load(bytes + done)) == 0)
         done += 32;
+    return done;
+}
+
+WIDE static size_t high_bits(const uint8_t *bytes, size_t size, size_t *count)
+{
+    size_t done = 0;
+    for (; size - done >= 32; done += 32)
+        *count += (size_t)__builtin_popcount((unsigned)_mm256_movemask_epi8(load(bytes + done)));
     return done;
 }
 
@@ -273,6 +281,7 @@ static size_t nothing(const void *from, size_t size, ...)
 }
 
 #define ascii        nothing
+#define high_bits    nothing
 #define utf8         nothing
 #define hex_print    nothing
 #define hex_parse    nothing
@@ -284,6 +293,11 @@ static size_t nothing(const void *from, size_t size, ...)
 size_t tr__wide_ascii(const uint8_t *bytes, size_t size)
 {
     return wide_here() ? ascii(bytes, size) : 0;
+}
+
+size_t tr__wide_high_bits(const uint8_t *bytes, size_t size, size_t *count)
+{
+    return wide_here() ? high_bits(bytes, size, count) : 0;
 }
 
 size_t tr__wide_utf8(const uint8_t *bytes, size_t size)

@@ -59,6 +59,69 @@ static void a_copy_is_independent(void **state)
     tr_buf_unref(&buf);
 }
 
+static void a_zeroed_buffer_is_zero(void **state)
+{
+    (void)state;
+    tr_buf *buf = NULL;
+    static const char zeros[5000];
+    assert_int_equal(tr_buf_zeroed(sizeof zeros, &buf), 0);
+    assert_true(tr_bytes_eq(tr_buf_bytes(buf), tr_bytes_of(zeros, sizeof zeros)));
+    assert_int_equal(tr_buf_zeroed(1, NULL), TR_EINVAL);
+    tr_buf_unref(&buf);
+}
+
+static void buffers_are_joined_in_their_order(void **state)
+{
+    (void)state;
+    tr_buf *bufs[4] = {NULL}, *all = NULL, *none = NULL;
+    assert_int_equal(tr_buf_copy("Hello", 5, &bufs[0]), 0);
+    assert_int_equal(tr_buf_new(0, &bufs[1]), 0);
+    assert_int_equal(tr_buf_copy(" you", 4, &bufs[3]), 0);
+    assert_int_equal(tr_buf_concat(bufs, 4, &all), 0);
+    assert_true(tr_bytes_eq(tr_buf_bytes(all), tr_bytes_of("Hello you", 9)));
+    assert_int_equal(tr_buf_concat(NULL, 0, &none), 0);
+    assert_int_equal(tr_buf_size(none), 0);
+    assert_int_equal(tr_buf_concat(NULL, 1, &none), TR_EINVAL);
+    assert_int_equal(tr_buf_concat(bufs, 4, NULL), TR_EINVAL);
+    for (int i = 0; i < 4; i++)
+        tr_buf_unref(&bufs[i]);
+    tr_buf_unref(&all);
+    tr_buf_unref(&none);
+}
+
+// A buffer may claim more than there is memory for: two of them may be more than can be counted.
+static void what_cannot_be_joined_is_no_memory(void **state)
+{
+    (void)state;
+    char byte = 'x';
+    tr_buf *huge = NULL, *all = NULL;
+    assert_int_equal(tr_buf_wrap(&byte, SIZE_MAX / 2 + 1, NULL, NULL, &huge), 0);
+    assert_int_equal(tr_buf_concat((tr_buf *[]){huge, huge}, 2, &all), TR_ENOMEM);
+    assert_null(all);
+    tr_buf_unref(&huge);
+}
+
+static void a_trimmed_buffer_keeps_its_beginning(void **state)
+{
+    (void)state;
+    tr_buf *buf = NULL;
+    assert_int_equal(tr_buf_new(10000, &buf), 0);
+    memcpy(tr_buf_data(buf), "Hello", 5);
+    size_t before = counted.live;
+    tr__buf_trim(&buf, 6000);
+    assert_int_equal(tr_buf_size(buf), 6000);
+    assert_int_equal(counted.live, before);
+    tr__buf_trim(&buf, 5);
+    assert_true(counted.live < before - 9000);
+    assert_true(tr_bytes_eq(tr_buf_bytes(buf), tr_bytes_of("Hello", 5)));
+    tr_buf_unref(&buf);
+    assert_int_equal(tr_buf_new(10000, &buf), 0);
+    counted_memory_fail(1, false);
+    tr__buf_trim(&buf, 0); // what is not given back is kept
+    assert_int_equal(tr_buf_size(buf), 0);
+    tr_buf_unref(&buf);
+}
+
 static void count_release(void *bytes, void *arg)
 {
     assert_string_equal(bytes, "mine");
@@ -197,6 +260,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_buffer_is_one_allocation, count_memory, all_is_back),
         cmocka_unit_test_setup_teardown(a_buffer_may_be_empty, count_memory, all_is_back),
         cmocka_unit_test_setup_teardown(a_copy_is_independent, count_memory, all_is_back),
+        cmocka_unit_test_setup_teardown(a_zeroed_buffer_is_zero, count_memory, all_is_back),
+        cmocka_unit_test_setup_teardown(buffers_are_joined_in_their_order, count_memory,
+                                        all_is_back),
+        cmocka_unit_test_setup_teardown(what_cannot_be_joined_is_no_memory, count_memory,
+                                        all_is_back),
+        cmocka_unit_test_setup_teardown(a_trimmed_buffer_keeps_its_beginning, count_memory,
+                                        all_is_back),
         cmocka_unit_test_setup_teardown(wrapped_memory_is_released_once_after_the_last_reference,
                                         count_memory, all_is_back),
         cmocka_unit_test_setup_teardown(slices_share_and_outlive_what_they_are_of, count_memory,

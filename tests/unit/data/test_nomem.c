@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <troupe/encoding.h>
 #include <troupe/memory.h>
 #include <troupe/val.h>
 
@@ -62,6 +63,57 @@ static int slice(void *arg)
     return dropped(rc, slice);
 }
 
+static int zeroed(void *arg)
+{
+    (void)arg;
+    tr_buf *buf = NULL;
+    int rc = tr_buf_zeroed(100, &buf);
+    return dropped(rc, buf);
+}
+
+static int concat(void *arg)
+{
+    tr_buf *all = NULL;
+    int rc = tr_buf_concat((tr_buf *[]){arg, arg}, 2, &all);
+    return dropped(rc, all);
+}
+
+static int print_bytes(void *arg)
+{
+    tr_buf *text = NULL;
+    int rc = tr_bytes_print(tr_bytes_of(arg, 5), TR_HEX, &text);
+    return dropped(rc, text);
+}
+
+static int parse_text(void *arg)
+{
+    tr_buf *bytes = NULL;
+    int rc = tr_text_parse(tr_str_of(arg), TR_UTF8, &bytes);
+    return dropped(rc, bytes);
+}
+
+// A piece that is refused has not been taken: the decoder goes on when there is memory again.
+static int push(void *arg)
+{
+    tr_buf *text = NULL;
+    tr_decoder *decoder = arg, before = *decoder;
+    int rc = tr_decoder_push(decoder, tr_bytes_of("\x82\xac\xe2", 3), &text);
+    if (rc < 0)
+        assert_memory_equal(decoder, &before, sizeof before);
+    else
+        assert_string_equal(tr_buf_data(text), "\xe2\x82\xac");
+    return dropped(rc, text);
+}
+
+static int end(void *arg)
+{
+    tr_buf *text = NULL;
+    tr_decoder *decoder = arg;
+    int rc = tr_decoder_end(decoder, &text);
+    assert_int_equal(decoder->held, rc < 0 ? 1 : 0);
+    return dropped(rc, text);
+}
+
 static int pack(void *arg)
 {
     tr_buf *packed = NULL;
@@ -96,7 +148,20 @@ static void buffers(void **state)
     // The buffer is from outside the sweep: a slice that failed has kept no reference to it.
     assert_int_equal(tr_buf_wrap(bytes, sizeof bytes, NULL, NULL, &buf), 0);
     assert_int_equal(sweep(slice, buf), 1);
+    assert_int_equal(sweep(zeroed, NULL), 1);
+    assert_int_equal(sweep(concat, buf), 1);
     tr_buf_unref(&buf);
+}
+
+static void encodings(void **state)
+{
+    (void)state;
+    char bytes[] = "bytes";
+    tr_decoder decoder = {.encoding = TR_UTF8, .held = 1, .bytes = {0xe2}};
+    assert_int_equal(sweep(print_bytes, bytes), 1);
+    assert_int_equal(sweep(parse_text, bytes), 1);
+    assert_int_equal(sweep(push, &decoder), 2);
+    assert_int_equal(sweep(end, &decoder), 1);
 }
 
 static void documents(void **state)
@@ -132,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffers),
+        cmocka_unit_test(encodings),
         cmocka_unit_test(documents),
         cmocka_unit_test(json),
     };
