@@ -116,7 +116,7 @@ static bool is_scalar(const tr_val *v)
     return v->type < TR_TYPE_STR;
 }
 
-int tr__doc_size(const tr_val *v, size_t *ret_size)
+int tr__doc_size_any(const tr_val *v, size_t *ret_size)
 {
     if (is_scalar(v)) {
         *ret_size = tr__head_size(v);
@@ -139,8 +139,9 @@ static int pack_bytes(void *data, const char *bytes, size_t size)
 }
 
 // All of a number; of the rest what comes before the bytes or items. The packer is made here, on
-// the spot, so that the compiler sees through the callback: a head is then a store or two.
-uint8_t *tr__head_pack(const tr_val *v, uint8_t *to)
+// the spot, and all is inlined, so that the compiler sees through the callback: a head is then a
+// store or two.
+__attribute__((flatten)) uint8_t *tr__head_pack(const tr_val *v, uint8_t *to)
 {
     msgpack_packer pk = {.data = &to, .callback = pack_bytes};
     switch (v->type) {
@@ -229,7 +230,7 @@ static uint8_t *pack_items(const tr_val *v, uint8_t *to)
     return to;
 }
 
-uint8_t *tr__doc_pack(const tr_val *v, uint8_t *to)
+uint8_t *tr__doc_pack_any(const tr_val *v, uint8_t *to)
 {
     to = tr__head_pack(v, to);
     if (is_scalar(v))
