@@ -124,9 +124,10 @@ TR_API int tr_spawn(tr_actor *self, const tr_behavior *behavior, const tr_spawn_
 TR_API int tr_fork(tr_actor *self, const char *path, const tr_spawn_opts *opts, tr_addr *ret_addr);
 
 /* tr_send and tr_reply, below, with a body that is not passed by value: a third of what a small
- * message costs would be the copying of 24 bytes.
+ * message costs would be the copying of 24 bytes. name_len is known when a literal is compiled.
  * borrows: name, body */
-TR_API int tr_send_val(tr_actor *self, tr_addr to, const char *name, const tr_val *body);
+TR_API int tr_send_val(tr_actor *self, tr_addr to, const char *name, size_t name_len,
+                       const tr_val *body);
 TR_API int tr_reply_val(tr_actor *self, const tr_msg *msg, const tr_val *body);
 
 /* Send a message. What is sent from one actor to another arrives in that order.
@@ -137,7 +138,7 @@ TR_API int tr_reply_val(tr_actor *self, const tr_msg *msg, const tr_val *body);
  *          TR_ETOOBIG, TR_ENOMEM. */
 static inline int tr_send(tr_actor *self, tr_addr to, const char *name, tr_val body)
 {
-    return tr_send_val(self, to, name, &body);
+    return tr_send_val(self, to, name, name == NULL ? 0 : strlen(name), &body);
 }
 
 /* Send a message made by hand.

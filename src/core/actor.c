@@ -15,27 +15,15 @@
 #define MAIL_MAX       4096u
 #define MAIL_BYTES_MAX (16u << 20)
 
-bool tr__actor_here(const tr_actor *self)
+tr_actor *tr__actor_look_up(const tr_loop *loop, uint64_t id)
 {
-    return self != NULL && tr__loop_here == self->loop && self->loop->current == self;
-}
-
-tr_actor *tr__actor_find(const tr_loop *loop, uint64_t id)
-{
-    struct tr__recent *recent = &((tr_loop *)loop)->recent[(id >> 28) % TR__RECENT];
-    if (recent->id != id || recent->actor == NULL) {
-        if (id >> TR__ID_LOOP_SHIFT != loop->index)
-            return NULL;
-        const tr__slots *slots = (id & TR__ID_LODGER) != 0 ? &loop->lodgers : &loop->actors;
-        *recent = (struct tr__recent){id, tr__slots_find(slots, id & TR__ID_HANDLE)};
-    }
-    tr_actor *actor = recent->actor;
-    return actor != NULL && actor->state < TR__EXITING ? actor : NULL;
-}
-
-tr_addr tr__actor_addr(const tr_actor *actor)
-{
-    return (tr_addr){actor->loop->node->id, actor->id};
+    if (id >> TR__ID_LOOP_SHIFT != loop->index)
+        return NULL;
+    const tr__slots *slots = (id & TR__ID_LODGER) != 0 ? &loop->lodgers : &loop->actors;
+    tr_actor *actor = tr__slots_find(slots, id & TR__ID_HANDLE);
+    if (actor != NULL)
+        ((tr_loop *)loop)->recent[(id >> 28) % TR__RECENT] = (struct tr__recent){id, actor};
+    return actor;
 }
 
 tr_addr tr_self(const tr_actor *self)
@@ -165,7 +153,7 @@ static void actor_leave_slot(tr_loop *loop, tr_actor *actor)
     uint64_t handle = actor->id & TR__ID_HANDLE;
     struct tr__recent *recent = &loop->recent[(actor->id >> 28) % TR__RECENT];
     if (recent->id == actor->id)
-        recent->actor = NULL;
+        *recent = (struct tr__recent){0};
     if (actor->lodger)
         tr__slots_drop(&loop->lodgers, handle);
     else

@@ -497,7 +497,7 @@ int tr_reply_val(tr_actor *self, const tr_msg *msg, const tr_val *body)
         return TR_EINVAL;
     if (msg->is_ask)
         return ask_answer(self, msg, *body, 0);
-    int rc = tr_send_val(self, msg->from, msg->name, body);
+    int rc = tr_send_val(self, msg->from, msg->name, msg->name_len, body);
     if (rc != TR_EFULL && rc != TR_EDOWN && rc != TR_ENOACTOR)
         return rc;
     tr__letter letter = {.from = tr__actor_addr(self),

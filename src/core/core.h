@@ -18,34 +18,13 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/slots.h"
+#include "core/lane.h"
+#include "core/msg.h"
 #include "core/shown.h"
 #include "core/window.h"
 #include "core/world.h"
 
-typedef struct tr_loop tr_loop;
 typedef struct tr_node tr_node;
-
-// ---- Posts: what one loop says to another (lane.c) ----
-
-// In the memory of what is said. arrive runs on the loop that it was posted to, outside of any turn
-// and in the order of posting; the post is its own from then on.
-typedef struct tr__post {
-    _Atomic(struct tr__post *) next;
-    void (*arrive)(tr_loop *loop, struct tr__post *post);
-} tr__post;
-
-typedef struct tr__outbox {
-    tr__post *first, *last;
-    uint32_t next_filled; // index + 1, in the loop's list of those that have something
-} tr__outbox;
-
-// from: the loop of this thread. It leaves with what else is posted before the next publishing.
-void tr__post_to(tr_loop *from, tr_loop *to, tr__post *post);
-// The same with an actor that is to live there.
-void tr__post_birth(tr_loop *from, tr_loop *to, tr__post *post);
-void tr__outboxes_publish(tr_loop *from);
-void tr__inbox_run(tr_loop *loop);
-void tr__post_outside(tr_loop *to, tr__post *post); // from a thread that is no loop's. At once
 
 // Something that the runtime does in the next pending phase, outside of any turn.
 typedef struct tr__later {
@@ -54,89 +33,6 @@ typedef struct tr__later {
 } tr__later;
 
 void tr__later_run(tr_loop *loop, tr__later *later); // it is not waiting already
-
-// ---- Messages (msg.c) ----
-
-// What few messages have.
-typedef struct tr__msg_more {
-    tr_buf *storage; // holds the body of a large message that came over a link
-    char *json;      // made on demand
-    tr_buf *bufs[TR_BUFS_MAX];
-} tr__msg_more;
-
-// One allocation: this, then the name with its NUL, then what its kind needs besides, then the body
-// unless it lies in more->storage. What every message needs comes first, so that a small one is two
-// or three cache lines.
-struct tr_msg {
-    union {
-        tr_msg *next;  // in a mailbox
-        tr__post post; // between loops
-    };
-    tr_addr from;
-    const uint8_t *body;
-    uint32_t body_size;
-    uint32_t weight; // bytes that count against limits: body, name and buffers
-    uint16_t home;   // the loop that flow belongs to
-    uint8_t buf_count;
-    uint8_t name_len;
-    bool block : 1;     // its memory is one of the small blocks
-    bool linked : 1;    // flow is a link's inflow (remote/flow.c); else it is a window
-    bool is_notice : 1; // of an end: with a tr_down
-    bool is_exit : 1;   // of those: it is this actor that is to end
-    bool is_up : 1;     // of those: of a beginning (names.c)
-    bool is_ask : 1;    // with a tr__ask_head
-    bool is_answer : 1; // with a tr__answer_head
-    bool answered : 1;  // an ask that somebody else answers now, or has
-    void *flow;         // who counts it until it is consumed; NULL: nobody
-    uint64_t to;        // there: an actor's id; on the way home: its limits
-    tr__msg_more *more; // what few messages have; or NULL
-    char name[];
-};
-
-static inline tr_buf *const *tr__msg_bufs(const tr_msg *msg)
-{
-    return msg->more == NULL ? NULL : msg->more->bufs;
-}
-
-// Give one that has none a body that stays where it is, in storage, which is kept. errors:
-// TR_ENOMEM
-int tr__msg_store(tr_msg *msg, tr_buf *storage, const uint8_t *body, size_t body_size);
-
-typedef struct tr__queue {
-    tr_msg *head, *tail;
-} tr__queue;
-
-void tr__queue_push(tr__queue *queue, tr_msg *msg);
-tr_msg *tr__queue_pop(tr__queue *queue);
-
-// A name's length if it is a good one: 1 to TR_NAME_MAX bytes; otherwise 0.
-size_t tr__name_check(const char *name);
-
-// A message with room for a body of body_size bytes at ret_msg->body, to be filled in, and for so
-// much extra, zeroed.
-int tr__msg_new(const char *name, size_t name_len, size_t extra, size_t body_size,
-                tr_msg **ret_msg);
-int tr__msg_pack(const char *name, size_t extra, tr_val body, tr_msg **ret_msg); // as tr_msg_new
-// Have copies share a large body. Without memory each gets its own.
-void tr__msg_share(tr_msg *msg);
-void *tr__msg_extra(const tr_msg *msg);
-
-// What its turn is for. A message's memory is never so small that this reached past it (msg.c).
-static inline const tr__what *tr__msg_what(const tr_msg *msg)
-{
-    return (const tr__what *)(const void *)msg->name;
-}
-
-int tr__msg_copy(const tr_msg *msg, size_t extra, tr_msg **ret_msg); // a plain message, so far
-
-// Give back the small blocks that the loop keeps.
-void tr__msg_blocks_clear(tr_loop *loop);
-
-// A monitor's notice, whose reason is set when it is known. Setting cannot fail.
-int tr__notice_new(const char *name, uint64_t monitor, tr_addr addr, tr_msg **ret_msg);
-void tr__notice_set(tr_msg *notice, tr_reason reason);
-void tr__notice_up(tr_msg *notice); // it tells that the actor is there
-tr_down *tr__notice_down(tr_msg *notice);
 
 // ---- Asks and answers (ask.c) ----
 
@@ -381,10 +277,10 @@ static inline bool tr__mail_is_held(const tr_actor *actor)
 }
 
 // What a caller of the API must be: the actor whose turn it is, on its own thread.
-bool tr__actor_here(const tr_actor *self);
+static inline bool tr__actor_here(const tr_actor *self);
 
-tr_actor *tr__actor_find(const tr_loop *loop, uint64_t id); // NULL: not there, or past its exit
-tr_addr tr__actor_addr(const tr_actor *actor);
+static inline tr_actor *tr__actor_find(const tr_loop *loop,
+                                       uint64_t id); // NULL: not there, or past its exit
 
 // The options have been checked. args: packed or built; copied.
 // gives:  *ret_actor, of no loop yet
@@ -538,8 +434,7 @@ struct tr_loop {
     tr__last last;
     bool shows; // its turns, to a watchdog
     tr__shown shown;
-    tr_msg **blocks; // that were small messages (msg.c)
-    uint32_t block_count, block_max;
+    tr__blocks blocks;
     struct tr__recent {
         uint64_t id;
         tr_actor *actor;
@@ -600,6 +495,23 @@ static inline bool tr__jobs_empty(const tr__jobs *jobs)
     return jobs->ticks.count == 0 && jobs->microtasks.count == 0 && jobs->streams == NULL;
 }
 
+// The loop that runs on this thread.
+extern _Thread_local tr_loop *tr__loop_here __attribute__((tls_model("initial-exec")));
+
+static inline bool tr__actor_here(const tr_actor *self)
+{
+    return self != NULL && tr__loop_here == self->loop && self->loop->current == self;
+}
+
+tr_actor *tr__actor_look_up(const tr_loop *loop, uint64_t id); // in the tables; NULL: not there
+
+static inline tr_actor *tr__actor_find(const tr_loop *loop, uint64_t id)
+{
+    const struct tr__recent *recent = &loop->recent[(id >> 28) % TR__RECENT];
+    tr_actor *actor = recent->id == id ? recent->actor : tr__actor_look_up(loop, id);
+    return actor != NULL && actor->state < TR__EXITING ? actor : NULL;
+}
+
 static inline void tr__turn_begin_last(tr_actor *actor, const tr__what *what)
 {
     tr_loop *loop = actor->loop;
@@ -631,8 +543,5 @@ static inline void tr__turn_end(tr_actor *actor)
         actor->slow = tr__look(loop);
     loop->last.what = NULL;
 }
-
-// The loop that runs on this thread.
-extern _Thread_local tr_loop *tr__loop_here __attribute__((tls_model("initial-exec")));
 
 #endif

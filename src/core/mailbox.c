@@ -16,17 +16,30 @@
 #define PUBLISH_MESSAGES 64u  // what they have posted to other loops leaves, at the latest
 #define PHASE_NS         TR_MS(1)
 
+// Somebody counts it.
+static void mail_counted(tr_loop *loop, tr_msg *msg)
+{
+    if (msg->home != loop->index) {
+        tr__far_home(loop, msg);
+    } else {
+        loop->node->route->consumed(msg);
+        tr__msg_release(&loop->blocks, msg);
+    }
+}
+
+static void mail_consumed(tr_loop *loop, tr_msg *msg)
+{
+    if (msg->flow != NULL)
+        mail_counted(loop, msg);
+    else
+        tr__msg_release(&loop->blocks, msg);
+}
+
 void tr__msg_consumed(tr_loop *loop, tr_msg **msg)
 {
     tr_msg *gone = *msg;
-    if (gone->flow != NULL && gone->home != loop->index) {
-        *msg = NULL;
-        tr__far_home(loop, gone);
-        return;
-    }
-    if (gone->flow != NULL)
-        loop->node->route->consumed(gone);
-    tr_msg_free(msg);
+    *msg = NULL;
+    mail_consumed(loop, gone);
 }
 
 static bool mail_full(const tr_actor *actor, size_t weight)
@@ -220,7 +233,7 @@ static void mail_deliver(tr_actor *actor, tr_msg *msg)
     else if (rc < 0)
         tr__actor_exit(actor, tr__reason_of(rc));
     tr__turn_end(actor);
-    tr__msg_consumed(loop, &msg); // the look at the turn's end names it
+    mail_consumed(loop, msg); // the look at the turn's end names it
 }
 
 // One message. Returns whether there was one.
@@ -303,13 +316,12 @@ static int send_local(tr_actor *self, uint64_t to, const char *name, size_t name
         send_dead(self, to, name, name_len, *body);
         return 0;
     }
-    tr_msg *msg;
-    if (rc == 0)
-        rc = tr__msg_new(name, name_len, 0, size, &msg);
     if (rc < 0)
         return rc;
+    tr_msg *msg = tr__msg_make(&self->loop->blocks, tr__actor_addr(self), name, name_len, size);
+    if (msg == NULL)
+        return TR_ENOMEM;
     tr__doc_pack(body, (uint8_t *)msg->body);
-    msg->from = tr__actor_addr(self);
     mail_put(actor, msg);
     return 0;
 }
@@ -326,10 +338,9 @@ static int send_far(tr_actor *self, tr_loop *to, uint64_t id, const char *name, 
     return rc;
 }
 
-int tr_send_val(tr_actor *self, tr_addr to, const char *name, const tr_val *body)
+int tr_send_val(tr_actor *self, tr_addr to, const char *name, size_t name_len, const tr_val *body)
 {
-    size_t name_len = tr__name_check(name);
-    if (!tr__actor_here(self) || name_len == 0 || body == NULL)
+    if (!tr__actor_here(self) || name_len == 0 || name_len > TR_NAME_MAX || body == NULL)
         return TR_EINVAL;
     tr_loop *loop = self->loop;
     const tr_node *node = loop->node;

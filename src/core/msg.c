@@ -13,26 +13,6 @@
 _Static_assert(TR_NAME_MAX <= UINT8_MAX, "name_len is 8 bits");
 _Static_assert(TR_BUFS_MAX <= UINT8_MAX, "buf_count is 8 bits");
 
-void tr__queue_push(tr__queue *queue, tr_msg *msg)
-{
-    tr_assert(msg->next == NULL);
-    if (queue->head == NULL)
-        queue->head = msg;
-    else
-        queue->tail->next = msg;
-    queue->tail = msg;
-}
-
-tr_msg *tr__queue_pop(tr__queue *queue)
-{
-    tr_msg *msg = queue->head;
-    if (msg != NULL) {
-        queue->head = msg->next;
-        msg->next = NULL;
-    }
-    return msg;
-}
-
 size_t tr__name_check(const char *name)
 {
     size_t len = name == NULL ? 0 : strnlen(name, TR_NAME_MAX + 1);
@@ -41,16 +21,11 @@ size_t tr__name_check(const char *name)
 
 // ---- Memory of small messages ----
 
-// Blocks of one size that were messages and will be again: a stack for each loop, beside them so
-// that taking one does not wait for its memory. A message that is made and handled there costs no
-// call of the allocator nor, when thousands of them are freed at once, its page faults. A loop
-// keeps at most 512 KiB. AddressSanitizer is to see every use of a message that is gone: with it
-// nothing is kept.
-#define BLOCK_SIZE 128u
 #define BLOCKS_MAX 4096u // a full mailbox
 
-_Static_assert(offsetof(tr_msg, name) + sizeof(tr__what) <= BLOCK_SIZE, "see tr__msg_what");
+_Static_assert(offsetof(tr_msg, name) + sizeof(tr__what) <= TR__BLOCK_SIZE, "see tr__msg_what");
 
+// AddressSanitizer is to see every use of a message that is gone: with it nothing is kept.
 #ifndef __has_feature // clang's word for it
 #define __has_feature(x) 0
 #endif
@@ -59,47 +34,29 @@ _Static_assert(offsetof(tr_msg, name) + sizeof(tr__what) <= BLOCK_SIZE, "see tr_
 #define BLOCKS_MAX 0u
 #endif
 
-static tr_msg *msg_alloc(size_t size)
+bool tr__blocks_grow(tr__blocks *blocks)
 {
-    tr_loop *loop = tr__loop_here;
-    if (size > BLOCK_SIZE)
-        return tr__alloc(size);
-    if (loop == NULL || loop->block_count == 0)
-        return tr__alloc(BLOCK_SIZE);
-    tr_msg *msg = loop->blocks[--loop->block_count];
-    if (loop->block_count > 0)
-        __builtin_prefetch(loop->blocks[loop->block_count - 1], 1);
-    return msg;
-}
-
-static bool blocks_grow(tr_loop *loop)
-{
-    uint32_t max = loop->block_max == 0 ? 64 : loop->block_max * 2;
-    tr_msg **blocks = max > BLOCKS_MAX ? NULL : tr__resize(loop->blocks, max * sizeof(tr_msg *));
-    if (blocks == NULL)
+    uint32_t max = blocks->max == 0 ? 64 : blocks->max * 2;
+    tr_msg **more = max > BLOCKS_MAX ? NULL : tr__resize(blocks->free, max * sizeof(tr_msg *));
+    if (more == NULL)
         return false;
-    loop->blocks = blocks;
-    loop->block_max = max;
+    blocks->free = more;
+    blocks->max = max;
     return true;
 }
 
-static void msg_release(tr_msg *msg)
+void tr__blocks_clear(tr__blocks *blocks)
 {
-    tr_loop *loop = tr__loop_here;
-    bool keep = loop != NULL && msg->block;
-    if (keep && (loop->block_count < loop->block_max || blocks_grow(loop)))
-        loop->blocks[loop->block_count++] = msg;
-    else
-        tr__free(msg);
+    while (blocks->count > 0)
+        tr__free(blocks->free[--blocks->count]);
+    tr__free(blocks->free);
+    *blocks = (tr__blocks){0};
 }
 
-void tr__msg_blocks_clear(tr_loop *loop)
+// Those of the loop that runs here; NULL: none does.
+static tr__blocks *blocks_here(void)
 {
-    while (loop->block_count > 0)
-        tr__free(loop->blocks[--loop->block_count]);
-    tr__free(loop->blocks);
-    loop->blocks = NULL;
-    loop->block_max = 0;
+    return tr__loop_here == NULL ? NULL : &tr__loop_here->blocks;
 }
 
 // ---- Making one ----
@@ -116,50 +73,16 @@ void *tr__msg_extra(const tr_msg *msg)
     return (char *)msg + extra_offset(msg->name_len);
 }
 
-// Member by member: what gcc makes of an assignment of the whole clears it with a slow instruction.
-static void msg_init(tr_msg *msg, size_t name_len, size_t head, size_t body_size)
-{
-    msg->next = NULL;
-    msg->body = (uint8_t *)msg + head;
-    msg->body_size = (uint32_t)body_size;
-    msg->weight = (uint32_t)(name_len + body_size);
-    msg->buf_count = 0;
-    msg->name_len = (uint8_t)name_len;
-    msg->linked = msg->is_notice = msg->is_exit = msg->is_up = false;
-    msg->is_ask = msg->is_answer = msg->answered = false;
-    msg->from = TR_NOBODY;
-    msg->flow = NULL;
-    msg->more = NULL;
-}
-
-// Without a call for the short names that there are: two copies that overlap.
-static void copy_name(char *to, const char *from, size_t len)
-{
-    if (len >= 8 && len <= 16) {
-        memcpy(to, from, 8);
-        memcpy(to + len - 8, from + len - 8, 8);
-    } else if (len >= 4 && len < 8) {
-        memcpy(to, from, 4);
-        memcpy(to + len - 4, from + len - 4, 4);
-    } else {
-        memcpy(to, from, len);
-    }
-    to[len] = '\0';
-}
-
 int tr__msg_new(const char *name, size_t name_len, size_t extra, size_t body_size, tr_msg **ret_msg)
 {
     tr_assert(name_len > 0 && name_len <= TR_NAME_MAX && body_size <= TR_DOC_MAX);
-    size_t head = offsetof(tr_msg, name) + name_len + 1;
-    if (extra > 0)
-        head = extra_offset(name_len) + extra;
-    size_t size = head + body_size;
-    tr_msg *msg = msg_alloc(size);
+    size_t body_at = extra_offset(name_len) + extra;
+    if (extra == 0)
+        body_at = offsetof(tr_msg, name) + name_len + 1;
+    tr_msg *msg = tr__msg_alloc(blocks_here(), body_at + body_size);
     if (msg == NULL)
         return TR_ENOMEM;
-    msg_init(msg, name_len, head, body_size);
-    msg->block = size <= BLOCK_SIZE;
-    copy_name(msg->name, name, name_len);
+    tr__msg_init(msg, TR_NOBODY, name, name_len, body_at, body_size);
     if (extra > 0)
         memset(tr__msg_extra(msg), 0, extra);
     *ret_msg = msg;
@@ -384,7 +307,7 @@ int tr__letter_open(const tr__letter *letter, tr_msg **ret_msg)
     return 0;
 }
 
-static void more_free(tr__msg_more *more)
+void tr__msg_more_free(tr__msg_more *more)
 {
     for (size_t i = 0; i < TR_BUFS_MAX; i++)
         tr_buf_unref(&more->bufs[i]);
@@ -399,9 +322,7 @@ void tr_msg_free(tr_msg **msg)
         return;
     tr_msg *gone = *msg;
     *msg = NULL;
-    if (gone->more != NULL)
-        more_free(gone->more);
-    msg_release(gone);
+    tr__msg_release(blocks_here(), gone);
 }
 
 const char *tr_msg_name(const tr_msg *msg)

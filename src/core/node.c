@@ -90,7 +90,7 @@ static void loop_free(tr_loop *loop)
     tr__map_clear(&loop->monitors);
     tr__map_clear(&loop->ties);
     tr__map_clear(&loop->groups);
-    tr__msg_blocks_clear(loop);
+    tr__blocks_clear(&loop->blocks);
     if (loop->world != NULL)
         loop->world->ops->close(&loop->world);
     tr__free(loop);

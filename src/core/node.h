@@ -61,6 +61,11 @@ struct tr_node {
     _Atomic(tr__loop_chunk *) loops[TR__LOOPS_MAX / TR__LOOP_CHUNK];
 };
 
+static inline tr_addr tr__actor_addr(const tr_actor *actor)
+{
+    return (tr_addr){actor->loop->node->id, actor->id};
+}
+
 // NULL: there is none, or not yet.
 static inline tr_loop *tr__node_loop(const tr_node *node, uint32_t index)
 {

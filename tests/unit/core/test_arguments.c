@@ -81,7 +81,7 @@ static void an_actor_acts_on_its_own_thread_only(void **state)
     {
         tr__loop_here = &other;
         assert_int_equal(0, taken_of(a, tr_self(a)));
-        tr__msg_blocks_clear(&other);
+        tr__blocks_clear(&other.blocks);
         tr__loop_here = NULL;
         assert_int_equal(0, taken_of(a, tr_self(a)));
         tr__loop_here = stage.loop;

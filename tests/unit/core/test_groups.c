@@ -249,7 +249,7 @@ static void without_memory_a_member_loses_it(void **state)
     join(c, "g");
     tr_msg *msg;
     assert_int_equal(0, tr_msg_new("m", TR_NULL, &msg));
-    tr__msg_blocks_clear(stage.loop);
+    tr__blocks_clear(&stage.loop->blocks);
     counted.fail_at = counted.calls + 1;
     IN_TURN(a)
     assert_int_equal(0, tr_publish_msg(a, "g", &msg));
