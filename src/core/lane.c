@@ -8,9 +8,9 @@
 // there is a gap: the reader stops there and goes on when the link has come, since the publisher
 // wakes nobody for it the loop looks again by itself.
 //
-// A chain is published at the latest before its loop polls, and after every few messages of an
-// actor, so that a lane costs one exchange for many posts and adds no time that anybody would
-// notice.
+// A chain is published at the latest before its loop polls, and after every few messages that
+// actors have handled or that are in it, so that a lane costs one exchange for many posts and adds
+// no time that anybody would notice.
 //
 // Births are in one outbox at a time, which is published before the others: so nobody hears of an
 // actor's address before its loop does, and what is posted right behind a birth, as a monitor, is
@@ -18,6 +18,8 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "core/node.h"
+
+#define OUTBOX_POSTS 64u // then it is published, so that a long turn keeps nobody waiting
 
 static void lane_publish(tr_loop *to, tr__post *first, tr__post *last)
 {
@@ -37,6 +39,7 @@ static void outbox_publish(tr_loop *from, uint32_t index)
     tr__outbox *box = &from->outboxes[index];
     tr__post *first = box->first, *last = box->last;
     box->first = box->last = NULL;
+    box->count = 0;
     if (first != NULL)
         lane_publish(tr__node_loop(from->node, index), first, last);
 }
@@ -84,11 +87,13 @@ void tr__post_to(tr_loop *from, tr_loop *to, tr__post *post)
         tr__outboxes_publish(from);
         lane_publish(to, post, post);
     } else if (box->last == NULL) {
-        *box = (tr__outbox){post, post, from->filled};
+        *box = (tr__outbox){.first = post, .last = post, .next_filled = from->filled};
         from->filled = to->index + 1;
     } else {
         atomic_store_explicit(&box->last->next, post, memory_order_relaxed);
         box->last = post;
+        if (++box->count == OUTBOX_POSTS)
+            tr__outboxes_publish(from);
     }
 }
 

@@ -16,6 +16,7 @@ typedef struct tr__post {
 
 typedef struct tr__outbox {
     tr__post *first, *last;
+    uint32_t count;
     uint32_t next_filled; // index + 1, in the loop's list of those that have something
 } tr__outbox;
 
