@@ -401,7 +401,7 @@ typedef struct tr__watched {
     uint64_t after; // when that has run for so long it tells
 } tr__watched;
 
-#define TR__RECENT 8u // actors that are found without looking into the table
+#define TR__RECENT 128u // actors that are found without looking into the tables
 
 struct tr_loop {
     tr_node *node;
