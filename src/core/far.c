@@ -51,7 +51,7 @@ static void far_come_home(tr_loop *loop, tr__post *post)
         loop->node->route->consumed(msg);
     else
         far_count(loop, msg);
-    tr_msg_free(&msg);
+    tr__msg_release(&loop->blocks, msg);
 }
 
 void tr__far_home(tr_loop *loop, tr_msg *msg)

@@ -45,7 +45,7 @@ void tr__msg_consumed(tr_loop *loop, tr_msg **msg)
 static bool mail_full(const tr_actor *actor, size_t weight)
 {
     return actor->mail_count >= actor->mail_max ||
-           (actor->mail_count > 0 && actor->mail_bytes + weight > actor->mail_bytes_max);
+           (actor->mail_bytes + weight > actor->mail_bytes_max && actor->mail_count > 0);
 }
 
 // Whoever was refused may send again when half of the room is free.
@@ -302,6 +302,16 @@ __attribute__((noinline)) static void send_dead(tr_actor *self, uint64_t to, con
     tr__dead_letter(self->loop, &letter, TR_EFULL);
 }
 
+// NULL: no memory
+static tr_msg *send_pack(tr_actor *self, const char *name, size_t name_len, const tr_val *body,
+                         size_t size)
+{
+    tr_msg *msg = tr__msg_make(&self->loop->blocks, tr__actor_addr(self), name, name_len, size);
+    if (msg != NULL)
+        tr__doc_pack(body, (uint8_t *)msg->body);
+    return msg;
+}
+
 static int send_local(tr_actor *self, uint64_t to, const char *name, size_t name_len,
                       const tr_val *body)
 {
@@ -318,23 +328,26 @@ static int send_local(tr_actor *self, uint64_t to, const char *name, size_t name
     }
     if (rc < 0)
         return rc;
-    tr_msg *msg = tr__msg_make(&self->loop->blocks, tr__actor_addr(self), name, name_len, size);
+    tr_msg *msg = send_pack(self, name, name_len, body, size);
     if (msg == NULL)
         return TR_ENOMEM;
-    tr__doc_pack(body, (uint8_t *)msg->body);
     mail_put(actor, msg);
     return 0;
 }
 
-static int send_far(tr_actor *self, tr_loop *to, uint64_t id, const char *name, tr_val body)
+static int send_far(tr_actor *self, tr_loop *to, uint64_t id, const char *name, size_t name_len,
+                    const tr_val *body)
 {
-    tr_msg *msg = NULL;
-    int rc = tr_msg_new(name, body, &msg);
-    if (rc == 0) {
-        msg->from = tr__actor_addr(self);
-        rc = tr__far_send(self->loop, to, id, &msg);
-    }
-    tr_msg_free(&msg);
+    size_t size;
+    int rc = tr__doc_size(body, &size);
+    if (rc < 0)
+        return rc;
+    tr_msg *msg = send_pack(self, name, name_len, body, size);
+    if (msg == NULL)
+        return TR_ENOMEM;
+    rc = tr__far_send(self->loop, to, id, &msg);
+    if (rc < 0)
+        tr__msg_release(&self->loop->blocks, msg);
     return rc;
 }
 
@@ -348,7 +361,7 @@ int tr_send_val(tr_actor *self, tr_addr to, const char *name, size_t name_len, c
         if (to.actor >> TR__ID_LOOP_SHIFT == loop->index)
             return send_local(self, to.actor, name, name_len, body);
         tr_loop *there = tr__id_loop(node, to.actor);
-        return there == NULL ? TR_ENOACTOR : send_far(self, there, to.actor, name, *body);
+        return there == NULL ? TR_ENOACTOR : send_far(self, there, to.actor, name, name_len, body);
     }
     if (to.node == 0)
         return TR_ENOACTOR;
