@@ -124,8 +124,10 @@ static void cancel_free(tr_cancel *cancel)
 static void cancel_tell(tr__later *later)
 {
     tr_cancel *cancel = tr__container(later, tr_cancel, later);
+    tr__list *n;
     cancel->telling = true;
-    for (tr__list *n; (n = tr__list_pop(&cancel->carriers)) != NULL;)
+    // An actor that ends is told nothing; what it has stays listed, to be parted from the token.
+    while (cancel->actor->state == TR__RUNNING && (n = tr__list_pop(&cancel->carriers)) != NULL)
         carrier_at(n)->cancelled(carrier_at(n));
     cancel->telling = false;
     if (cancel->freed)
