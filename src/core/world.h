@@ -43,15 +43,39 @@ typedef struct tr_endpoint_up {
 
 enum { TR__READ = 1, TR__WRITE = 2 };
 
-// Who is at the other end, as far as the system says.
+// Where a socket listens or connects to.
+#define TR__SITE_MAX 108
+typedef struct tr_site {
+    bool tcp;                // otherwise it is a path
+    uint16_t port;           // 0, to listen: any that is free
+    char name[TR__SITE_MAX]; // the path, or an IPv4 or IPv6 address in figures
+} tr_site;
+
+// Who is at the other end of a local socket, as it was when they were connected.
 typedef struct tr_peer_cred {
-    bool same_user;
-    int64_t pid; // 0: not known
+    int64_t pid;
+    uint32_t uid, gid;
+    bool same_user; // as this process
 } tr_peer_cred;
+
+// How TCP behaves; no other socket has any of it.
+typedef struct tr_tuning {
+    bool no_delay;         // what is written leaves at once
+    uint32_t keep_alive_s; // a peer that is silent for so long is asked whether it lives; 0: never
+} tr_tuning;
+
+typedef struct tr_listen_how {
+    int backlog;      // connections that may wait to be accepted; 0: 511
+    bool reuse_port;  // others that say so, too, may listen at the same port
+    bool v6_only;     // "::" does not take IPv4
+    tr_tuning tuning; // of what is accepted
+} tr_listen_how;
 
 typedef struct tr_listener_up {
     // A new endpoint, now the owner's: to be bound or closed in this call.
-    void (*accepted)(void *owner, tr_endpoint *endpoint, const tr_peer_cred *cred);
+    void (*accepted)(void *owner, tr_endpoint *endpoint);
+    // A connection was dropped for want of descriptors or memory: its peer finds out.
+    void (*dropped)(void *owner, int error);
 } tr_listener_up;
 
 // How a process ended: signal is 0 for one that left by itself. And what it has used, in bytes and
@@ -120,8 +144,22 @@ typedef struct tr_world_ops {
     ssize_t (*endpoint_write)(tr_endpoint *endpoint, const tr_iov *iov, int count);
     // No more will be written: the peer reads to the end and then finds it.
     void (*endpoint_shutdown)(tr_endpoint *endpoint);
-    // Idempotent. No upcall but closed follows. What was written still arrives.
+    // Idempotent. No upcall but closed follows. What was written still arrives, but to a peer that
+    // has sent what is not read here.
     void (*endpoint_close)(tr_endpoint *endpoint);
+
+    // Connect. Nothing is read or written before it is connected: then writable comes, and
+    // endpoint_connected says 0, or why not. A path is connected at once.
+    // errors: TR_EINVAL (not an address), TR_EAGAIN (a path with a full backlog: try again later),
+    //         TR_ENOMEM, system errors (-ENOENT, -ECONNREFUSED, ...)
+    int (*connect)(tr_world *world, const tr_site *site, tr_endpoint **ret_endpoint);
+    // TR_EAGAIN: not yet. An error is told once.
+    int (*endpoint_connected)(tr_endpoint *endpoint);
+    void (*endpoint_tune)(tr_endpoint *endpoint, const tr_tuning *tuning);
+    // The address of this side, or the peer's, which is "" where a path has none. A system error
+    // where there is none any more.
+    int (*endpoint_site)(tr_endpoint *endpoint, bool peer, tr_site *ret_site);
+    int (*endpoint_cred)(tr_endpoint *endpoint, tr_peer_cred *ret_cred); // TR_ENOSYS: it is TCP
 
     // Start a program, connected by an endpoint to its descriptor 3. Costs the same whatever the
     // size of this process. Errors of starting are returned here: on an error nothing is left.
@@ -133,9 +171,12 @@ typedef struct tr_world_ops {
     // Forget it. One that still lives is killed and reaped here. Sets *process to NULL.
     void (*process_close)(tr_process **process);
 
-    // Accept connections at a path; removed by close. Errors: system errors, TR_ENAMETOOLONG.
-    int (*listen)(tr_world *world, const char *path, const tr_listener_up *up, void *owner,
-                  tr_listener **ret_listener);
+    // Accept connections. A path must not exist, and is removed by close.
+    // errors: TR_EINVAL (not an address), TR_EADDRINUSE, TR_ENOMEM, system errors
+    int (*listen)(tr_world *world, const tr_site *site, const tr_listen_how *how,
+                  const tr_listener_up *up, void *owner, tr_listener **ret_listener);
+    void (*listener_site)(const tr_listener *listener, tr_site *ret_site); // with its true port
+    void (*listener_want)(tr_listener *listener, bool accept); // false: they wait; at first true
     void (*listener_close)(tr_listener **listener);
 
     // Free the world with what is left in it. Not from inside poll, nor before its thread is

@@ -2,21 +2,25 @@
 // same user are; the handshake then tells who they are.
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/site.h"
 #include "remote/remote.h"
 
 typedef struct listener {
     tr__list link;
     tr__remote *remote;
     tr_listener *listener;
+    bool warned;
 } listener;
 
-static void listener_accepted(void *owner, tr_endpoint *endpoint, const tr_peer_cred *cred)
+static void listener_accepted(void *owner, tr_endpoint *endpoint)
 {
     tr__remote *remote = ((listener *)owner)->remote;
     const tr_node *node = remote->loop->node;
     tr__peer *peer = NULL;
-    if (!cred->same_user) {
-        tr__warn("peer.refused", "pid=%lld error=TR_EACCES: another user", (long long)cred->pid);
+    tr_peer_cred cred = {0};
+    endpoint->world->ops->endpoint_cred(endpoint, &cred);
+    if (!cred.same_user) {
+        tr__warn("peer.refused", "pid=%lld error=TR_EACCES: another user", (long long)cred.pid);
         endpoint->world->ops->endpoint_close(endpoint);
         return;
     }
@@ -33,21 +37,31 @@ static void listener_accepted(void *owner, tr_endpoint *endpoint, const tr_peer_
         tr__peer_free(&peer);
 }
 
-static const tr_listener_up LISTENER_UP = {.accepted = listener_accepted};
+static void listener_dropped(void *owner, int error)
+{
+    listener *l = owner;
+    if (!l->warned)
+        tr__warn("peer.dropped", "error=%s: connections cannot be accepted", tr_errname(error));
+    l->warned = true;
+}
 
-static const char *ipc_path(const char *url)
+static const tr_listener_up LISTENER_UP = {.accepted = listener_accepted,
+                                           .dropped = listener_dropped};
+
+static int ipc_site(const char *url, tr_site *ret_site)
 {
     static const char scheme[] = "ipc://";
     size_t len = sizeof scheme - 1;
-    return strncmp(url, scheme, len) == 0 && url[len] != '\0' ? url + len : NULL;
+    return strncmp(url, scheme, len) == 0 ? tr__site_path(url + len, ret_site) : TR_EINVAL;
 }
 
 int tr__remote_listen(tr_node *node, const char *url)
 {
-    const char *path = ipc_path(url);
-    if (path == NULL) {
+    tr_site site;
+    int rc = ipc_site(url, &site);
+    if (rc < 0) {
         tr__node_errmsg(node, "%s is not an address that a node can listen on", url);
-        return TR_EINVAL;
+        return rc;
     }
     tr_loop *loop = tr__node_loop(node, 0);
     tr__remote *remote = loop->remote;
@@ -55,8 +69,8 @@ int tr__remote_listen(tr_node *node, const char *url)
     listener *l = tr__alloc(sizeof *l);
     if (l == NULL)
         return TR_ENOMEM;
-    l->remote = remote;
-    int rc = world->ops->listen(world, path, &LISTENER_UP, l, &l->listener);
+    *l = (listener){.remote = remote};
+    rc = world->ops->listen(world, &site, &(tr_listen_how){0}, &LISTENER_UP, l, &l->listener);
     if (rc < 0) {
         tr__node_errmsg(node, "cannot listen on %s: %s", url, tr_strerror(rc));
         tr__free(l);

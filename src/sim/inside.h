@@ -16,6 +16,7 @@ struct tr_sim {
     int64_t last_pid;
     uint64_t last_world;
     uint64_t last_source;
+    uint32_t last_port;
     tr__list programs;
     tr__list processes;
     tr__list listeners;
@@ -136,10 +137,21 @@ ssize_t tr__sim_endpoint_read(tr_endpoint *endpoint, const tr_iov *iov, int coun
 ssize_t tr__sim_endpoint_write(tr_endpoint *endpoint, const tr_iov *iov, int count);
 void tr__sim_endpoint_shutdown(tr_endpoint *endpoint);
 void tr__sim_endpoint_close(tr_endpoint *endpoint);
+int tr__sim_endpoint_connected(tr_endpoint *endpoint);
+void tr__sim_endpoint_tune(tr_endpoint *endpoint, const tr_tuning *tuning);
+int tr__sim_endpoint_site(tr_endpoint *endpoint, bool peer, tr_site *ret_site);
+int tr__sim_endpoint_cred(tr_endpoint *endpoint, tr_peer_cred *ret_cred);
+int tr__sim_endpoint_lone(tr_world *world, tr_endpoint **ret_endpoint); // nobody is to answer it
+// Where it is, and when it is known to be connected, or refused.
+void tr__sim_endpoint_place(tr_endpoint *endpoint, const tr_site *site, const tr_site *peer,
+                            uint64_t connected);
 
 // listener.c
-int tr__sim_listen(tr_world *world, const char *path, const tr_listener_up *up, void *owner,
-                   tr_listener **ret_listener);
+int tr__sim_listen(tr_world *world, const tr_site *site, const tr_listen_how *how,
+                   const tr_listener_up *up, void *owner, tr_listener **ret_listener);
+void tr__sim_listener_site(const tr_listener *listener, tr_site *ret_site);
+void tr__sim_listener_want(tr_listener *listener, bool accept);
+int tr__sim_connect(tr_world *world, const tr_site *site, tr_endpoint **ret_endpoint);
 void tr__sim_listener_close(tr_listener **listener);
 
 #endif

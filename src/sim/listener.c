@@ -1,14 +1,18 @@
-// Listeners: names in the machine, and the connections that wait to be accepted.
+// Listeners: sites in the machine, and the connections that wait to be accepted.
 //
 // The accepting end of a connection exists from the moment of the connect, so that the other side
-// may write at once; nobody is told of it before the listener's owner has it. A listener that
-// closes takes the waiting ones with it.
+// may write as soon as it is connected; nobody is told of it before the listener's owner has it. A
+// listener that closes takes the waiting ones with it.
+//
+// As in a real machine a path is connected at once or not at all, and TCP after a while. All
+// processes share the one machine, so any IPv4 or IPv6 address is theirs, but for 192.0.2.x, which
+// documents use for examples: nobody ever answers there.
 #include "base/memory.h"
 #include "sim/inside.h"
 #include <string.h>
 #include <troupe/error.h>
 
-#define LISTENER_PATH_MAX 107 // as for a Unix domain socket
+#define FIRST_PORT 40000u // of those that the machine chooses
 
 struct sim_listener {
     tr_listener base;
@@ -17,13 +21,15 @@ struct sim_listener {
     tr__list waiting; // connections
     const tr_listener_up *up;
     void *owner;
-    char path[];
+    tr_site site;
+    bool reuse_port;
+    bool deaf; // does not want to accept
 };
 
 struct connection {
     tr__list node;
+    uint64_t due; // when the listener can know of it
     tr_endpoint *endpoint;
-    tr_peer_cred cred;
 };
 
 static struct sim_listener *listener_of(const struct sim_source *source)
@@ -39,8 +45,10 @@ static struct connection *listener_next(struct sim_listener *l)
 
 static uint64_t listener_due(const struct sim_source *source, unsigned event)
 {
-    bool waiting = !tr__list_empty(&listener_of(source)->waiting);
-    return event == SIM_ACCEPT && waiting ? 0 : TR__NEVER;
+    const struct sim_listener *l = listener_of(source);
+    if (event != SIM_ACCEPT || l->deaf || tr__list_empty(&l->waiting))
+        return TR__NEVER;
+    return tr__container(l->waiting.next, struct connection, node)->due;
 }
 
 static void listener_tell(struct sim_source *source, unsigned event)
@@ -48,10 +56,9 @@ static void listener_tell(struct sim_source *source, unsigned event)
     struct sim_listener *l = listener_of(source);
     struct connection *connection = listener_next(l);
     tr_endpoint *endpoint = connection->endpoint;
-    tr_peer_cred cred = connection->cred;
     (void)event;
     tr__free(connection);
-    l->up->accepted(l->owner, endpoint, &cred);
+    l->up->accepted(l->owner, endpoint);
 }
 
 // Nobody finds it any more. What waits is severed by itself.
@@ -78,39 +85,86 @@ static const struct sim_source_ops listener_source_ops = {
     .free = listener_free,
 };
 
-static struct sim_listener *listener_find(const tr_sim *sim, const char *path)
+// ---- Sites ----
+
+static bool site_is_any(const tr_site *site)
 {
-    for (tr__list *n = sim->listeners.next; n != &sim->listeners; n = n->next) {
-        struct sim_listener *l = tr__container(n, struct sim_listener, node);
-        if (strcmp(l->path, path) == 0)
-            return l;
-    }
-    return NULL;
+    return site->tcp && (strcmp(site->name, "0.0.0.0") == 0 || strcmp(site->name, "::") == 0);
 }
 
-int tr__sim_listen(tr_world *world, const char *path, const tr_listener_up *up, void *owner,
-                   tr_listener **ret_listener)
+static bool site_meets(const tr_site *a, const tr_site *b)
+{
+    return a->tcp == b->tcp && a->port == b->port &&
+           (strcmp(a->name, b->name) == 0 || site_is_any(a) || site_is_any(b));
+}
+
+static bool site_is_silent(const tr_site *site)
+{
+    return site->tcp && strncmp(site->name, "192.0.2.", 8) == 0;
+}
+
+static bool site_is_good(const tr_site *site)
+{
+    return site->name[0] != '\0' &&
+           (!site->tcp || site->name[strspn(site->name, "0123456789abcdef.:")] == '\0');
+}
+
+static uint16_t port_next(tr_sim *sim)
+{
+    return (uint16_t)(FIRST_PORT + sim->last_port++ % (UINT16_MAX - FIRST_PORT));
+}
+
+// Whoever listens there; one of them, where they share the port.
+static struct sim_listener *listener_find(tr_sim *sim, const tr_site *site)
+{
+    struct sim_listener *found = NULL;
+    uint64_t count = 0;
+    for (tr__list *n = sim->listeners.next; n != &sim->listeners; n = n->next) {
+        struct sim_listener *l = tr__container(n, struct sim_listener, node);
+        if (site_meets(&l->site, site) && tr__sim_below(sim, ++count) == 0)
+            found = l;
+    }
+    return found;
+}
+
+// ---- As the world's owner sees it ----
+
+int tr__sim_listen(tr_world *world, const tr_site *site, const tr_listen_how *how,
+                   const tr_listener_up *up, void *owner, tr_listener **ret_listener)
 {
     struct sim_process *process = sim_process_of(world);
-    size_t size = strlen(path) + 1;
-    if (size > LISTENER_PATH_MAX + 1)
-        return TR_ENAMETOOLONG;
+    if (!site_is_good(site))
+        return TR_EINVAL;
     if (process->dead)
         return TR_EDOWN;
-    if (listener_find(process->sim, path) != NULL)
+    const struct sim_listener *other = listener_find(process->sim, site);
+    if (other != NULL && !(other->reuse_port && how->reuse_port))
         return TR_EADDRINUSE;
-    struct sim_listener *l = tr__zalloc(sizeof *l + size);
+    struct sim_listener *l = tr__zalloc(sizeof *l);
     if (l == NULL)
         return TR_ENOMEM;
     l->base.world = world;
     l->up = up;
     l->owner = owner;
-    memcpy(l->path, path, size);
+    l->site = *site;
+    l->reuse_port = site->tcp && how->reuse_port;
+    if (site->tcp && site->port == 0)
+        l->site.port = port_next(process->sim);
     tr__list_init(&l->waiting);
     tr__list_append(&process->sim->listeners, &l->node);
     tr__sim_source_init(&l->source, world, &listener_source_ops);
     *ret_listener = &l->base;
     return 0;
+}
+
+void tr__sim_listener_site(const tr_listener *listener, tr_site *ret_site)
+{
+    *ret_site = ((const struct sim_listener *)listener)->site;
+}
+
+void tr__sim_listener_want(tr_listener *listener, bool accept)
+{
+    ((struct sim_listener *)listener)->deaf = !accept;
 }
 
 void tr__sim_listener_close(tr_listener **listener)
@@ -124,23 +178,46 @@ void tr__sim_listener_close(tr_listener **listener)
     *listener = NULL;
 }
 
-int tr__sim_connect(tr_sim *sim, tr_world *world, const char *path, tr_endpoint **ret_endpoint)
+static int listener_queue(struct sim_listener *l, uint64_t due, tr_world *client,
+                          tr_endpoint **ret_endpoint, tr_endpoint **ret_accepted)
 {
-    struct sim_process *client = sim_process_of(world);
-    if (client->dead)
-        return TR_EDOWN;
-    struct sim_listener *l = listener_find(sim, path);
-    if (l == NULL)
-        return TR_ENOENT;
     struct connection *connection = tr__alloc(sizeof *connection);
     if (connection == NULL)
         return TR_ENOMEM;
-    int rc = tr__sim_pipe(world, l->base.world, ret_endpoint, &connection->endpoint);
+    int rc = tr__sim_pipe(client, l->base.world, ret_endpoint, &connection->endpoint);
     if (rc < 0) {
         tr__free(connection);
         return rc;
     }
-    connection->cred = (tr_peer_cred){.same_user = true, .pid = client->pid};
+    connection->due = due;
+    *ret_accepted = connection->endpoint;
     tr__list_append(&l->waiting, &connection->node);
+    return 0;
+}
+
+int tr__sim_connect(tr_world *world, const tr_site *site, tr_endpoint **ret_endpoint)
+{
+    struct sim_process *client = sim_process_of(world);
+    if (!site_is_good(site))
+        return TR_EINVAL;
+    if (client->dead)
+        return TR_EDOWN;
+    tr_site mine = {.tcp = site->tcp};
+    tr_endpoint *accepted = NULL;
+    struct sim_listener *l = site_is_silent(site) ? NULL : listener_find(client->sim, site);
+    if (l == NULL && !site->tcp)
+        return TR_ENOENT;
+    uint64_t due = site_is_silent(site) ? TR__NEVER : site->tcp ? tr__sim_arrival(client->sim) : 0;
+    int rc = l == NULL ? tr__sim_endpoint_lone(world, ret_endpoint)
+                       : listener_queue(l, due, world, ret_endpoint, &accepted);
+    if (rc < 0)
+        return rc;
+    if (site->tcp) {
+        memcpy(mine.name, site->name, sizeof mine.name);
+        mine.port = port_next(client->sim);
+    }
+    tr__sim_endpoint_place(*ret_endpoint, &mine, site, due);
+    if (accepted != NULL)
+        tr__sim_endpoint_place(accepted, site, &mine, 0);
     return 0;
 }

@@ -25,10 +25,13 @@ struct sim_endpoint {
     struct sim_source source;
     struct sim_endpoint *peer;
     tr__list segments;
-    size_t used;       // bytes in the segments
-    uint64_t last_due; // of the last arrival
-    bool ended;        // the end arrives, too, at last_due
-    int end;           // what is read then: 0 or an error
+    size_t used;        // bytes in the segments
+    uint64_t last_due;  // of the last arrival
+    bool ended;         // the end arrives, too, at last_due
+    int end;            // what is read then: 0 or an error
+    uint64_t connected; // when that is known
+    tr_site site, peer_site;
+    int64_t peer_pid;
     const tr_endpoint_up *up;
     void *owner;
     unsigned want;
@@ -129,7 +132,7 @@ static uint64_t endpoint_due(const struct sim_source *source, unsigned event)
         return TR__NEVER;
     if (event == SIM_READ)
         return inbound_due(e);
-    return e->peer == NULL || inbound_room(e->peer) > 0 ? 0 : TR__NEVER;
+    return e->peer == NULL || inbound_room(e->peer) > 0 ? e->connected : TR__NEVER;
 }
 
 static void endpoint_sever(struct sim_source *source)
@@ -184,6 +187,24 @@ static struct sim_endpoint *endpoint_new(tr_world *world)
     return e;
 }
 
+int tr__sim_endpoint_lone(tr_world *world, tr_endpoint **ret_endpoint)
+{
+    struct sim_endpoint *e = endpoint_new(world);
+    if (e == NULL)
+        return TR_ENOMEM;
+    *ret_endpoint = &e->base;
+    return 0;
+}
+
+void tr__sim_endpoint_place(tr_endpoint *endpoint, const tr_site *site, const tr_site *peer,
+                            uint64_t connected)
+{
+    struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
+    e->site = *site;
+    e->peer_site = *peer;
+    e->connected = connected;
+}
+
 int tr__sim_pipe(tr_world *a, tr_world *b, tr_endpoint **ret_a, tr_endpoint **ret_b)
 {
     struct sim_endpoint *one = endpoint_new(a);
@@ -195,7 +216,9 @@ int tr__sim_pipe(tr_world *a, tr_world *b, tr_endpoint **ret_a, tr_endpoint **re
         return TR_ENOMEM;
     }
     one->peer = other;
+    one->peer_pid = sim_process_of(b)->pid;
     other->peer = one;
+    other->peer_pid = sim_process_of(a)->pid;
     *ret_a = &one->base;
     *ret_b = &other->base;
     return 0;
@@ -216,6 +239,36 @@ void tr__sim_endpoint_want(tr_endpoint *endpoint, unsigned events)
     struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
     tr_assert(!e->closing && (events == 0 || e->up != NULL));
     e->want = events;
+}
+
+int tr__sim_endpoint_connected(tr_endpoint *endpoint)
+{
+    struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
+    tr_assert(!e->closing);
+    if (e->connected > endpoint_sim(e)->now)
+        return TR_EAGAIN;
+    return e->peer_pid != 0 ? 0 : -ECONNREFUSED;
+}
+
+void tr__sim_endpoint_tune(tr_endpoint *endpoint, const tr_tuning *tuning)
+{
+    (void)endpoint, (void)tuning; // every write leaves at once, and no peer is silent for ever
+}
+
+int tr__sim_endpoint_site(tr_endpoint *endpoint, bool peer, tr_site *ret_site)
+{
+    const struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
+    *ret_site = peer ? e->peer_site : e->site;
+    return 0;
+}
+
+int tr__sim_endpoint_cred(tr_endpoint *endpoint, tr_peer_cred *ret_cred)
+{
+    const struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
+    if (e->site.tcp)
+        return TR_ENOSYS;
+    *ret_cred = (tr_peer_cred){.pid = e->peer_pid, .same_user = true};
+    return 0;
 }
 
 static size_t iov_size(const tr_iov *iov, int count)

@@ -67,12 +67,10 @@ int tr__sim_world(tr_sim *sim, tr_world **ret_world);
 
 int64_t tr__sim_pid(const tr_world *world);
 
-// What a world lacks: two endpoints that are connected, in two worlds or in one; and the other
-// side of listen.
-// gives:  *ret_a, *ret_b; *ret_endpoint
-// errors: TR_ENOMEM; TR_ENOENT (nobody listens there), TR_EDOWN (the world's process is dead)
+// What a world lacks: two endpoints that are connected, in two worlds or in one.
+// gives:  *ret_a, *ret_b
+// errors: TR_ENOMEM
 int tr__sim_pipe(tr_world *a, tr_world *b, tr_endpoint **ret_a, tr_endpoint **ret_b);
-int tr__sim_connect(tr_sim *sim, tr_world *world, const char *path, tr_endpoint **ret_endpoint);
 
 // One process or thread makes one step, or the clock moves to what happens next. Returns false when
 // nothing is left to happen: all have ended, or wait for each other.

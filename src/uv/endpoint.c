@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "uv/inside.h"
@@ -43,6 +44,13 @@ static void endpoint_close_source(struct real_source *source)
     tr__uv_endpoint_close(&endpoint_of_source(source)->base);
 }
 
+static bool socket_is_local(int fd)
+{
+    int domain = 0;
+    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof domain});
+    return domain == AF_UNIX;
+}
+
 int tr__uv_endpoint_open(struct real_world *world, int fd, tr_endpoint **ret_endpoint)
 {
     struct real_endpoint *endpoint = tr__zalloc(sizeof *endpoint);
@@ -54,7 +62,8 @@ int tr__uv_endpoint_open(struct real_world *world, int fd, tr_endpoint **ret_end
         return rc;
     }
     int bytes = SOCKET_BYTES;
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    if (socket_is_local(fd)) // TCP finds the right size by itself, until it is given one
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
     endpoint->base.world = &world->base;
     *ret_endpoint = &endpoint->base;
     return 0;
@@ -141,6 +150,57 @@ ssize_t tr__uv_endpoint_write(tr_endpoint *base, const tr_iov *iov, int count)
 void tr__uv_endpoint_shutdown(tr_endpoint *base)
 {
     shutdown(endpoint_of(base)->source.fd, SHUT_WR);
+}
+
+int tr__uv_connect(tr_world *world, const tr_site *site, tr_endpoint **ret_endpoint)
+{
+    union real_address address;
+    socklen_t size;
+    int fd = tr__uv_socket(site, &address, &size), rc = 0;
+    if (fd < 0)
+        return fd;
+    if (connect(fd, &address.any, size) < 0 && errno != EINPROGRESS && errno != EINTR)
+        rc = -errno;
+    if (rc == 0)
+        rc = tr__uv_endpoint_open(real_world_of(world), fd, ret_endpoint);
+    if (rc < 0)
+        close(fd);
+    return rc;
+}
+
+int tr__uv_endpoint_connected(tr_endpoint *base)
+{
+    int fd = endpoint_of(base)->source.fd, error = 0;
+    union real_address peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof error}) < 0)
+        return -errno;
+    if (error != 0)
+        return -error;
+    return getpeername(fd, &peer.any, &(socklen_t){sizeof peer}) < 0 ? TR_EAGAIN : 0;
+}
+
+void tr__uv_endpoint_tune(tr_endpoint *base, const tr_tuning *tuning)
+{
+    int fd = endpoint_of(base)->source.fd;
+    if (!socket_is_local(fd))
+        tr__uv_socket_tune(fd, tuning);
+}
+
+int tr__uv_endpoint_site(tr_endpoint *base, bool peer, tr_site *ret_site)
+{
+    return tr__uv_socket_site(endpoint_of(base)->source.fd, peer, ret_site);
+}
+
+int tr__uv_endpoint_cred(tr_endpoint *base, tr_peer_cred *ret_cred)
+{
+    int fd = endpoint_of(base)->source.fd;
+    struct ucred cred;
+    if (!socket_is_local(fd))
+        return TR_ENOSYS;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &(socklen_t){sizeof cred}) < 0)
+        return -errno;
+    *ret_cred = (tr_peer_cred){cred.pid, cred.uid, cred.gid, cred.uid == geteuid()};
+    return 0;
 }
 
 static void endpoint_let_go(uv_handle_t *handle)

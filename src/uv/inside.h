@@ -2,8 +2,10 @@
 #ifndef TROUPE_UV_INSIDE_H
 #define TROUPE_UV_INSIDE_H
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/un.h>
 #include <uv.h>
 
 #include "base/assert.h"
@@ -90,6 +92,18 @@ bool tr__uv_spin(struct real_world *world, uint64_t start, uint64_t due);
 // Learn from a poll that slept.
 void tr__uv_spin_learn(struct real_world *world, uint64_t waited);
 
+// site.c
+union real_address {
+    struct sockaddr any;
+    struct sockaddr_un local;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+// A socket for the site, non-blocking, and the site as the system has it.
+int tr__uv_socket(const tr_site *site, union real_address *ret_address, socklen_t *ret_size);
+int tr__uv_socket_site(int fd, bool peer, tr_site *ret_site);
+void tr__uv_socket_tune(int fd, const tr_tuning *tuning); // one of TCP
+
 // endpoint.c
 // moves: fd, only on success
 int tr__uv_endpoint_open(struct real_world *world, int fd, tr_endpoint **ret_endpoint);
@@ -99,6 +113,11 @@ ssize_t tr__uv_endpoint_read(tr_endpoint *endpoint, const tr_iov *iov, int count
 ssize_t tr__uv_endpoint_write(tr_endpoint *endpoint, const tr_iov *iov, int count);
 void tr__uv_endpoint_shutdown(tr_endpoint *endpoint);
 void tr__uv_endpoint_close(tr_endpoint *endpoint);
+int tr__uv_connect(tr_world *world, const tr_site *site, tr_endpoint **ret_endpoint);
+int tr__uv_endpoint_connected(tr_endpoint *endpoint);
+void tr__uv_endpoint_tune(tr_endpoint *endpoint, const tr_tuning *tuning);
+int tr__uv_endpoint_site(tr_endpoint *endpoint, bool peer, tr_site *ret_site);
+int tr__uv_endpoint_cred(tr_endpoint *endpoint, tr_peer_cred *ret_cred);
 // Free what libuv has let go of; its owners hear of it.
 void tr__uv_endpoints_end(struct real_world *world);
 
@@ -110,8 +129,10 @@ int64_t tr__uv_process_pid(const tr_process *process);
 void tr__uv_process_close(tr_process **process);
 
 // listener.c
-int tr__uv_listen(tr_world *world, const char *path, const tr_listener_up *up, void *owner,
-                  tr_listener **ret_listener);
+int tr__uv_listen(tr_world *world, const tr_site *site, const tr_listen_how *how,
+                  const tr_listener_up *up, void *owner, tr_listener **ret_listener);
+void tr__uv_listener_site(const tr_listener *listener, tr_site *ret_site);
+void tr__uv_listener_want(tr_listener *listener, bool accept);
 void tr__uv_listener_close(tr_listener **listener);
 
 #endif

@@ -1,7 +1,8 @@
-// Listeners: local sockets at a path in the file system.
+// Listeners: local sockets at a path in the file system, and TCP.
 //
 // The socket is made by hand and not by libuv's pipe, which cuts a long path short without a word.
-// Its file is made with mode 0600; what counts is the peer's user, as the system knows it.
+// A path's file is made with mode 0600. What is accepted has the listener's tuning: Linux passes it
+// on.
 //
 // When the process has no descriptor left, a connection can be neither accepted nor refused, and
 // the listener would be readable for ever. So each keeps one in reserve: it is given up to take the
@@ -11,26 +12,29 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/memory.h"
 #include "uv/inside.h"
 
-#define BACKLOG     128
+#define BACKLOG     511
 #define ACCEPTS_MAX 16 // in one poll, so that a storm of connections cannot starve the rest
 
 struct real_listener {
     tr_listener base;
     struct real_source source;
-    struct sockaddr_un address;
-    struct stat file; // as bind made it
+    tr_site site;     // with its true port
+    struct stat file; // of a path, as bind made it
     int reserve;      // -1: somebody else got it; tried again after each connection that is dropped
-    bool warned;
+    bool wants;
     const tr_listener_up *up;
     void *owner;
 };
+
+static struct real_listener *listener_of(const tr_listener *base)
+{
+    return (struct real_listener *)(uintptr_t)base;
+}
 
 static struct real_listener *listener_of_source(struct real_source *source)
 {
@@ -49,30 +53,27 @@ static void fd_close(int fd)
 }
 
 // Returns whether there was a connection to drop: without a descriptor accept cannot tell.
-static bool listener_drop(struct real_listener *listener)
+static bool listener_drop(struct real_listener *listener, int error)
 {
     fd_close(listener->reserve);
     int fd = accept4(listener->source.fd, NULL, NULL, SOCK_CLOEXEC);
     fd_close(fd);
     listener->reserve = reserve_open();
-    if (fd >= 0 && !listener->warned) {
-        listener->warned = true;
-        tr__warn("listen.descriptors", "path=%s out of descriptors, connections are dropped",
-                 listener->address.sun_path);
-    }
+    if (fd >= 0)
+        listener->up->dropped(listener->owner, error);
     return fd >= 0;
 }
 
 static void listener_hand_over(struct real_listener *listener, int fd)
 {
-    struct ucred peer = {.uid = (uid_t)-1};
-    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){sizeof peer});
-    tr_peer_cred cred = {.same_user = peer.uid == geteuid(), .pid = peer.pid};
     tr_endpoint *endpoint;
-    if (tr__uv_endpoint_open(real_world_of(listener->base.world), fd, &endpoint) < 0)
-        close(fd); // no memory: the peer hears that it is dropped
-    else
-        listener->up->accepted(listener->owner, endpoint, &cred);
+    int rc = tr__uv_endpoint_open(real_world_of(listener->base.world), fd, &endpoint);
+    if (rc == 0) {
+        listener->up->accepted(listener->owner, endpoint);
+    } else {
+        close(fd);
+        listener->up->dropped(listener->owner, rc);
+    }
 }
 
 // Returns whether there may be more to accept.
@@ -84,8 +85,8 @@ static bool listener_accept(struct real_listener *listener)
         return true;
     }
     if (errno == EMFILE || errno == ENFILE)
-        return listener_drop(listener);
-    return errno == ECONNABORTED || errno == EINTR;
+        return listener_drop(listener, -errno);
+    return errno != EAGAIN; // another error is that of a connection, which is gone
 }
 
 static void listener_ready(uv_poll_t *poll, int status, int events)
@@ -93,19 +94,31 @@ static void listener_ready(uv_poll_t *poll, int status, int events)
     (void)status, (void)events;
     struct real_listener *listener = listener_of_source(poll->data);
     real_world_stir(real_world_of(listener->base.world));
-    for (int i = 0; i < ACCEPTS_MAX && !uv_is_closing((uv_handle_t *)poll); i++)
+    for (int i = 0; i < ACCEPTS_MAX && listener->wants; i++)
         if (!listener_accept(listener))
             break;
+}
+
+void tr__uv_listener_want(tr_listener *base, bool accept)
+{
+    struct real_listener *listener = listener_of(base);
+    if (accept != listener->wants)
+        tr__uv_source_watch(&listener->source, accept ? UV_READABLE : 0, listener_ready);
+    listener->wants = accept;
+}
+
+void tr__uv_listener_site(const tr_listener *base, tr_site *ret_site)
+{
+    *ret_site = listener_of(base)->site;
 }
 
 // Unlink the path, unless somebody has put something else there.
 static void listener_unlink(const struct real_listener *listener)
 {
-    const char *path = listener->address.sun_path;
     struct stat file;
-    if (lstat(path, &file) == 0 && file.st_dev == listener->file.st_dev &&
-        file.st_ino == listener->file.st_ino)
-        unlink(path);
+    if (!listener->site.tcp && lstat(listener->site.name, &file) == 0 &&
+        file.st_dev == listener->file.st_dev && file.st_ino == listener->file.st_ino)
+        unlink(listener->site.name);
 }
 
 static void listener_let_go(uv_handle_t *handle)
@@ -116,6 +129,7 @@ static void listener_let_go(uv_handle_t *handle)
 static void listener_close_source(struct real_source *source)
 {
     struct real_listener *listener = listener_of_source(source);
+    listener->wants = false;
     listener_unlink(listener);
     fd_close(listener->reserve);
     tr__uv_source_close(source, listener_let_go);
@@ -124,56 +138,74 @@ static void listener_close_source(struct real_source *source)
 void tr__uv_listener_close(tr_listener **base)
 {
     if (*base != NULL)
-        listener_close_source(&((struct real_listener *)*base)->source);
+        listener_close_source(&listener_of(*base)->source);
     *base = NULL;
 }
 
-static int listener_bind(struct real_listener *listener, const char *path, int fd)
+static int listener_set_up(int fd, const tr_site *site, const tr_listen_how *how)
 {
-    struct sockaddr_un *address = &listener->address;
-    address->sun_family = AF_UNIX;
-    memcpy(address->sun_path, path, strlen(path) + 1);
-    // The mode of a socket that is not bound yet becomes the mode of its file.
-    if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)address, sizeof *address) < 0)
+    int yes = 1, v6_only = how->v6_only;
+    if (!site->tcp) // the mode of a socket that is not bound yet becomes the mode of its file
+        return fchmod(fd, 0600) < 0 ? -errno : 0;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0)
         return -errno;
-    return lstat(path, &listener->file) < 0 || listen(fd, BACKLOG) < 0 ? -errno : 0;
+    if (how->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) < 0)
+        return -errno;
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only); // IPv4 has no such thing
+    tr__uv_socket_tune(fd, &how->tuning);
+    return 0;
 }
 
-static int listener_open(struct real_listener *listener, const char *path, int fd)
+static int listener_bind(struct real_listener *listener, int fd, const union real_address *address,
+                         socklen_t size)
 {
-    struct real_world *world = real_world_of(listener->base.world);
-    if (listener->reserve < 0 || fd < 0)
+    if (bind(fd, &address->any, size) < 0)
         return -errno;
-    int rc = listener_bind(listener, path, fd);
+    if (listener->site.tcp)
+        return tr__uv_socket_site(fd, false, &listener->site);
+    return lstat(listener->site.name, &listener->file) < 0 ? -errno : 0;
+}
+
+static int listener_open(struct real_listener *listener, const tr_listen_how *how)
+{
+    union real_address address;
+    socklen_t size;
+    int fd = tr__uv_socket(&listener->site, &address, &size);
+    if (fd < 0)
+        return fd;
+    int rc = listener_set_up(fd, &listener->site, how);
     if (rc == 0)
-        rc = tr__uv_source_open(world, fd, listener_close_source, &listener->source);
+        rc = listener_bind(listener, fd, &address, size);
+    if (rc == 0 && listen(fd, how->backlog > 0 ? how->backlog : BACKLOG) < 0)
+        rc = -errno;
+    if (rc == 0)
+        rc = tr__uv_source_open(real_world_of(listener->base.world), fd, listener_close_source,
+                                &listener->source);
+    if (rc < 0) {
+        listener_unlink(listener);
+        close(fd);
+    }
     return rc;
 }
 
-int tr__uv_listen(tr_world *world, const char *path, const tr_listener_up *up, void *owner,
-                  tr_listener **ret_listener)
+int tr__uv_listen(tr_world *world, const tr_site *site, const tr_listen_how *how,
+                  const tr_listener_up *up, void *owner, tr_listener **ret_listener)
 {
-    if (path[0] == '\0') // the system would take it for a name outside of the file system
-        return TR_EINVAL;
-    if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path)
-        return TR_ENAMETOOLONG;
     struct real_listener *listener = tr__zalloc(sizeof *listener);
     if (listener == NULL)
         return TR_ENOMEM;
     listener->base.world = world;
+    listener->site = *site;
     listener->up = up;
     listener->owner = owner;
     listener->reserve = reserve_open();
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int rc = listener_open(listener, path, fd);
+    int rc = listener->reserve < 0 ? -errno : listener_open(listener, how);
     if (rc < 0) {
-        listener_unlink(listener);
-        fd_close(fd);
         fd_close(listener->reserve);
         tr__free(listener);
         return rc;
     }
-    tr__uv_source_watch(&listener->source, UV_READABLE, listener_ready);
+    tr__uv_listener_want(&listener->base, true);
     *ret_listener = &listener->base;
     return 0;
 }

@@ -10,12 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "remote/link.h"
 #include "support/cmocka.h"
+#include "support/site.h"
 #include "uv/uv.h"
 
 enum { MESSAGES = 1000, SIZE_MAX_SENT = 100 * 1024, WINDOW = 8, STORM = 100, WAIT_S = 30 };
@@ -105,9 +104,8 @@ static void ours_open_link(struct ours *ours, tr_endpoint *endpoint)
     ours->links++;
 }
 
-static void ours_accepted(void *owner, tr_endpoint *endpoint, const tr_peer_cred *cred)
+static void ours_accepted(void *owner, tr_endpoint *endpoint)
 {
-    (void)cred;
     ours_open_link(owner, endpoint);
 }
 
@@ -115,19 +113,14 @@ static const tr_listener_up ours_listener_up = {.accepted = ours_accepted};
 
 static void ours_listen(struct ours *ours)
 {
-    assert_int_equal(0, ours->world->ops->listen(ours->world, ours->path, &ours_listener_up, ours,
-                                                 &ours->listener));
+    assert_int_equal(0, ours->world->ops->listen(ours->world, AT_PATH(ours->path), PLAINLY,
+                                                 &ours_listener_up, ours, &ours->listener));
 }
 
-// The world has no connect of its own yet, so the descriptor is made by hand.
 static void ours_connect(struct ours *ours)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    memcpy(address.sun_path, ours->path, sizeof ours->path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    assert_int_equal(0, connect(fd, (struct sockaddr *)&address, sizeof address));
     tr_endpoint *endpoint = NULL;
-    assert_int_equal(0, tr__uv_adopt(ours->world, fd, &endpoint));
+    assert_int_equal(0, ours->world->ops->connect(ours->world, AT_PATH(ours->path), &endpoint));
     ours_open_link(ours, endpoint);
 }
 

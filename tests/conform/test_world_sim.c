@@ -176,13 +176,10 @@ static const tr_program *sim_world_program(tr_world *world, const char *role)
     return &program;
 }
 
-static int sim_world_connect(tr_world *world, const char *path, tr_endpoint **ret_endpoint)
-{
-    return tr__sim_connect(sim, world, path, ret_endpoint);
-}
-
 int main(void)
 {
+    static const tr_site sites[] = {
+        {.name = "/simulated"}, {.tcp = true, .name = "127.0.0.1"}, {.tcp = true, .name = "::1"}};
     int failed = 0;
     for (seed = 0; seed < SEEDS && failed == 0; seed++) {
         char name[32];
@@ -193,8 +190,8 @@ int main(void)
             .close = sim_world_close,
             .pair = sim_world_pair,
             .program = sim_world_program,
-            .path = "/simulated",
-            .connect = sim_world_connect,
+            .sites = sites,
+            .site_count = 3,
         };
         failed = world_suite(&harness);
     }

@@ -1,5 +1,6 @@
 // The real world passes the suite. Its programs are this one, started again with a role.
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +8,6 @@
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <troupe/error.h>
 #include <unistd.h>
 
@@ -56,7 +56,8 @@ static int role_play(const char *role)
 // ---- The harness ----
 
 static char directory[] = "/tmp/troupe-world-XXXXXX";
-static char path[sizeof directory + 16];
+static tr_site sites[] = {
+    {.tcp = false}, {.tcp = true, .name = "127.0.0.1"}, {.tcp = true, .name = "::1"}};
 
 static tr_world *open_world(void)
 {
@@ -88,17 +89,14 @@ static const tr_program *program(tr_world *world, const char *role)
     return &self;
 }
 
-static int connect_to(tr_world *world, const char *to, tr_endpoint **ret_endpoint)
+// Some machines have no IPv6.
+static bool has_v6(void)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", to);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    int rc = connect(fd, (struct sockaddr *)&address, sizeof address) < 0 ? -errno : 0;
-    if (rc == 0)
-        rc = tr__uv_adopt(world, fd, ret_endpoint);
-    if (rc < 0)
-        close(fd);
-    return rc;
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    bool has = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    close(fd);
+    return has;
 }
 
 static struct world_harness harness = {
@@ -107,8 +105,7 @@ static struct world_harness harness = {
     .close = close_world,
     .pair = pair,
     .program = program,
-    .path = path,
-    .connect = connect_to,
+    .sites = sites,
     .threads = true,
 };
 
@@ -118,7 +115,8 @@ int main(int argc, char **argv)
         return role_play(argv[2]);
     if (mkdtemp(directory) == NULL)
         return 1;
-    snprintf(path, sizeof path, "%s/socket", directory);
+    snprintf(sites[0].name, sizeof sites[0].name, "%s/socket", directory);
+    harness.site_count = has_v6() ? 3 : 2;
     int pidfd = pidfd_open(getpid(), 0);
     if (pidfd < 0 && errno == ENOSYS) // as under valgrind 3.19
         harness.program = NULL;

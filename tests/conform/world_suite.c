@@ -8,6 +8,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <troupe/error.h>
 
@@ -868,23 +869,24 @@ static void test_process_close_kills(void **state)
     assert_int_equal(0, child.exited);
 }
 
-// ---- Listeners ----
+// ---- Listeners and connecting ----
 
 #define GUESTS 40 // more than a world may accept at one go
 
 struct door {
     tr_listener *listener;
+    tr_site site; // where it is
     unsigned accepted;
     struct side guests[GUESTS];
     tr_peer_cred cred;
     bool refuse;
 };
 
-static void accepted(void *owner, tr_endpoint *endpoint, const tr_peer_cred *cred)
+static void accepted(void *owner, tr_endpoint *endpoint)
 {
     struct door *door = owner;
     struct side *guest = &door->guests[door->accepted++ % GUESTS];
-    door->cred = *cred;
+    w->ops->endpoint_cred(endpoint, &door->cred);
     side_bind(guest, endpoint);
     if (door->refuse)
         side_close(guest);
@@ -892,77 +894,245 @@ static void accepted(void *owner, tr_endpoint *endpoint, const tr_peer_cred *cre
         side_listen(guest);
 }
 
-static const tr_listener_up door_up = {.accepted = accepted};
+static void dropped(void *owner, int error)
+{
+    (void)owner, (void)error;
+    abort(); // no test here runs out of anything
+}
 
-static int door_open(struct door *door)
+static const tr_listener_up door_up = {.accepted = accepted, .dropped = dropped};
+
+static int door_open_as(struct door *door, const tr_site *site, const tr_listen_how *how)
 {
     *door = (struct door){0};
-    return w->ops->listen(w, harness->path, &door_up, door, &door->listener);
+    int rc = w->ops->listen(w, site, how, &door_up, door, &door->listener);
+    if (rc == 0)
+        w->ops->listener_site(door->listener, &door->site);
+    return rc;
 }
 
-static void visit(struct side *visitor)
+static int door_open(struct door *door, const tr_site *site)
+{
+    return door_open_as(door, site, &(tr_listen_how){.tuning = {true, 60}});
+}
+
+static int visit(struct side *visitor, const tr_site *site)
 {
     tr_endpoint *endpoint;
-    assert_int_equal(0, harness->connect(w, harness->path, &endpoint));
-    side_bind(visitor, endpoint);
+    int rc = w->ops->connect(w, site, &endpoint);
+    if (rc == 0)
+        side_bind(visitor, endpoint);
+    return rc;
 }
+
+// What has come of it.
+static int visit_wait(struct side *visitor)
+{
+    int rc;
+    side_want(visitor, TR__WRITE);
+    UNTIL((rc = w->ops->endpoint_connected(visitor->endpoint)) != TR_EAGAIN);
+    return rc;
+}
+
+static void visit_well(struct side *visitor, const tr_site *site)
+{
+    assert_int_equal(0, visit(visitor, site));
+    assert_int_equal(0, visit_wait(visitor));
+}
+
+#define EACH_SITE(site)                                                                            \
+    for (const tr_site *site = harness->sites; site < harness->sites + harness->site_count; site++)
 
 static void test_listener_accepts(void **state)
 {
     (void)state;
-    if (harness->path == NULL)
-        skip();
     static struct door door;
     static struct side visitors[GUESTS];
-    assert_int_equal(0, door_open(&door));
-    for (int i = 0; i < GUESTS; i++)
-        visit(&visitors[i]);
-    UNTIL(door.accepted == GUESTS);
-    assert_true(door.cred.same_user);
-    size_t got = 0;
-    for (int i = 0; i < GUESTS; i++)
-        side_say(&visitors[i], 100);
-    for (int i = 0; i < GUESTS; i++)
-        UNTIL(door.guests[i].got == 100);
-    side_listen(&visitors[0]);
-    side_close(&door.guests[0]); // which of the visitors this is, is not known
-    for (int i = 0; i < GUESTS; i++)
-        got += door.guests[i].got;
-    assert_int_equal(100 * GUESTS, got);
-    w->ops->listener_close(&door.listener);
-    assert_null(door.listener);
+    EACH_SITE(site)
+    {
+        assert_int_equal(0, door_open(&door, site));
+        for (int i = 0; i < GUESTS; i++)
+            visit_well(&visitors[i], &door.site);
+        UNTIL(door.accepted == GUESTS);
+        assert_int_equal(!site->tcp, door.cred.same_user);
+        for (int i = 0; i < GUESTS; i++)
+            side_say(&visitors[i], 100);
+        for (int i = 0; i < GUESTS; i++)
+            UNTIL(door.guests[i].got == 100);
+        for (int i = 0; i < GUESTS; i++) {
+            side_close(&door.guests[i]);
+            side_close(&visitors[i]);
+        }
+        for (int i = 0; i < GUESTS; i++)
+            UNTIL(door.guests[i].closed && visitors[i].closed);
+        w->ops->listener_close(&door.listener);
+        assert_null(door.listener);
+    }
+}
+
+static void expect_site(const tr_site *site, struct side *side, bool peer)
+{
+    tr_site found;
+    assert_int_equal(0, w->ops->endpoint_site(side->endpoint, peer, &found));
+    assert_int_equal(site->tcp, found.tcp);
+    assert_int_equal(site->port, found.port);
+    assert_string_equal(site->name, found.name);
+}
+
+// Goal:   a port that was left to the system is known, and both sides agree on who is where.
+static void test_sites_are_known(void **state)
+{
+    (void)state;
+    static struct door door;
+    static struct side visitor;
+    EACH_SITE(site)
+    {
+        tr_site mine;
+        assert_int_equal(0, door_open(&door, site));
+        assert_string_equal(site->name, door.site.name);
+        assert_int_equal(site->tcp, door.site.port != 0);
+        visit_well(&visitor, &door.site);
+        UNTIL(door.accepted == 1);
+        expect_site(&door.site, &visitor, true);
+        expect_site(&door.site, &door.guests[0], false);
+        assert_int_equal(0, w->ops->endpoint_site(visitor.endpoint, false, &mine));
+        expect_site(&mine, &door.guests[0], true);
+        w->ops->endpoint_tune(visitor.endpoint, &(tr_tuning){true, 60});
+        w->ops->listener_close(&door.listener);
+        side_close(&visitor);
+        side_close(&door.guests[0]);
+        UNTIL(visitor.closed && door.guests[0].closed);
+    }
 }
 
 static void test_guest_may_be_refused_in_the_upcall(void **state)
 {
     (void)state;
-    if (harness->path == NULL)
-        skip();
     static struct door door;
     static struct side visitor;
-    assert_int_equal(0, door_open(&door));
-    door.refuse = true;
-    visit(&visitor);
-    side_listen(&visitor);
-    UNTIL(visitor.end != OPEN && door.guests[0].closed);
-    assert_int_equal(0, visitor.end);
-    w->ops->listener_close(&door.listener);
+    EACH_SITE(site)
+    {
+        assert_int_equal(0, door_open(&door, site));
+        door.refuse = true;
+        visit_well(&visitor, &door.site);
+        side_listen(&visitor);
+        UNTIL(visitor.end != OPEN && door.guests[0].closed);
+        assert_int_equal(0, visitor.end);
+        w->ops->listener_close(&door.listener);
+        side_close(&visitor);
+        UNTIL(visitor.closed);
+    }
 }
 
-static void test_path_has_one_listener(void **state)
+static void test_site_has_one_listener(void **state)
 {
     (void)state;
-    if (harness->path == NULL)
-        skip();
     static struct door door, second;
-    assert_int_equal(0, door_open(&door));
-    assert_int_equal(TR_EADDRINUSE, door_open(&second));
-    w->ops->listener_close(&door.listener);
-    w->ops->listener_close(&door.listener);
-    tr_endpoint *endpoint;
-    assert_true(harness->connect(w, harness->path, &endpoint) < 0);
-    assert_int_equal(0, door_open(&second));
-    w->ops->listener_close(&second.listener);
+    EACH_SITE(site)
+    {
+        assert_int_equal(0, door_open(&door, site));
+        assert_int_equal(TR_EADDRINUSE, door_open(&second, &door.site));
+        tr_site was = door.site;
+        w->ops->listener_close(&door.listener);
+        w->ops->listener_close(&door.listener);
+        assert_int_equal(0, door_open(&second, &was));
+        w->ops->listener_close(&second.listener);
+    }
+}
+
+static void test_a_port_may_be_shared(void **state)
+{
+    (void)state;
+    static struct door door, second;
+    static struct side visitor;
+    const tr_listen_how shared = {.reuse_port = true};
+    EACH_SITE(site)
+    {
+        if (!site->tcp)
+            continue;
+        assert_int_equal(0, door_open_as(&door, site, &shared));
+        assert_int_equal(0, door_open_as(&second, &door.site, &shared));
+        visit_well(&visitor, &door.site);
+        UNTIL(door.accepted + second.accepted == 1);
+        w->ops->listener_close(&door.listener);
+        w->ops->listener_close(&second.listener);
+        side_close(&visitor);
+        side_close(&(door.accepted ? &door : &second)->guests[0]);
+        UNTIL(visitor.closed && door.guests[0].closed + second.guests[0].closed == 1);
+    }
+}
+
+static void test_a_listener_may_let_wait(void **state)
+{
+    (void)state;
+    static struct door door;
+    static struct side visitor;
+    EACH_SITE(site)
+    {
+        assert_int_equal(0, door_open(&door, site));
+        w->ops->listener_want(door.listener, false);
+        visit_well(&visitor, &door.site);
+        linger();
+        assert_int_equal(0, door.accepted);
+        w->ops->listener_want(door.listener, true);
+        UNTIL(door.accepted == 1);
+        w->ops->listener_close(&door.listener);
+        side_close(&visitor);
+        side_close(&door.guests[0]);
+        UNTIL(visitor.closed && door.guests[0].closed);
+    }
+}
+
+// Goal:   those who wait when a listener closes find that there is nobody.
+static void test_a_listener_that_closes_ends_those_who_wait(void **state)
+{
+    (void)state;
+    static struct door door;
+    static struct side visitor;
+    EACH_SITE(site)
+    {
+        assert_int_equal(0, door_open(&door, site));
+        w->ops->listener_want(door.listener, false);
+        visit_well(&visitor, &door.site);
+        w->ops->listener_close(&door.listener);
+        side_listen(&visitor);
+        UNTIL(visitor.end != OPEN);
+        assert_true(visitor.end == 0 || visitor.end == -ECONNRESET);
+        side_close(&visitor);
+        UNTIL(visitor.closed);
+    }
+}
+
+static void test_nobody_there_is_an_error(void **state)
+{
+    (void)state;
+    static struct door door;
+    static struct side visitor;
+    EACH_SITE(site)
+    {
+        assert_int_equal(0, door_open(&door, site));
+        w->ops->listener_close(&door.listener);
+        int rc = visit(&visitor, &door.site);
+        if (rc == 0) {
+            rc = visit_wait(&visitor);
+            side_close(&visitor);
+            UNTIL(visitor.closed);
+        }
+        assert_int_equal(site->tcp ? -ECONNREFUSED : TR_ENOENT, rc);
+    }
+}
+
+static void test_what_is_no_address_is_an_error(void **state)
+{
+    (void)state;
+    const tr_site wrong[] = {
+        {.tcp = true, .name = "localhost"}, {.tcp = true, .name = ""}, {.name = ""}};
+    static struct door door;
+    static struct side visitor;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(TR_EINVAL, door_open(&door, &wrong[i]));
+        assert_int_equal(TR_EINVAL, visit(&visitor, &wrong[i]));
+    }
 }
 
 // ---- The end ----
@@ -976,10 +1146,8 @@ static void test_world_closes_with_everything_open(void **state)
     static struct door door;
     pair(&a, &b);
     side_say(&a, 100);
-    if (harness->path != NULL) {
-        assert_int_equal(0, door_open(&door));
-        visit(&visitor);
-    }
+    assert_int_equal(0, door_open(&door, &harness->sites[0]));
+    assert_int_equal(0, visit(&visitor, &door.site));
     side_want(&a, TR__READ | TR__WRITE);
     side_want(&b, TR__READ);
     side_close(&a);
@@ -988,7 +1156,7 @@ static void test_world_closes_with_everything_open(void **state)
     assert_null(w);
     assert_int_equal(1, a.closed);
     assert_int_equal(1, b.closed);
-    assert_int_equal(harness->path != NULL, visitor.closed);
+    assert_int_equal(1, visitor.closed);
     assert_int_equal(0, b.readable + door.accepted);
     assert_false(a.late);
 }
@@ -1058,8 +1226,14 @@ int world_suite(const struct world_harness *of)
         TEST(test_signal_reaches_the_process),
         TEST(test_process_close_kills),
         TEST(test_listener_accepts),
+        TEST(test_sites_are_known),
         TEST(test_guest_may_be_refused_in_the_upcall),
-        TEST(test_path_has_one_listener),
+        TEST(test_site_has_one_listener),
+        TEST(test_a_port_may_be_shared),
+        TEST(test_a_listener_may_let_wait),
+        TEST(test_a_listener_that_closes_ends_those_who_wait),
+        TEST(test_nobody_there_is_an_error),
+        TEST(test_what_is_no_address_is_an_error),
         TEST(test_world_closes_with_everything_open),
         TEST(test_world_closes_over_its_children),
     };

@@ -21,10 +21,9 @@ struct world_harness {
     //   last-words writes LAST_WORDS bytes of 'w' to descriptor 3 and dies by SIGKILL
     //   missing    cannot be executed: TR_ENOENT
     const tr_program *(*program)(tr_world *world, const char *role);
-    // A path that nobody listens at yet. NULL: this world cannot listen.
-    const char *path;
-    // Connect to a listener of this world. Returns 0 or an error.
-    int (*connect)(tr_world *world, const char *path, tr_endpoint **ret_endpoint);
+    // Where nobody listens yet: a path first, then what there is of TCP, with port 0.
+    const tr_site *sites;
+    size_t site_count;
     // wake may be called from a thread that is not the world's own.
     bool threads;
 };

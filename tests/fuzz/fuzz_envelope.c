@@ -76,10 +76,10 @@ static void client_down(void *owner, int error)
 static const tr__link_up client_up = {
     .frame = client_frame, .drained = client_drained, .down = client_down};
 
-static void client_open(struct client *client, tr_sim *sim)
+static void client_open(struct client *client)
 {
     tr_endpoint *endpoint;
-    int rc = tr__sim_connect(sim, clients, "/node", &endpoint);
+    int rc = clients->ops->connect(clients, &(tr_site){.name = "/node"}, &endpoint);
     if (rc == 0)
         rc = tr__link_sp_open(endpoint, &client_up, client, &client->link);
     tr_assert(rc == 0);
@@ -162,10 +162,10 @@ static void attack(struct client *hostile, const uint8_t *bytes, size_t size)
         step();
 }
 
-static void be_served(tr_sim *sim)
+static void be_served(void)
 {
     struct client *good = &(struct client){0};
-    client_open(good, sim);
+    client_open(good);
     client_greet(good, 4711);
     client_say(good, TR_LIST((int)TR__MESSAGE, TR__ROOT_ID, 9, "echo", "still there?"));
     for (int i = 0; i < ECHO_STEPS && !good->echoed; i++)
@@ -206,10 +206,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     tr_assert(rc == 0);
 
     if (hostile.link == NULL)
-        client_open(&hostile, sim);
+        client_open(&hostile);
     attack(&hostile, bytes, size);
     if (!stopped)
-        be_served(sim);
+        be_served();
     client_close(&hostile);
     tr__node_free(&node);
     clients->ops->close(&clients);

@@ -186,12 +186,12 @@ static void ear_exited(void *owner, const tr_exit_status *status)
     ear_note(ear, 'x');
 }
 
-static void ear_accepted(void *owner, tr_endpoint *endpoint, const tr_peer_cred *cred)
+static void ear_accepted(void *owner, tr_endpoint *endpoint)
 {
     struct ear *ear = owner;
     ear->accepted++;
     ear->endpoint = endpoint;
-    ear->cred = *cred;
+    endpoint->world->ops->endpoint_cred(endpoint, &ear->cred);
 }
 
 const tr_endpoint_up ear_up = {

@@ -1,11 +1,18 @@
 // Listeners and connections.
 #include "puppet.h"
+#include "support/site.h"
 #include <string.h>
+
+static int visit(tr_world *world, const char *path, tr_endpoint **ret_endpoint)
+{
+    return world->ops->connect(world, AT_PATH(path), ret_endpoint);
+}
 
 static void listen_step(struct puppet *p)
 {
     tr_listener *listener = NULL;
-    p->stage->result = p->world->ops->listen(p->world, "/held", &ear_listener_up, NULL, &listener);
+    p->stage->result = p->world->ops->listen(p->world, AT_PATH("/held"), PLAINLY, &ear_listener_up,
+                                             NULL, &listener);
 }
 
 // Dead, and for the rest of its step without a say.
@@ -14,9 +21,9 @@ static void ghost_step(struct puppet *p)
     tr_listener *listener = NULL;
     tr_endpoint *endpoint = NULL;
     assert_int_equal(0, tr__sim_kill(p->stage->sim, tr__sim_pid(p->world), 9));
-    assert_int_equal(TR_EDOWN,
-                     p->world->ops->listen(p->world, "/ghost", &ear_listener_up, NULL, &listener));
-    assert_int_equal(TR_EDOWN, tr__sim_connect(p->stage->sim, p->world, "/name", &endpoint));
+    assert_int_equal(TR_EDOWN, p->world->ops->listen(p->world, AT_PATH("/ghost"), PLAINLY,
+                                                     &ear_listener_up, NULL, &listener));
+    assert_int_equal(TR_EDOWN, visit(p->world, "/name", &endpoint));
     p->stage->flag = true;
 }
 
@@ -36,8 +43,8 @@ static void fixture_open(struct fixture *f)
     stage_open(&f->stage, 1, roles);
     assert_int_equal(0, tr__sim_world(f->stage.sim, &f->server));
     assert_int_equal(0, tr__sim_world(f->stage.sim, &f->client));
-    assert_int_equal(
-        0, f->server->ops->listen(f->server, "/name", &ear_listener_up, &f->ear, &f->listener));
+    assert_int_equal(0, f->server->ops->listen(f->server, AT_PATH("/name"), PLAINLY,
+                                               &ear_listener_up, &f->ear, &f->listener));
 }
 
 static void fixture_close(struct fixture *f)
@@ -55,7 +62,7 @@ static void test_a_connection_is_accepted_with_what_was_written_before(void **st
     tr_endpoint *endpoint = NULL;
     char byte = 0;
     fixture_open(&f);
-    assert_int_equal(0, tr__sim_connect(f.stage.sim, f.client, "/name", &endpoint));
+    assert_int_equal(0, visit(f.client, "/name", &endpoint));
     assert_int_equal(1, endpoint_write(endpoint, "x", 1));
     f.server->ops->poll(f.server, TR__NEVER);
     assert_int_equal(1, f.ear.accepted);
@@ -76,16 +83,16 @@ static void test_names_have_one_listener_and_a_length(void **state)
     struct fixture f;
     tr_listener *other = NULL;
     tr_endpoint *endpoint = NULL;
-    char path[109];
+    char path[108];
     fixture_open(&f);
     const tr_world_ops *ops = f.server->ops;
-    assert_int_equal(TR_EADDRINUSE, ops->listen(f.client, "/name", &ear_listener_up, NULL, &other));
+    assert_int_equal(TR_EADDRINUSE, ops->listen(f.client, AT_PATH("/name"), PLAINLY,
+                                                &ear_listener_up, NULL, &other));
     memset(path, 'p', sizeof path);
-    path[108] = 0;
-    assert_int_equal(TR_ENAMETOOLONG, ops->listen(f.client, path, &ear_listener_up, NULL, &other));
     path[107] = 0;
-    assert_int_equal(0, ops->listen(f.client, path, &ear_listener_up, NULL, &other));
-    assert_int_equal(TR_ENOENT, tr__sim_connect(f.stage.sim, f.client, "/nobody", &endpoint));
+    assert_int_equal(0,
+                     ops->listen(f.client, AT_PATH(path), PLAINLY, &ear_listener_up, NULL, &other));
+    assert_int_equal(TR_ENOENT, visit(f.client, "/nobody", &endpoint));
     fixture_close(&f);
 }
 
@@ -97,7 +104,7 @@ static void test_a_listener_that_closes_ends_those_who_wait(void **state)
     tr_endpoint *endpoint = NULL;
     char byte;
     fixture_open(&f);
-    assert_int_equal(0, tr__sim_connect(f.stage.sim, f.client, "/name", &endpoint));
+    assert_int_equal(0, visit(f.client, "/name", &endpoint));
     endpoint_listen_to(endpoint, &ear_up, &ear);
     f.server->ops->listener_close(&f.listener);
     assert_null(f.listener);
@@ -106,7 +113,7 @@ static void test_a_listener_that_closes_ends_those_who_wait(void **state)
     assert_int_equal(0, endpoint_read(endpoint, &byte, 1));
     f.server->ops->poll(f.server, 0);
     assert_int_equal(0, f.ear.accepted);
-    assert_int_equal(TR_ENOENT, tr__sim_connect(f.stage.sim, f.client, "/name", &endpoint));
+    assert_int_equal(TR_ENOENT, visit(f.client, "/name", &endpoint));
     fixture_close(&f);
 }
 
@@ -121,13 +128,13 @@ static void test_a_process_that_dies_leaves_its_name(void **state)
     int64_t pid = stage_start(&f.stage, "listen");
     assert_true(tr__sim_step(f.stage.sim));
     assert_int_equal(0, f.stage.result);
-    assert_int_equal(0, tr__sim_connect(f.stage.sim, f.client, "/held", &endpoint));
+    assert_int_equal(0, visit(f.client, "/held", &endpoint));
     endpoint_listen_to(endpoint, &ear_up, &ear);
     assert_int_equal(0, tr__sim_kill(f.stage.sim, pid, 9));
     f.client->ops->poll(f.client, TR__NEVER);
     assert_int_equal(1, ear.readable);
-    assert_int_equal(0,
-                     f.server->ops->listen(f.server, "/held", &ear_listener_up, &f.ear, &listener));
+    assert_int_equal(0, f.server->ops->listen(f.server, AT_PATH("/held"), PLAINLY, &ear_listener_up,
+                                              &f.ear, &listener));
     fixture_close(&f);
 }
 
@@ -142,7 +149,7 @@ static void test_the_dead_neither_listen_nor_connect(void **state)
     assert_true(f.stage.flag);
     f.server->ops->poll(f.server, 0);
     assert_int_equal(0, f.ear.accepted);
-    assert_int_equal(TR_ENOENT, tr__sim_connect(f.stage.sim, f.client, "/ghost", &endpoint));
+    assert_int_equal(TR_ENOENT, visit(f.client, "/ghost", &endpoint));
     fixture_close(&f);
 }
 
