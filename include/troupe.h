@@ -11,6 +11,7 @@
  *   troupe/stream.h   bytes and items with back-pressure, pipelines    tr_pipeline
  *   troupe/bytes.h    bytes: search, compare, numbers in them       tr_bytes_find, tr_room_uint
  *   troupe/encoding.h utf8, hex, base64 and more, whole or in pieces  tr_bytes_print
+ *   troupe/net.h      sockets and servers, TCP and local              tr_connect, tr_listen
  *   troupe/timer.h    timers, immediates, ticks, microtasks           tr_timer_start
  *   troupe/promise.h  results that come later                         tr_promise_then
  *   troupe/cancel.h   one token that ends whatever carries it          tr_cancel_now
@@ -40,6 +41,7 @@
 #include <troupe/error.h>
 #include <troupe/memory.h>
 #include <troupe/msg.h>
+#include <troupe/net.h>
 #include <troupe/node.h>
 #include <troupe/pool.h>
 #include <troupe/promise.h>

@@ -383,6 +383,13 @@ typedef struct tr__group_ear {
     bool stale; // the loop's own: something has changed
 } tr__group_ear;
 
+// ---- Sockets (socket.c, server.c) ----
+
+typedef struct tr__slab {
+    tr_buf *buf; // NULL: none yet
+    size_t used;
+} tr__slab;
+
 // ---- Loops (loop.c, crew.c) ----
 
 typedef struct tr__immediates {
@@ -419,6 +426,8 @@ struct tr_loop {
     tr__heap timers;
     tr__slots timer_ids;
     tr__slots streams, offers;
+    tr__slots servers;
+    tr__slab slab; // what sockets read into
     tr__map monitors; // by ref
     tr__map ties;     // the sides of links (links.c)
     tr__map groups;   // tr__group_part: what it has of groups that it has members of, by id

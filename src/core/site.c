@@ -60,7 +60,7 @@ static const char *after(const char *text, const char *prefix)
     return strncmp(text, prefix, size) == 0 ? text + size : NULL;
 }
 
-int tr__site_parse(const char *text, tr_site *ret_site)
+static int site_parse(const char *text, tr_site *ret_site)
 {
     const char *path = after(text, "unix:"), *tcp = after(text, "tcp://");
     if (path != NULL)
@@ -68,18 +68,36 @@ int tr__site_parse(const char *text, tr_site *ret_site)
     return tcp != NULL ? tcp_parse(tcp, ret_site) : TR_EINVAL;
 }
 
-bool tr__site_is_name(const tr_site *site)
+static bool site_is_name(const tr_site *site)
 {
     return site->tcp && strchr(site->name, ':') == NULL &&
            site->name[strspn(site->name, "0123456789.")] != '\0';
 }
 
-void tr__site_print(const tr_site *site, char text[TR__SITE_TEXT])
+int tr__sites_parse(const char *text, tr_site ret_sites[TR__SITES_KNOWN])
+{
+    static const tr_site localhost[TR__SITES_KNOWN] = {{.tcp = true, .name = "127.0.0.1"},
+                                                       {.tcp = true, .name = "::1"}};
+    tr_site site;
+    int rc = site_parse(text, &site);
+    if (rc < 0)
+        return rc;
+    ret_sites[0] = site;
+    if (strcmp(site.name, "localhost") != 0 || !site.tcp)
+        return site_is_name(&site) ? 0 : 1;
+    for (int i = 0; i < TR__SITES_KNOWN; i++) {
+        ret_sites[i] = localhost[i];
+        ret_sites[i].port = site.port;
+    }
+    return TR__SITES_KNOWN;
+}
+
+void tr__site_print(const tr_site *site, char text[TR_ADDRESS_MAX])
 {
     bool bracket = strchr(site->name, ':') != NULL;
     if (site->tcp)
-        snprintf(text, TR__SITE_TEXT, bracket ? "tcp://[%s]:%u" : "tcp://%s:%u", site->name,
+        snprintf(text, TR_ADDRESS_MAX, bracket ? "tcp://[%s]:%u" : "tcp://%s:%u", site->name,
                  (unsigned)site->port);
     else
-        snprintf(text, TR__SITE_TEXT, "unix:%s", site->name);
+        snprintf(text, TR_ADDRESS_MAX, "unix:%s", site->name);
 }

@@ -4,14 +4,13 @@
 
 #include "core/world.h"
 
-#define TR__SITE_TEXT (TR__SITE_MAX + 16) // room for any
+#define TR__SITES_KNOWN 2
 
 // errors: TR_EINVAL (empty), TR_ENAMETOOLONG
 int tr__site_path(const char *path, tr_site *ret_site);
-// The host may be a name, which is nothing that a world knows: tr__site_is_name.
-// errors: TR_EINVAL, TR_ENAMETOOLONG
-int tr__site_parse(const char *text, tr_site *ret_site);
-bool tr__site_is_name(const tr_site *site);
-void tr__site_print(const tr_site *site, char text[TR__SITE_TEXT]);
+// Where an address is: itself, or what "localhost" stands for.
+// returns: how many; 0: its host is a name, which is in the first one. TR_EINVAL, TR_ENAMETOOLONG
+int tr__sites_parse(const char *text, tr_site ret_sites[TR__SITES_KNOWN]);
+void tr__site_print(const tr_site *site, char text[TR_ADDRESS_MAX]);
 
 #endif

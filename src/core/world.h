@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <troupe/net.h>
 
 typedef struct tr_world tr_world;
 typedef struct tr_endpoint tr_endpoint; // one end of a stream of bytes
@@ -50,13 +51,6 @@ typedef struct tr_site {
     uint16_t port;           // 0, to listen: any that is free
     char name[TR__SITE_MAX]; // the path, or an IPv4 or IPv6 address in figures
 } tr_site;
-
-// Who is at the other end of a local socket, as it was when they were connected.
-typedef struct tr_peer_cred {
-    int64_t pid;
-    uint32_t uid, gid;
-    bool same_user; // as this process
-} tr_peer_cred;
 
 // How TCP behaves; no other socket has any of it.
 typedef struct tr_tuning {
@@ -134,7 +128,7 @@ typedef struct tr_world_ops {
     // help. Any thread, once for each start.
     void (*thread_join)(tr_world *world);
 
-    // Set who hears of the endpoint, before anything is wanted of it.
+    // Set who hears of the endpoint, while nothing is wanted of it. up NULL: nobody any more.
     void (*endpoint_bind)(tr_endpoint *endpoint, const tr_endpoint_up *up, void *owner);
     // Which upcalls are wanted: TR__READ | TR__WRITE. A change costs; no change costs nothing.
     void (*endpoint_want)(tr_endpoint *endpoint, unsigned events);

@@ -6,13 +6,15 @@
 //
 // As in a real machine a path is connected at once or not at all, and TCP after a while. All
 // processes share the one machine, so any IPv4 or IPv6 address is theirs, but for 192.0.2.x, which
-// documents use for examples: nobody ever answers there.
+// documents use for examples: nobody ever answers there. Nor does a listener of TCP whose backlog
+// is full, to one who has come then.
 #include "base/memory.h"
 #include "sim/inside.h"
 #include <string.h>
 #include <troupe/error.h>
 
 #define FIRST_PORT 40000u // of those that the machine chooses
+#define BACKLOG    511
 
 struct sim_listener {
     tr_listener base;
@@ -24,6 +26,7 @@ struct sim_listener {
     tr_site site;
     bool reuse_port;
     bool deaf; // does not want to accept
+    int room;  // in the backlog
 };
 
 struct connection {
@@ -57,6 +60,7 @@ static void listener_tell(struct sim_source *source, unsigned event)
     struct connection *connection = listener_next(l);
     tr_endpoint *endpoint = connection->endpoint;
     (void)event;
+    l->room++;
     tr__free(connection);
     l->up->accepted(l->owner, endpoint);
 }
@@ -103,10 +107,14 @@ static bool site_is_silent(const tr_site *site)
     return site->tcp && strncmp(site->name, "192.0.2.", 8) == 0;
 }
 
+// An IPv4 address has three dots, an IPv6 address colons. More is not looked at.
 static bool site_is_good(const tr_site *site)
 {
-    return site->name[0] != '\0' &&
-           (!site->tcp || site->name[strspn(site->name, "0123456789abcdef.:")] == '\0');
+    unsigned dots = 0;
+    for (const char *at = site->name; *at != '\0'; at++)
+        dots += *at == '.';
+    bool v4 = dots == 3 && site->name[strspn(site->name, "0123456789.")] == '\0';
+    return site->tcp ? v4 || strchr(site->name, ':') != NULL : site->name[0] != '\0';
 }
 
 static uint16_t port_next(tr_sim *sim)
@@ -148,6 +156,7 @@ int tr__sim_listen(tr_world *world, const tr_site *site, const tr_listen_how *ho
     l->owner = owner;
     l->site = *site;
     l->reuse_port = site->tcp && how->reuse_port;
+    l->room = (how->backlog > 0 ? how->backlog : BACKLOG) + 1; // as Linux counts
     if (site->tcp && site->port == 0)
         l->site.port = port_next(process->sim);
     tr__list_init(&l->waiting);
@@ -190,6 +199,7 @@ static int listener_queue(struct sim_listener *l, uint64_t due, tr_world *client
         return rc;
     }
     connection->due = due;
+    l->room--;
     *ret_accepted = connection->endpoint;
     tr__list_append(&l->waiting, &connection->node);
     return 0;
@@ -204,12 +214,13 @@ int tr__sim_connect(tr_world *world, const tr_site *site, tr_endpoint **ret_endp
         return TR_EDOWN;
     tr_site mine = {.tcp = site->tcp};
     tr_endpoint *accepted = NULL;
-    struct sim_listener *l = site_is_silent(site) ? NULL : listener_find(client->sim, site);
-    if (l == NULL && !site->tcp)
-        return TR_ENOENT;
-    uint64_t due = site_is_silent(site) ? TR__NEVER : site->tcp ? tr__sim_arrival(client->sim) : 0;
-    int rc = l == NULL ? tr__sim_endpoint_lone(world, ret_endpoint)
-                       : listener_queue(l, due, world, ret_endpoint, &accepted);
+    struct sim_listener *l = listener_find(client->sim, site);
+    bool silent = site_is_silent(site) || (l != NULL && l->room == 0);
+    if (!site->tcp && (l == NULL || silent))
+        return l == NULL ? TR_ENOENT : TR_EAGAIN;
+    uint64_t due = silent ? TR__NEVER : site->tcp ? tr__sim_arrival(client->sim) : 0;
+    int rc = l == NULL || silent ? tr__sim_endpoint_lone(world, ret_endpoint)
+                                 : listener_queue(l, due, world, ret_endpoint, &accepted);
     if (rc < 0)
         return rc;
     if (site->tcp) {
