@@ -466,7 +466,7 @@ static int start_pressure(tr_actor *self)
         .size = sizeof small, .write_max = 128 * KIB, .write_low = 1};
     anew();
     m.connect.stream = &small;
-    m.client.total = play_many(16 * MIB);
+    m.client.total = 256 * KIB + play_many(16 * MIB);
     m.client.done = end_side;
     m.accepted = fill;
     m.closed = note_both;
@@ -757,6 +757,8 @@ static void test_everything_is_cut_short(void **state)
                                         {.start = start_pressure},
                                         {.start = start_crowd},
                                         {.start = start_late}};
+    if (theatre->cut == NULL)
+        skip();
     snprintf(address, sizeof address, "unix:%s/socket", directory);
     for (size_t i = 0; i < sizeof plays / sizeof *plays; i++)
         perform_cut(&plays[i]);
