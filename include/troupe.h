@@ -12,6 +12,7 @@
  *   troupe/bytes.h    bytes: search, compare, numbers in them       tr_bytes_find, tr_room_uint
  *   troupe/encoding.h utf8, hex, base64 and more, whole or in pieces  tr_bytes_print
  *   troupe/net.h      sockets and servers, TCP and local              tr_connect, tr_listen
+ *   troupe/console.h  standard input, output and error as streams     tr_stdin, tr_stdout
  *   troupe/timer.h    timers, immediates, ticks, microtasks           tr_timer_start
  *   troupe/promise.h  results that come later                         tr_promise_then
  *   troupe/cancel.h   one token that ends whatever carries it          tr_cancel_now
@@ -36,6 +37,7 @@
 #include <troupe/ask.h>
 #include <troupe/buf.h>
 #include <troupe/bytes.h>
+#include <troupe/console.h>
 #include <troupe/cancel.h>
 #include <troupe/encoding.h>
 #include <troupe/error.h>

@@ -197,7 +197,7 @@ int tr_connect(tr_actor *self, const char *address, const tr_connect_opts *opts,
         return TR_EINVAL;
     int rc = dial_new(address, &o, &dial);
     if (rc == 0)
-        rc = tr__socket_new(self, o.stream, o.half_open, &socket);
+        rc = tr__socket_new(self, &tr__socket_ops, o.stream, o.half_open, &socket);
     if (rc < 0) {
         tr__free(dial);
         return rc;

@@ -68,7 +68,7 @@ static void server_accepted(tr_actor *self, void *arg)
     guest *g = arg;
     server *s = g->server;
     tr__socket *socket;
-    g->error = tr__socket_new(self, &s->stream_opts, s->opts.half_open, &socket);
+    g->error = tr__socket_new(self, &tr__socket_ops, &s->stream_opts, s->opts.half_open, &socket);
     if (g->error < 0) {
         tr__endpoint_drop(&g->endpoint);
         server_dropped(self, g);

@@ -19,8 +19,6 @@
 
 #define READS_MAX 16u
 
-static const tr_stream_ops socket_ops;
-
 static const tr_world_ops *socket_world(const tr__socket *socket)
 {
     return socket->actor->loop->world->ops;
@@ -246,7 +244,7 @@ static int socket_destroy(tr_actor *self, tr_stream stream, void *state, int err
     return 0;
 }
 
-static const tr_stream_ops socket_ops = {
+const tr_stream_ops tr__socket_ops = {
     .name = "socket",
     .state_size = sizeof(tr__socket),
     .write_count = TR__IOV_MAX,
@@ -257,8 +255,23 @@ static const tr_stream_ops socket_ops = {
     .destroy = socket_destroy,
 };
 
-int tr__socket_new(tr_actor *self, const tr_stream_opts *opts, bool half_open,
-                   tr__socket **ret_socket)
+const tr_stream_ops tr__input_ops = {
+    .name = "input",
+    .state_size = sizeof(tr__socket),
+    .read = socket_read,
+    .destroy = socket_destroy,
+};
+
+const tr_stream_ops tr__output_ops = {
+    .name = "output",
+    .state_size = sizeof(tr__socket),
+    .write_count = TR__IOV_MAX,
+    .write = socket_write,
+    .destroy = socket_destroy,
+};
+
+int tr__socket_new(tr_actor *self, const tr_stream_ops *ops, const tr_stream_opts *opts,
+                   bool half_open, tr__socket **ret_socket)
 {
     tr_stream_opts o;
     tr_stream stream;
@@ -267,10 +280,10 @@ int tr__socket_new(tr_actor *self, const tr_stream_opts *opts, bool half_open,
     o.size = sizeof o;
     o.mode = TR_BYTES;
     o.end_with_read = !half_open;
-    int rc = tr_stream_new(self, &socket_ops, &o, &stream);
+    int rc = tr_stream_new(self, ops, &o, &stream);
     if (rc < 0)
         return rc;
-    tr__socket *socket = tr_stream_state(self, stream, &socket_ops);
+    tr__socket *socket = tr_stream_state(self, stream, ops);
     socket->actor = self;
     socket->stream = stream;
     *ret_socket = socket;
@@ -285,7 +298,7 @@ static int socket_of(tr_actor *self, tr_stream stream, tr__socket **ret_socket)
     int rc = tr_stream_info_get(self, stream, &info);
     if (rc < 0)
         return rc;
-    *ret_socket = tr_stream_state(self, stream, &socket_ops);
+    *ret_socket = tr_stream_state(self, stream, &tr__socket_ops);
     if (*ret_socket == NULL)
         return TR_EINVAL;
     return (*ret_socket)->endpoint == NULL ? TR_EAGAIN : 0;

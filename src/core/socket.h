@@ -30,9 +30,12 @@ typedef struct tr__socket {
     size_t offset; // in the first one
 } tr__socket;
 
-// A stream of a socket without an endpoint yet. opts: NULL: defaults. errors: as tr_stream_new
-int tr__socket_new(tr_actor *self, const tr_stream_opts *opts, bool half_open,
-                   tr__socket **ret_socket);
+// A stream that is one; and one that can only be read, or written.
+extern const tr_stream_ops tr__socket_ops, tr__input_ops, tr__output_ops;
+
+// A stream without an endpoint yet. opts: NULL: defaults. errors: as tr_stream_new
+int tr__socket_new(tr_actor *self, const tr_stream_ops *ops, const tr_stream_opts *opts,
+                   bool half_open, tr__socket **ret_socket);
 void tr__socket_attach(tr__socket *socket, tr_endpoint *endpoint); // connected; moves
 
 // Have an actor hear of something in a turn of its own. false: it is ending, and hears no more.

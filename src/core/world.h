@@ -165,6 +165,16 @@ typedef struct tr_world_ops {
     // Forget it. One that still lives is killed and reaped here. Sets *process to NULL.
     void (*process_close)(tr_process **process);
 
+    // An endpoint over a descriptor that this process has been started with: a pipe, a terminal, a
+    // socket, a file. Others may have it, too, so nothing of it is changed, it is not shut down, and
+    // close leaves it open.
+    // errors: TR_ENOSYS (this world has none), TR_ENOMEM, system errors (-EBADF, ...)
+    int (*borrow)(tr_world *world, int fd, tr_endpoint **ret_endpoint);
+    // Of one that is a terminal; others: -ENOTTY. raw: each key is read as it is typed; undone by
+    // close, and when the process exits.
+    int (*terminal_size)(tr_endpoint *endpoint, unsigned *ret_columns, unsigned *ret_rows);
+    int (*terminal_raw)(tr_endpoint *endpoint, bool raw);
+
     // Accept connections. A path must not exist, and is removed by close.
     // errors: TR_EINVAL (not an address), TR_EADDRINUSE, TR_ENOMEM, system errors
     int (*listen)(tr_world *world, const tr_site *site, const tr_listen_how *how,

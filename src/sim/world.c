@@ -8,6 +8,7 @@
 // does, and the loop is `asleep`: it runs on only when something has happened.
 #include "sim/inside.h"
 #include <string.h>
+#include <troupe/error.h>
 
 void tr__sim_source_init(struct sim_source *source, tr_world *world,
                          const struct sim_source_ops *ops)
@@ -108,6 +109,25 @@ static void world_wake(tr_world *world)
     sim_world_of(world)->woken = true;
 }
 
+// A simulated process has no descriptors, and no terminal.
+static int world_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint)
+{
+    (void)world, (void)fd, (void)ret_endpoint;
+    return TR_ENOSYS;
+}
+
+static int world_terminal_size(tr_endpoint *endpoint, unsigned *ret_columns, unsigned *ret_rows)
+{
+    (void)endpoint, (void)ret_columns, (void)ret_rows;
+    return -ENOTTY;
+}
+
+static int world_terminal_raw(tr_endpoint *endpoint, bool raw)
+{
+    (void)endpoint, (void)raw;
+    return -ENOTTY;
+}
+
 const tr_world_ops tr__sim_world_ops = {
     .name = "sim",
     .now = world_now,
@@ -132,6 +152,9 @@ const tr_world_ops tr__sim_world_ops = {
     .process_signal = tr__sim_process_signal,
     .process_pid = tr__sim_process_pid,
     .process_close = tr__sim_process_close,
+    .borrow = world_borrow,
+    .terminal_size = world_terminal_size,
+    .terminal_raw = world_terminal_raw,
     .listen = tr__sim_listen,
     .listener_site = tr__sim_listener_site,
     .listener_want = tr__sim_listener_want,

@@ -1,4 +1,4 @@
-// Endpoints: stream sockets, non-blocking.
+// Endpoints: stream sockets, non-blocking. (What else there is: borrowed.c.)
 //
 // Reads and writes are the system's own, made within the call. libuv is asked to watch only for
 // what is wanted; it reports an error on a socket as a status and stops watching, so an error is
@@ -51,22 +51,31 @@ static bool socket_is_local(int fd)
     return domain == AF_UNIX;
 }
 
-int tr__uv_endpoint_open(struct real_world *world, int fd, tr_endpoint **ret_endpoint)
+int tr__uv_endpoint_open_as(struct real_world *world, int kind, int fd, int watched,
+                            tr_endpoint **ret_endpoint)
 {
     struct real_endpoint *endpoint = tr__zalloc(sizeof *endpoint);
     if (endpoint == NULL)
         return TR_ENOMEM;
-    int rc = tr__uv_source_open(world, fd, endpoint_close_source, &endpoint->source);
+    int rc = tr__uv_source_open(world, watched, endpoint_close_source, &endpoint->source);
     if (rc < 0) {
         tr__free(endpoint);
         return rc;
     }
-    int bytes = SOCKET_BYTES;
-    if (socket_is_local(fd)) // TCP finds the right size by itself, until it is given one
-        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
     endpoint->base.world = &world->base;
+    endpoint->kind = kind;
+    endpoint->fd = fd;
     *ret_endpoint = &endpoint->base;
     return 0;
+}
+
+int tr__uv_endpoint_open(struct real_world *world, int fd, tr_endpoint **ret_endpoint)
+{
+    int bytes = SOCKET_BYTES;
+    int rc = tr__uv_endpoint_open_as(world, REAL_SOCKET, fd, fd, ret_endpoint);
+    if (rc == 0 && socket_is_local(fd)) // TCP finds the right size by itself, until it is given one
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    return rc;
 }
 
 int tr__uv_adopt(tr_world *world, int fd, tr_endpoint **ret_endpoint)
@@ -128,9 +137,13 @@ void tr__uv_endpoint_want(tr_endpoint *base, unsigned events)
 
 ssize_t tr__uv_endpoint_read(tr_endpoint *base, const tr_iov *iov, int count)
 {
+    struct real_endpoint *endpoint = endpoint_of(base);
+    struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
     ssize_t n;
+    if (endpoint->kind > REAL_BORROWED)
+        return tr__uv_file_read(endpoint, iov, count);
     do
-        n = readv(endpoint_of(base)->source.fd, (const struct iovec *)iov, count);
+        n = recvmsg(endpoint->fd, &msg, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     return n < 0 ? -errno : n;
 }
@@ -138,18 +151,22 @@ ssize_t tr__uv_endpoint_read(tr_endpoint *base, const tr_iov *iov, int count)
 ssize_t tr__uv_endpoint_write(tr_endpoint *base, const tr_iov *iov, int count)
 {
     // sendmsg and not writev: a peer that is gone shall be an error, not a SIGPIPE.
+    struct real_endpoint *endpoint = endpoint_of(base);
     struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)count};
     ssize_t n;
-    endpoint_world(endpoint_of(base))->spin.wrote = true;
+    if (endpoint->kind > REAL_BORROWED)
+        return tr__uv_file_write(endpoint, iov, count);
+    endpoint_world(endpoint)->spin.wrote = true;
     do
-        n = sendmsg(endpoint_of(base)->source.fd, &msg, MSG_NOSIGNAL);
+        n = sendmsg(endpoint->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     return n < 0 ? -errno : n;
 }
 
 void tr__uv_endpoint_shutdown(tr_endpoint *base)
 {
-    shutdown(endpoint_of(base)->source.fd, SHUT_WR);
+    if (endpoint_of(base)->kind == REAL_SOCKET)
+        shutdown(endpoint_of(base)->fd, SHUT_WR);
 }
 
 int tr__uv_connect(tr_world *world, const tr_site *site, tr_endpoint **ret_endpoint)
@@ -170,7 +187,7 @@ int tr__uv_connect(tr_world *world, const tr_site *site, tr_endpoint **ret_endpo
 
 int tr__uv_endpoint_connected(tr_endpoint *base)
 {
-    int fd = endpoint_of(base)->source.fd, error = 0;
+    int fd = endpoint_of(base)->fd, error = 0;
     union real_address peer;
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof error}) < 0)
         return -errno;
@@ -181,19 +198,19 @@ int tr__uv_endpoint_connected(tr_endpoint *base)
 
 void tr__uv_endpoint_tune(tr_endpoint *base, const tr_tuning *tuning)
 {
-    int fd = endpoint_of(base)->source.fd;
+    int fd = endpoint_of(base)->fd;
     if (!socket_is_local(fd))
         tr__uv_socket_tune(fd, tuning);
 }
 
 int tr__uv_endpoint_site(tr_endpoint *base, bool peer, tr_site *ret_site)
 {
-    return tr__uv_socket_site(endpoint_of(base)->source.fd, peer, ret_site);
+    return tr__uv_socket_site(endpoint_of(base)->fd, peer, ret_site);
 }
 
 int tr__uv_endpoint_cred(tr_endpoint *base, tr_peer_cred *ret_cred)
 {
-    int fd = endpoint_of(base)->source.fd;
+    int fd = endpoint_of(base)->fd;
     struct ucred cred;
     if (!socket_is_local(fd))
         return TR_ENOSYS;
@@ -218,6 +235,10 @@ void tr__uv_endpoint_close(tr_endpoint *base)
         return;
     endpoint->want = 0;
     endpoint_cool(endpoint);
+    if (endpoint->raw)
+        tr__uv_terminal_raw(base, false);
+    if (endpoint->fd != endpoint->source.fd)
+        close(endpoint->fd);
     tr__uv_source_close(&endpoint->source, endpoint_let_go);
 }
 

@@ -23,6 +23,15 @@ struct real_source {
 struct real_endpoint {
     tr_endpoint base;
     struct real_source source;
+    int fd; // what is read and written: the source's own, but for a file, which cannot be watched
+    enum {
+        REAL_SOCKET,
+        REAL_BORROWED, // a socket that others have, too
+        REAL_OPENED,   // a pipe or terminal, opened once more
+        REAL_SHARED,   // one that could not be: it may block, and is asked before
+        REAL_FILE      // never has one wait, or always
+    } kind;
+    bool raw; // it has set its terminal so
     unsigned want;
     const tr_endpoint_up *up; // NULL: not bound, nobody is to hear of it
     void *owner;
@@ -107,6 +116,9 @@ void tr__uv_socket_tune(int fd, const tr_tuning *tuning); // one of TCP
 // endpoint.c
 // moves: fd, only on success
 int tr__uv_endpoint_open(struct real_world *world, int fd, tr_endpoint **ret_endpoint);
+// The same, of another kind. watched: the descriptor to poll, if that is another one; moves, too.
+int tr__uv_endpoint_open_as(struct real_world *world, int kind, int fd, int watched,
+                            tr_endpoint **ret_endpoint);
 void tr__uv_endpoint_bind(tr_endpoint *endpoint, const tr_endpoint_up *up, void *owner);
 void tr__uv_endpoint_want(tr_endpoint *endpoint, unsigned events);
 ssize_t tr__uv_endpoint_read(tr_endpoint *endpoint, const tr_iov *iov, int count);
@@ -120,6 +132,15 @@ int tr__uv_endpoint_site(tr_endpoint *endpoint, bool peer, tr_site *ret_site);
 int tr__uv_endpoint_cred(tr_endpoint *endpoint, tr_peer_cred *ret_cred);
 // Free what libuv has let go of; its owners hear of it.
 void tr__uv_endpoints_end(struct real_world *world);
+
+// borrowed.c: endpoints that are no sockets
+int tr__uv_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint);
+ssize_t tr__uv_file_read(struct real_endpoint *endpoint, const tr_iov *iov, int count);
+ssize_t tr__uv_file_write(struct real_endpoint *endpoint, const tr_iov *iov, int count);
+
+// terminal.c
+int tr__uv_terminal_size(tr_endpoint *endpoint, unsigned *ret_columns, unsigned *ret_rows);
+int tr__uv_terminal_raw(tr_endpoint *endpoint, bool raw);
 
 // process.c
 int tr__uv_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
