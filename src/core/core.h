@@ -427,7 +427,7 @@ struct tr_loop {
     tr__slots timer_ids;
     tr__slots streams, offers;
     tr__slots servers;
-    tr__slab slab; // what sockets read into
+    tr__slab slab;    // what sockets read into
     tr__map monitors; // by ref
     tr__map ties;     // the sides of links (links.c)
     tr__map groups;   // tr__group_part: what it has of groups that it has members of, by id

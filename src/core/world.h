@@ -166,9 +166,9 @@ typedef struct tr_world_ops {
     void (*process_close)(tr_process **process);
 
     // An endpoint over a descriptor that this process has been started with: a pipe, a terminal, a
-    // socket, a file. Others may have it, too, so nothing of it is changed, it is not shut down, and
-    // close leaves it open.
-    // errors: TR_ENOSYS (this world has none), TR_ENOMEM, system errors (-EBADF, ...)
+    // socket, a file. Others may have it, too, so nothing of it is changed, it is not shut down,
+    // and close leaves it open. errors: TR_ENOSYS (this world has none), TR_ENOMEM, system errors
+    // (-EBADF, ...)
     int (*borrow)(tr_world *world, int fd, tr_endpoint **ret_endpoint);
     // Of one that is a terminal; others: -ENOTTY. raw: each key is read as it is typed; undone by
     // close, and when the process exits.
