@@ -45,6 +45,16 @@ TR_API int tr_timer_start(tr_actor *self, uint64_t delay_ns, tr_callback cb, voi
 TR_API int tr_interval_start(tr_actor *self, uint64_t period_ns, tr_callback cb, void *arg,
                              tr_timer *ret_timer);
 
+/* In an interval's callback: how many periods it is late by, whose calls are skipped. Elsewhere 0.
+ */
+TR_API uint64_t tr_interval_missed(const tr_actor *self);
+
+/* Have it fire after its delay from now, or go on with its periods from now, behind all that were
+ * started before. A timer may do so in its own callback, for it to come once more.
+ * errors: TR_EINVAL; TR_ENOENT (it has fired, or was cleared); TR_ENOMEM, which only a timer in its
+ *         own callback can meet */
+TR_API int tr_timer_refresh(tr_actor *self, tr_timer timer);
+
 /* Safe at any time: a fired, cleared or empty timer is a no-op. */
 TR_API void tr_timer_clear(tr_actor *self, tr_timer timer);
 

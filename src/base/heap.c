@@ -90,8 +90,13 @@ void tr__heap_remove(tr__heap *heap, tr__heap_node *node)
         heap_settle(heap, i, last);
 }
 
+void tr__heap_move_to(tr__heap *heap, uint64_t key, uint64_t order, tr__heap_node *node)
+{
+    tr_assert(node->index != 0 && order < heap->order);
+    heap_settle(heap, node->index - 1, (tr__heap_entry){key, order, node});
+}
+
 void tr__heap_move(tr__heap *heap, uint64_t key, tr__heap_node *node)
 {
-    tr_assert(node->index != 0);
-    heap_settle(heap, node->index - 1, (tr__heap_entry){key, heap->order++, node});
+    tr__heap_move_to(heap, key, heap->order++, node);
 }

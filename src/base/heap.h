@@ -27,6 +27,9 @@ void tr__heap_clear(tr__heap *heap);
 int tr__heap_add(tr__heap *heap, uint64_t key, tr__heap_node *node); // errors: TR_ENOMEM
 void tr__heap_remove(tr__heap *heap, tr__heap_node *node);           // not in it: no-op
 
+// Move a node that is in the heap to a key with an order that it was given before. Cannot fail.
+void tr__heap_move_to(tr__heap *heap, uint64_t key, uint64_t order, tr__heap_node *node);
+
 // Move a node that is in the heap to a new key, behind all that have it already. Cannot fail.
 void tr__heap_move(tr__heap *heap, uint64_t key, tr__heap_node *node);
 

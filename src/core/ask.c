@@ -20,6 +20,7 @@
 #define DEFAULT_MS 5000u
 
 static const tr_reason NO_REASON;
+static const tr_answer CANCELLED = {.status = TR_ECANCELED};
 
 typedef struct ask {
     tr__owned owned;
@@ -68,14 +69,13 @@ static void ask_close(tr__owned *owned)
 static void ask_tell(ask *a, const tr_answer *answer)
 {
     static const tr__what what = {"(answer)"};
-    static const tr_answer cancelled = {.status = TR_ECANCELED};
     tr_actor *actor = a->actor;
     tr_answered cb = a->cb;
     void *arg = a->arg;
     if (actor->state != TR__RUNNING)
         return; // it goes with its actor
     if (tr__cancel_comes(&a->carrier))
-        answer = &cancelled;
+        answer = &CANCELLED;
     ask_free(a);
     tr__turn_begin(actor, &what);
     cb(actor, answer, arg);
@@ -104,7 +104,7 @@ static void ask_over(ask *a)
 
 static void ask_cancelled(tr__carrier *carrier)
 {
-    ask_tell(tr__container(carrier, ask, carrier), NULL);
+    ask_tell(tr__container(carrier, ask, carrier), &CANCELLED);
 }
 
 static void ask_fire(tr__timer *timer)

@@ -106,6 +106,7 @@ void tr__stash_return(tr_actor *actor); // to where it came from: in front of th
 // ---- Timers (timer.c) ----
 
 // A timer of the runtime's own: fire runs once in the timers phase, outside of any turn.
+typedef struct tr__timer_store tr__timer_store;
 typedef struct tr__timer {
     tr__heap_node node;
     void (*fire)(struct tr__timer *timer);
@@ -114,6 +115,8 @@ typedef struct tr__timer {
 int tr__timer_arm(tr_loop *loop, tr__timer *timer, uint64_t due); // armed already: moved
 void tr__timer_disarm(tr_loop *loop, tr__timer *timer);
 void tr__timers_run(tr_loop *loop);
+void tr__timers_each(const tr_loop *loop, void (*visit)(uint64_t due, void *arg), void *arg);
+void tr__timers_clear(tr_loop *loop);
 
 #define TR__DELAY_MAX ((uint64_t)1 << 62) // from now
 
@@ -424,7 +427,8 @@ struct tr_loop {
     tr__immediates immediates, checking; // armed; being run
     tr__jobs jobs;                       // of the current turn
     tr__heap timers;
-    tr__slots timer_ids;
+    tr__timer_store *timer_store; // actors' (timer.c); NULL: there have been none
+    uint64_t missed;              // by the interval that fires
     tr__slots streams, offers;
     tr__slots servers;
     tr__slab slab;    // what sockets read into

@@ -75,8 +75,7 @@ static void loop_free(tr_loop *loop)
     tr__free(loop->immediates.items);
     tr__free(loop->checking.items);
     tr__jobs_clear(&loop->jobs);
-    tr__heap_clear(&loop->timers);
-    tr__slots_clear(&loop->timer_ids);
+    tr__timers_clear(loop);
     tr__slots_clear(&loop->streams);
     tr__slots_clear(&loop->offers);
     tr__slots_clear(&loop->servers);

@@ -174,7 +174,8 @@ int tr_promise_resolve(tr_promise *promise, tr_val value)
     if (rc < 0)
         return rc;
     tr_buf *packed = NULL;
-    rc = tr_val_pack(value, &packed);
+    if (value.type != TR_TYPE_NULL)
+        rc = tr_val_pack(value, &packed);
     if (rc == 0)
         rc = promise_queue(promise);
     if (rc < 0) {

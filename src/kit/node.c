@@ -271,20 +271,35 @@ void tr_kit_advance(uint64_t ns, const char *file, int line)
 }
 
 // The node is the actors' alone, so are its timers.
+struct timers {
+    uint64_t due; // that is looked for
+    size_t count, found;
+};
+
+static void count_timer(uint64_t due, void *arg)
+{
+    struct timers *timers = arg;
+    timers->count++;
+    timers->found += due == timers->due;
+}
+
+static void print_timer(uint64_t due, void *arg)
+{
+    (void)arg;
+    tr__kit_print("a timer is due in %llu ns", (unsigned long long)(due - tr__kit.now));
+}
+
 void tr_kit_expect_timer(uint64_t in_ns, const char *file, int line)
 {
     tr__kit_at(file, line);
     tr__kit_need();
-    const tr__heap *timers = &tr__kit.loop->timers;
-    for (size_t i = 0; i < timers->count && in_ns != UINT64_MAX; i++)
-        if (timers->entries[i].key == tr__kit.now + in_ns)
-            return;
-    if (in_ns == UINT64_MAX && timers->count == 0)
+    bool none = in_ns == UINT64_MAX;
+    struct timers timers = {.due = tr__kit.now + in_ns};
+    tr__timers_each(tr__kit.loop, count_timer, &timers);
+    if (none ? timers.count == 0 : timers.found > 0)
         return;
-    for (size_t i = 0; i < timers->count; i++)
-        tr__kit_print("a timer is due in %llu ns",
-                      (unsigned long long)(timers->entries[i].key - tr__kit.now));
-    if (in_ns == UINT64_MAX)
+    tr__timers_each(tr__kit.loop, print_timer, NULL);
+    if (none)
         tr__kit_fail("no timer should be armed");
     tr__kit_fail("one should be due in %llu ns", (unsigned long long)in_ns);
 }

@@ -14,6 +14,7 @@
 
 // A descriptor that libuv watches: what endpoints, processes and listeners have in common.
 struct real_source {
+    struct real_world *world;
     tr__list node; // in world->sources; a closed endpoint's: in world->ended
     uv_poll_t poll;
     int fd;
@@ -54,6 +55,7 @@ struct real_world {
     uint64_t timer_due; // what the timer is set to; TR__NEVER: it is stopped
     atomic_bool woken;  // by wake, and poll has not taken it yet
     atomic_bool asleep; // in libuv's loop, so wake must send
+    uint64_t glanced;   // when libuv had nothing to tell; 0: ask it
     bool polling;
     bool stirred; // there was something to tell in this poll
     struct real_spin spin;

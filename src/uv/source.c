@@ -15,6 +15,7 @@ int tr__uv_source_open(struct real_world *world, int fd, void (*close)(struct re
     if (rc < 0)
         return rc;
     source->poll.data = source;
+    source->world = world;
     source->fd = fd;
     source->close = close;
     tr__list_append(&world->sources, &source->node);
@@ -25,6 +26,7 @@ void tr__uv_source_watch(struct real_source *source, int events, uv_poll_cb cb)
 {
     int rc = uv_poll_start(&source->poll, events, cb); // no events: stops
     tr_assert(rc == 0);
+    source->world->glanced = 0;
 }
 
 void tr__uv_source_close(struct real_source *source, uv_close_cb cb)

@@ -23,6 +23,7 @@
 #include "uv/inside.h"
 
 #define NS_PER_MS 1000000u
+#define GLANCE_NS 5000u
 
 uint64_t tr__uv_now(tr_world *world)
 {
@@ -102,6 +103,16 @@ static void world_sleep(struct real_world *world, uint64_t start, uint64_t due)
     tr__uv_spin_learn(world, now - start);
 }
 
+// libuv asks the system, which takes longer than all else in a short iteration: one that follows at
+// once can do without, if there was nothing and nothing else is wanted since.
+static void world_glance(struct real_world *world, uint64_t now)
+{
+    if (now - world->glanced < GLANCE_NS)
+        return;
+    tr__uv_run(world, UV_RUN_NOWAIT);
+    world->glanced = world->stirred ? 0 : now;
+}
+
 static void world_poll(tr_world *base, uint64_t due)
 {
     struct real_world *world = real_world_of(base);
@@ -112,7 +123,7 @@ static void world_poll(tr_world *base, uint64_t due)
     tr__uv_endpoints_end(world);
     uint64_t start = tr__uv_now(base);
     if (world->stirred || due <= start)
-        tr__uv_run(world, UV_RUN_NOWAIT);
+        world_glance(world, start);
     else if (!tr__uv_spin(world, start, due))
         world_sleep(world, start, due);
     world->polling = false;

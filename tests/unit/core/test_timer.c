@@ -1,6 +1,8 @@
 // What the conformance suite of the phases (tests/conform) cannot see: exact times, in the kit;
 // those of callbacks that take time, and timers of the runtime's own, on the stage.
 #include "stage.h"
+#include "support/counted_memory.h"
+#include "support/random.h"
 
 #include <troupe/test.h>
 
@@ -169,9 +171,163 @@ static void an_old_handle_clears_nothing(void **state)
             assert_int_equal(1, stage.loop->timers.count);
             tr_timer_clear(a, timer);
         }
-        assert_int_equal(first.id >> 28, timer.id >> 28); // the same place
+        assert_int_equal(first.id >> 32, timer.id >> 32); // the same place
     }
     assert_int_equal(0, stage.loop->timers.count);
+}
+
+#define MANY 3000
+
+static struct {
+    tr_timer timer;
+    uint64_t due, order;
+    bool armed;
+} many[MANY];
+static uint64_t many_armed, many_fired, last_due, last_order;
+
+static void on_many(tr_actor *self, void *arg)
+{
+    size_t i = (size_t)(uintptr_t)arg;
+    assert_true(many[i].armed && many[i].due <= tr_now(self));
+    assert_true(last_due < many[i].due || (last_due == many[i].due && last_order < many[i].order));
+    last_due = many[i].due;
+    last_order = many[i].order;
+    many[i].armed = false;
+    many_fired++;
+}
+
+static void many_due(size_t i, uint64_t delay)
+{
+    many[i].due = now() + delay;
+    many[i].order = many_armed++;
+    many[i].armed = true;
+}
+
+// Goal:   whatever their delays are, timers fire in the order of their due times, and of arming.
+// Method: delays of which few, many or all are different; a fifth is cleared and a fifth refreshed,
+//         in no order, while some have fired already. A model says when each is due.
+static void any_timers_fire_in_one_order(void **state)
+{
+    (void)state;
+    static const uint64_t kinds[] = {1, 3, 100, 1000, MANY * 16};
+    tr_actor *a = stage_actor("a");
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        uint64_t delays[MANY], random = 1 + k, expected = MANY;
+        many_fired = last_due = last_order = 0;
+        for (size_t i = 0; i < MANY; i++) {
+            delays[i] = TR_US(1) * random_below(&random, kinds[k]);
+            IN_TURN(a)
+            assert_int_equal(
+                0, tr_timer_start(a, delays[i], on_many, (void *)(uintptr_t)i, &many[i].timer));
+            many_due(i, delays[i]);
+            if (i % 16 == 0)
+                stage_step();
+            size_t j = random_below(&random, i + 1);
+            IN_TURN(a)
+            if (i % 5 == 0) {
+                tr_timer_clear(a, many[j].timer);
+                expected -= many[j].armed;
+                many[j].armed = false;
+            } else if (i % 5 == 1) {
+                assert_int_equal(many[j].armed ? 0 : TR_ENOENT, tr_timer_refresh(a, many[j].timer));
+                if (many[j].armed)
+                    many_due(j, delays[j]);
+            }
+        }
+        while (tr__loop_due(stage.loop) != TR__NEVER)
+            stage_step();
+        assert_int_equal(expected, many_fired);
+    }
+}
+
+static void on_refresh(tr_actor *self, void *timer)
+{
+    on_fire(self, NULL);
+    if (fired < 4)
+        assert_int_equal(0, tr_timer_refresh(self, *(tr_timer *)timer));
+}
+
+static void a_timer_may_start_itself_again(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a");
+    uint64_t start = now();
+    tr_timer timer = {0};
+    fired = 0;
+    IN_TURN(a)
+    assert_int_equal(0, tr_timer_start(a, TR_MS(1), on_refresh, &timer, &timer));
+    run_timers(4);
+    assert_int_equal(4, fired);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(start + TR_MS(1) * (uint64_t)(i + 1), fired_at[i]);
+    IN_TURN(a)
+    assert_int_equal(TR_ENOENT, tr_timer_refresh(a, timer));
+    assert_int_equal(TR__NEVER, tr__loop_due(stage.loop));
+}
+
+static void to_refresh_takes_no_memory(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a");
+    tr_timer timers[3] = {{0}};
+    IN_TURN(a)
+    {
+        for (size_t i = 0; i < 2; i++)
+            assert_int_equal(0, tr_timer_start(a, TR_MS(1), NOTE(i == 0 ? "0" : "1"), &timers[i]));
+        assert_int_equal(0, tr_interval_start(a, TR_MS(1), NOTE("2"), &timers[2]));
+        counted_memory_fail(1, true);
+        for (size_t i = 0; i < 100; i++)
+            assert_int_equal(0, tr_timer_refresh(a, timers[i % 3]));
+        counted_memory_fail(0, false);
+    }
+    run_timers(1);
+    assert_heard("1 2 0");
+    IN_TURN(a)
+    tr_timer_clear(a, timers[2]);
+}
+
+static void on_missed(tr_actor *self, void *missed)
+{
+    *(uint64_t *)missed += 100 + tr_interval_missed(self);
+}
+
+static void an_interval_knows_what_it_has_missed(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a");
+    uint64_t missed = 0;
+    IN_TURN(a)
+    assert_int_equal(0, tr_interval_start(a, TR_MS(1), on_missed, &missed, NULL));
+    run_timers(1);
+    assert_int_equal(100, missed);
+    tr__sim_run_for(stage.sim, TR_US(4500)); // from the second period's end on
+    stage_step();
+    assert_int_equal(204, missed);
+    stage_step();
+    assert_int_equal(304, missed);
+    IN_TURN(a)
+    assert_int_equal(0, tr_interval_missed(a));
+}
+
+static void timers_without_memory(void **state)
+{
+    (void)state;
+    bool failed = true;
+    for (size_t nth = 1; failed; nth++) {
+        tr_actor *a = stage_actor("a");
+        IN_TURN(a)
+        {
+            counted_memory_fail(nth, false);
+            int rc = tr_timer_start(a, 1, NOTE("timer"), NULL);
+            failed = counted_memory_failed();
+            counted_memory_fail(0, false);
+            assert_int_equal(failed ? TR_ENOMEM : 0, rc);
+        }
+        run_timers(1);
+        assert_heard(failed ? "" : "timer");
+        stage_teardown(NULL);
+        stage_setup(NULL);
+    }
 }
 
 // ---- The runtime's own timers ----
@@ -224,6 +380,11 @@ int main(void)
         TR_TEST(timers_end_with_their_actor),
         TR_TEST(delays_have_a_limit),
         STAGE_TEST(an_old_handle_clears_nothing),
+        STAGE_TEST(any_timers_fire_in_one_order),
+        STAGE_TEST(a_timer_may_start_itself_again),
+        STAGE_TEST(to_refresh_takes_no_memory),
+        STAGE_TEST(an_interval_knows_what_it_has_missed),
+        STAGE_TEST(timers_without_memory),
         STAGE_TEST(a_timer_of_the_runtime_fires_outside_of_turns_once_a_phase),
         STAGE_TEST(a_timer_of_the_runtime_can_be_disarmed_at_any_time),
     };
