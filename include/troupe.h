@@ -19,6 +19,7 @@
  *   troupe/work.h     calls that block, on threads of their own        tr_work
  *   troupe/registry.h names and groups                            tr_register, tr_publish
  *   troupe/pool.h     workers behind one address                       tr_pool_start
+ *   troupe/stats.h    what loops spend their time on                 tr_loop_stats_get
  *   troupe/memory.h   where memory comes from                         tr_memory_set
  *   troupe/error.h    the errors                                      tr_strerror
  *
@@ -50,6 +51,7 @@
 #include <troupe/registry.h>
 #include <troupe/stream.h>
 #include <troupe/struct.h>
+#include <troupe/stats.h>
 #include <troupe/supervisor.h>
 #include <troupe/timer.h>
 #include <troupe/val.h>

@@ -21,6 +21,7 @@
 #include "core/lane.h"
 #include "core/msg.h"
 #include "core/shown.h"
+#include "core/stats.h"
 #include "core/window.h"
 #include "core/world.h"
 
@@ -445,6 +446,7 @@ struct tr_loop {
     uint64_t now;           // at the last look
     tr__pace pace;
     tr__last last;
+    tr__stats stats;
     bool shows; // its turns, to a watchdog
     tr__shown shown;
     tr__blocks blocks;

@@ -106,21 +106,30 @@ void tr__loop_step(tr_loop *loop)
     tr_loop *before = tr__loop_here;
     tr__loop_here = loop;
     const tr__route *route = loop->node->route;
+    tr__stats *stats = &loop->stats;
 
+    tr__counter_add(&stats->iterations, 1);
+    stats->phase = TR_PHASE_STARTS;
     tr__inbox_run(loop);
     tr__births_run(loop);
+    stats->phase = TR_PHASE_TIMERS;
     tr__timers_run(loop);
+    stats->phase = TR_PHASE_PENDING;
     loop_run_pending(loop);
     loop_run_later(loop);
+    stats->phase = TR_PHASE_MAIL;
     tr__mail_run(loop);
     tr__look_last(loop);
+    stats->phase = stats->since = TR_PHASE_POLL;
     if (route != NULL)
         route->flush(loop);
     tr__outboxes_publish(loop);
     loop->world->ops->poll(loop->world, tr__loop_due(loop));
     loop->restless = false;
     tr__waiters_run(loop);
+    stats->phase = TR_PHASE_IMMEDIATES;
     loop_run_immediates(loop);
+    stats->phase = TR_PHASE_CLOSE;
     tr__closing_run(loop);
     tr__look_last(loop);
     tr__outboxes_publish(loop);

@@ -41,6 +41,7 @@ int tr__loop_new(tr_node *node, uint32_t index, tr_world **world, tr_loop **ret_
     tr__windows_init(&loop->windows, 0);
     tr__windows_init(&loop->relayed, TR__WINDOW_PEER_BYTES);
     tr__asks_init(loop);
+    loop->now = loop->world->ops->now(loop->world);
     loop->shows = node->watchdog != NULL;
     atomic_init(&loop->parked, index != 0);
     atomic_store_explicit(place, loop, memory_order_release);

@@ -74,6 +74,7 @@ bool tr__look(tr_loop *loop)
     uint32_t turns = pace->turns;
     bool slow = took > turns * LONG_NS;
     loop->now = now;
+    tr__stats_add(loop, took, turns);
     if (turns > 0 && took >= loop->node->budget.slow_ns)
         slow_tell(loop, turns, took / TR_MS(1));
     pace->turns = 0;

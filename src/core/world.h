@@ -108,6 +108,8 @@ typedef struct tr_world_ops {
 
     // Nanoseconds, monotonic.
     uint64_t (*now)(tr_world *world);
+    // How much of that has been slept in poll. Any thread.
+    uint64_t (*idle)(tr_world *world);
     // Fill bytes with random ones, unguessable in the real world, from the seed in the simulated.
     void (*random)(tr_world *world, void *bytes, size_t size);
 

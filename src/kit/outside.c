@@ -15,6 +15,12 @@ static uint64_t world_now(tr_world *world)
 }
 
 // Knuth's generator for 64 bits: the same in every run.
+static uint64_t world_idle(tr_world *world)
+{
+    (void)world;
+    return tr__kit.now;
+}
+
 static void world_random(tr_world *world, void *bytes, size_t size)
 {
     (void)world;
@@ -45,6 +51,7 @@ static void world_close(tr_world **world)
 const tr_world_ops tr__kit_world = {
     .name = "kit",
     .now = world_now,
+    .idle = world_idle,
     .random = world_random,
     .poll = world_poll,
     .wake = world_wake,

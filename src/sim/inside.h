@@ -45,6 +45,7 @@ struct sim_world {
     bool started; // thread_start has not been joined yet
     bool woken;
     bool polling;
+    uint64_t idle, slept_at;
     bool asleep; // in a real world its last poll would not have come back yet
 };
 

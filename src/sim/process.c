@@ -155,6 +155,8 @@ void tr__sim_process_step(struct sim_world *world)
     bool busy = process->busy; // one of its loops joins this one
     tr_assert(!process->dead);
     process->busy = true;
+    if (world->asleep)
+        world->idle += process->sim->now - world->slept_at;
     if (!world->up->run(world->owner))
         world->up = NULL;
     if (!busy)

@@ -55,6 +55,11 @@ static uint64_t world_now(tr_world *world)
     return sim_process_of(world)->sim->now;
 }
 
+static uint64_t world_idle(tr_world *world)
+{
+    return sim_world_of(world)->idle;
+}
+
 static void world_random(tr_world *world, void *bytes, size_t size)
 {
     unsigned char *at = bytes;
@@ -87,9 +92,11 @@ static void world_poll(tr_world *base, uint64_t due)
     struct sim_process *process = world->process;
     struct sim_source *source = NULL;
     unsigned event = 0;
+    uint64_t start = process->sim->now;
     tr_assert(!world->polling);
     if (process->program == NULL && !process->sim->stepping)
         tr__sim_wait(world, due);
+    world->idle += process->sim->now - start;
     world->polling = true;
     world->asleep = !world->woken && due > process->sim->now;
     world->woken = false;
@@ -102,6 +109,7 @@ static void world_poll(tr_world *base, uint64_t due)
         source->ops->tell(source, event);
     }
     world->polling = false;
+    world->slept_at = process->sim->now;
 }
 
 static void world_wake(tr_world *world)
@@ -131,6 +139,7 @@ static int world_terminal_raw(tr_endpoint *endpoint, bool raw)
 const tr_world_ops tr__sim_world_ops = {
     .name = "sim",
     .now = world_now,
+    .idle = world_idle,
     .random = world_random,
     .poll = world_poll,
     .wake = world_wake,

@@ -33,6 +33,11 @@ uint64_t tr__uv_now(tr_world *world)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static uint64_t world_idle(tr_world *world)
+{
+    return uv_metrics_idle_time(&real_world_of(world)->loop);
+}
+
 static void world_random(tr_world *world, void *bytes, size_t size)
 {
     (void)world;
@@ -156,6 +161,7 @@ static int world_another(tr_world *base, tr_world **ret_world)
 static const tr_world_ops world_ops = {
     .name = "uv",
     .now = tr__uv_now,
+    .idle = world_idle,
     .random = world_random,
     .poll = world_poll,
     .wake = world_wake,
@@ -198,6 +204,8 @@ static int world_init(struct real_world *world)
         return rc;
     }
     uv_timer_init(&world->loop, &world->timer);
+    rc = uv_loop_configure(&world->loop, UV_METRICS_IDLE_TIME);
+    tr_assert(rc == 0);
     world->base.ops = &world_ops;
     world->async.data = world;
     world->timer_due = TR__NEVER;

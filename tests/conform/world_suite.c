@@ -456,6 +456,15 @@ static void *waker_run(void *arg)
     return NULL;
 }
 
+static void test_idle_is_the_time_that_was_slept(void **state)
+{
+    (void)state;
+    uint64_t start = now(), idle = w->ops->idle(w);
+    linger();
+    idle = w->ops->idle(w) - idle;
+    assert_in_range(idle, 1, now() - start);
+}
+
 // Goal:   no wake is lost, whenever it comes.
 // Method: many wakes from another thread, each let loose right before a poll; a lost one leaves
 //         the poll waiting for due.
@@ -1209,6 +1218,7 @@ int world_suite(const struct world_harness *of)
         TEST(test_due_holds_until_it_has_come),
         TEST(test_poll_that_is_due_does_not_wait),
         TEST(test_wake_ends_the_next_poll),
+        TEST(test_idle_is_the_time_that_was_slept),
         TEST(test_wake_from_another_thread),
         TEST(test_wakes_do_not_starve_endpoints),
         TEST(test_random_differs),
