@@ -8,6 +8,7 @@
 #ifndef TROUPE_NET_H
 #define TROUPE_NET_H
 
+#include <troupe/cancel.h>
 #include <troupe/stream.h>
 
 #ifdef __cplusplus
@@ -26,16 +27,19 @@ typedef struct tr_connect_opts {
     bool half_open;        /* the peer's end does not end this side */
     const tr_stream_opts *stream; /* marks and caps; mode and end_with_read are not heeded. NULL:
                                    * defaults. borrows, until the call ends */
+    tr_cancel *cancel;            /* ends the attempt, not what is connected. NULL: none */
 } tr_connect_opts;
 #define TR_CONNECT(...) (&(const tr_connect_opts){.size = sizeof(tr_connect_opts), __VA_ARGS__})
 
 /* Connect to an address. The stream is there at once, and what is written waits until it is
  * connected; when it cannot be, the stream is closed with the reason: -ECONNREFUSED, TR_ENOENT (no
- * such path, no such name), TR_ETIMEDOUT, ... Of a name's addresses each is tried in turn, and the
- * next one begun when one has not answered in 250 ms.
+ * such path, no such name), TR_ETIMEDOUT, ... Names are looked up
+ * in the pool "names" (troupe/work.h); each of the addresses is tried in turn, and given up for the
+ * next one when it has not answered in 250 ms.
  * borrows: address, opts (NULL: all defaults)
  * gives:   *ret_stream
- * errors:  TR_EINVAL (not an address, or an option), TR_ENAMETOOLONG, TR_ENOMEM */
+ * errors:  TR_EINVAL (not an address, or an option), TR_ENAMETOOLONG, TR_ECANCELED (opts->cancel
+ *          has been), TR_ENOMEM */
 TR_API int tr_connect(tr_actor *self, const char *address, const tr_connect_opts *opts,
                       tr_stream *ret_stream);
 

@@ -167,6 +167,11 @@ typedef struct tr_world_ops {
     // Forget it. One that still lives is killed and reaped here. Sets *process to NULL.
     void (*process_close)(tr_process **process);
 
+    // Look a name up, which may take long. Any thread. site: with the name in place of the address.
+    // returns: how many sites it stands for, at least one; TR_ENOENT: none; TR_EAGAIN (the network
+    //          cannot say now), TR_ENOMEM, system errors
+    int (*resolve)(tr_world *world, const tr_site *site, tr_site *ret_sites, int max);
+
     // An endpoint over a descriptor that this process has been started with: a pipe, a terminal, a
     // socket, a file. Others may have it, too, so nothing of it is changed, it is not shut down,
     // and close leaves it open. errors: TR_ENOSYS (this world has none), TR_ENOMEM, system errors

@@ -152,6 +152,7 @@ int tr__sim_listen(tr_world *world, const tr_site *site, const tr_listen_how *ho
                    const tr_listener_up *up, void *owner, tr_listener **ret_listener);
 void tr__sim_listener_site(const tr_listener *listener, tr_site *ret_site);
 void tr__sim_listener_want(tr_listener *listener, bool accept);
+int tr__sim_resolve(tr_world *world, const tr_site *site, tr_site *ret_sites, int max);
 int tr__sim_connect(tr_world *world, const tr_site *site, tr_endpoint **ret_endpoint);
 void tr__sim_listener_close(tr_listener **listener);
 

@@ -187,6 +187,24 @@ void tr__sim_listener_close(tr_listener **listener)
     *listener = NULL;
 }
 
+// "*.test" stands for an address where nobody answers, and then for this machine. There are no
+// other names.
+int tr__sim_resolve(tr_world *world, const tr_site *site, tr_site *ret_sites, int max)
+{
+    static const tr_site found[] = {{.tcp = true, .name = "192.0.2.1"},
+                                    {.tcp = true, .name = "127.0.0.1"}};
+    size_t size = strlen(site->name);
+    (void)world;
+    if (size <= 5 || strcmp(site->name + size - 5, ".test") != 0)
+        return TR_ENOENT;
+    tr_assert(max >= 2);
+    for (int i = 0; i < 2; i++) {
+        ret_sites[i] = found[i];
+        ret_sites[i].port = site->port;
+    }
+    return 2;
+}
+
 static int listener_queue(struct sim_listener *l, uint64_t due, tr_world *client,
                           tr_endpoint **ret_endpoint, tr_endpoint **ret_accepted)
 {

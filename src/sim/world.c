@@ -161,6 +161,7 @@ const tr_world_ops tr__sim_world_ops = {
     .process_signal = tr__sim_process_signal,
     .process_pid = tr__sim_process_pid,
     .process_close = tr__sim_process_close,
+    .resolve = tr__sim_resolve,
     .borrow = world_borrow,
     .terminal_size = world_terminal_size,
     .terminal_raw = world_terminal_raw,

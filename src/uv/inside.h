@@ -114,6 +114,7 @@ union real_address {
 int tr__uv_socket(const tr_site *site, union real_address *ret_address, socklen_t *ret_size);
 int tr__uv_socket_site(int fd, bool peer, tr_site *ret_site);
 void tr__uv_socket_tune(int fd, const tr_tuning *tuning); // one of TCP
+int tr__uv_resolve(tr_world *world, const tr_site *site, tr_site *ret_sites, int max);
 
 // endpoint.c
 // moves: fd, only on success

@@ -1,7 +1,8 @@
 // Sites: where sockets are, as the system has it.
 //
-// Addresses are in figures here. A name is looked up before, on a thread that may wait for it.
+// Addresses are in figures. A name is looked up before, on a thread that may wait for it.
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -61,6 +62,38 @@ int tr__uv_socket_site(int fd, bool peer, tr_site *ret_site)
         return -errno;
     site_of(&address, size, ret_site);
     return 0;
+}
+
+static int error_of_lookup(int error)
+{
+    switch (error) {
+    case EAI_NONAME:
+    case EAI_NODATA:
+    case EAI_ADDRFAMILY:
+        return TR_ENOENT;
+    case EAI_AGAIN:
+        return TR_EAGAIN;
+    case EAI_MEMORY:
+        return TR_ENOMEM;
+    default:
+        return error == EAI_SYSTEM ? -errno : TR_EIO;
+    }
+}
+
+int tr__uv_resolve(tr_world *world, const tr_site *site, tr_site *ret_sites, int max)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo *found, *at;
+    int count = 0, rc = getaddrinfo(site->name, NULL, &hints, &found);
+    (void)world;
+    if (rc != 0)
+        return error_of_lookup(rc);
+    for (at = found; at != NULL && count < max; at = at->ai_next, count++) {
+        site_of((const union real_address *)at->ai_addr, at->ai_addrlen, &ret_sites[count]);
+        ret_sites[count].port = site->port;
+    }
+    freeaddrinfo(found);
+    return count;
 }
 
 // An option that the system does not take is none: the connection works without it.

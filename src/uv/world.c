@@ -183,6 +183,7 @@ static const tr_world_ops world_ops = {
     .process_signal = tr__uv_process_signal,
     .process_pid = tr__uv_process_pid,
     .process_close = tr__uv_process_close,
+    .resolve = tr__uv_resolve,
     .borrow = tr__uv_borrow,
     .terminal_size = tr__uv_terminal_size,
     .terminal_raw = tr__uv_terminal_raw,

@@ -11,6 +11,8 @@
 
 // ---- Addresses ----
 
+char socket_host[256];
+
 static char directory[] = "/tmp/troupe-sockets-XXXXXX";
 static char address[TR_ADDRESS_MAX]; // of the running play
 
@@ -514,8 +516,8 @@ static void test_nobody_is_there(void **state)
 static void note_late(tr_actor *self, tr_stream stream, int status, void *arg)
 {
     (void)stream, (void)arg;
-    if (status == TR_ETIMEDOUT && m.count++ == 0) {
-        note("timeout");
+    if (status < 0 && m.count++ == 0) {
+        note("%s", tr_errname(status));
         tr_exit(self, TR_NORMAL);
     }
 }
@@ -523,11 +525,9 @@ static void note_late(tr_actor *self, tr_stream stream, int status, void *arg)
 static const tr_stream_events late_events = {.closed = note_late};
 
 // Nobody accepts, and there is room for one: of ten, some get no answer.
-static int start_late(tr_actor *self)
+static int meet_nobody(tr_actor *self)
 {
-    anew();
     m.listen.backlog = 1;
-    m.connect.timeout_ms = 20;
     int rc = meet(self);
     tr_server_pause(self, m.server);
     for (int i = 0; i < 10 && rc == 0; i++) {
@@ -539,11 +539,96 @@ static int start_late(tr_actor *self)
     return rc;
 }
 
+static int start_late(tr_actor *self)
+{
+    anew();
+    m.connect.timeout_ms = 20;
+    return meet_nobody(self);
+}
+
 static void test_no_answer(void **state)
 {
     (void)state;
     static const struct play play = {.start = start_late};
-    perform_everywhere(&play, "timeout");
+    perform_everywhere(&play, "TR_ETIMEDOUT");
+}
+
+static int start_cancelled(tr_actor *self)
+{
+    anew();
+    int rc = tr_cancel_after(self, TR_MS(5), &m.connect.cancel);
+    return rc < 0 ? rc : meet_nobody(self);
+}
+
+static int start_cancelled_at_once(tr_actor *self)
+{
+    tr_cancel *cancel;
+    anew();
+    m.closed = note_client;
+    int rc = tr_cancel_new(self, &cancel);
+    m.connect.cancel = cancel;
+    if (rc == 0 && meet(self) == 0)
+        tr_cancel_now(cancel);
+    return rc;
+}
+
+static void test_connecting_is_cancelled(void **state)
+{
+    (void)state;
+    static const struct play later = {.start = start_cancelled};
+    static const struct play at_once = {.start = start_cancelled_at_once};
+    perform_everywhere(&later, "TR_ECANCELED");
+    perform_everywhere(&at_once, "client:closed=TR_ECANCELED");
+}
+
+static int start_named(tr_actor *self)
+{
+    char name[TR_ADDRESS_MAX];
+    anew();
+    m.closed = note_both;
+    m.accepted = end_served;
+    m.client.name = "client";
+    m.served.name = "served";
+    int rc = tr_listen(self, "tcp://[::]:0", NULL, on_accepted, NULL, &m.server);
+    if (rc == 0)
+        rc = tr_server_address(self, m.server, m.at);
+    snprintf(name, sizeof name, "tcp://%.60s%s", socket_host, strrchr(m.at, ':'));
+    if (rc == 0)
+        rc = tr_connect(self, name, NULL, &m.client.stream);
+    return rc < 0 ? rc : tr_stream_on(self, m.client.stream, &side_events, &m.client);
+}
+
+// Goal:   a name is looked up, and an address where nobody answers is given up for the next one.
+static void test_a_name(void **state)
+{
+    (void)state;
+    static const struct play play = {.start = start_named};
+    if (socket_host[0] == '\0')
+        skip();
+    perform(&play, "client:end,finish,closed=0 served:end,finish,closed=0 all");
+}
+
+static void note_unknown(tr_actor *self, tr_stream stream, int status, void *arg)
+{
+    bool unknown = status == TR_ENOENT || status == TR_EAGAIN; // as without a network
+    (void)stream, (void)arg;
+    note("%s", unknown ? "unknown" : tr_errname(status));
+    tr_exit(self, TR_NORMAL);
+}
+
+static int start_unknown(tr_actor *self)
+{
+    static const tr_stream_events events = {.closed = note_unknown};
+    tr_stream stream;
+    int rc = tr_connect(self, "tcp://nobody.invalid:80", NULL, &stream);
+    return rc < 0 ? rc : tr_stream_on(self, stream, &events, NULL);
+}
+
+static void test_a_name_that_is_none(void **state)
+{
+    (void)state;
+    static const struct play play = {.start = start_unknown};
+    perform(&play, "unknown");
 }
 
 static void let_in(tr_actor *self, void *arg)
@@ -780,6 +865,9 @@ static int suite(void)
         PLAY_TEST(test_pressure),
         PLAY_TEST(test_nobody_is_there),
         PLAY_TEST(test_no_answer),
+        PLAY_TEST(test_connecting_is_cancelled),
+        PLAY_TEST(test_a_name),
+        PLAY_TEST(test_a_name_that_is_none),
         PLAY_TEST(test_a_full_backlog_is_waited_for),
         PLAY_TEST(test_what_is_no_address),
         PLAY_TEST(test_a_crowd),

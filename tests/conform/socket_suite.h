@@ -5,6 +5,9 @@
 
 #include "conform/play.h"
 
+// A name that stands for this machine; "": there is none.
+extern char socket_host[256];
+
 // All of them, as a test program's main.
 int socket_main(int argc, char **argv, const struct theatre *theatre);
 
