@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <troupe/actor.h>
 #include <troupe/buf.h>
+#include <troupe/cancel.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -140,9 +141,10 @@ TR_API int tr_stream_destroy(tr_actor *self, tr_stream stream, int error);
 /* ---- Pipelines ---- */
 
 typedef struct tr_pipeline_opts {
-    size_t size;    /* set by TR_PIPELINE */
-    bool keep_last; /* the last stream is neither ended nor closed, unless it fails: as for a
-                     * standard output. The pipeline is through when all has left by it */
+    size_t size;       /* set by TR_PIPELINE */
+    bool keep_last;    /* the last stream is neither ended nor closed, unless it fails: as for a
+                        * standard output. The pipeline is through when all has left by it */
+    tr_cancel *cancel; /* ends it with TR_ECANCELED, all streams destroyed. NULL: none */
 } tr_pipeline_opts;
 #define TR_PIPELINE(...) (&(const tr_pipeline_opts){.size = sizeof(tr_pipeline_opts), __VA_ARGS__})
 
@@ -155,7 +157,8 @@ typedef struct tr_pipeline_opts {
  * (NULL: all defaults), until the call ends; arg, until cb has returned or the actor has ended
  * errors:  TR_ENOENT (one is gone), TR_EINVAL (fewer than two, one twice, a side is missing),
  *          TR_EEXIST (one is in a pipeline already, or flows), TR_EPIPE (one is being closed, or is
- *          through with the side that is needed), TR_ENOMEM: then nothing has happened to them */
+ *          through with the side that is needed), TR_ECANCELED (opts->cancel has been), TR_ENOMEM:
+ *          then nothing has happened to them */
 TR_API int tr_pipeline(tr_actor *self, const tr_stream *streams, size_t count,
                        const tr_pipeline_opts *opts, tr_done cb, void *arg);
 
@@ -230,6 +233,8 @@ typedef struct tr_stream_opts {
 
     /* Of a duplex: when all has been read, tr_stream_end comes by itself. */
     bool end_with_read;
+
+    tr_cancel *cancel; /* destroys it, with TR_ECANCELED. NULL: none */
 } tr_stream_opts;
 #define TR_STREAM(...) (&(const tr_stream_opts){.size = sizeof(tr_stream_opts), __VA_ARGS__})
 
@@ -238,7 +243,7 @@ typedef struct tr_stream_opts {
  * borrows: ops, for the stream's life; opts (NULL: all defaults)
  * gives:   *ret_stream
  * errors:  TR_EINVAL (an option, or ops without a side, or with `transform` besides `read` or
- *          `write`), TR_ENOMEM */
+ *          `write`), TR_ECANCELED (opts->cancel has been), TR_ENOMEM */
 TR_API int tr_stream_new(tr_actor *self, const tr_stream_ops *ops, const tr_stream_opts *opts,
                          tr_stream *ret_stream);
 

@@ -13,6 +13,7 @@
 
 struct tr__pipeline {
     tr__owned owned;
+    tr__carrier carrier;
     tr_actor *actor;
     tr_done cb;
     void *arg;
@@ -23,20 +24,29 @@ struct tr__pipeline {
     tr__stream *places[]; // NULL: it is through
 };
 
-static void pipeline_close(tr__owned *owned)
+static void pipeline_free(tr__pipeline *p)
 {
-    tr__free(tr__container(owned, tr__pipeline, owned)); // the streams end with the actor, too
+    tr__cancel_leave(&p->carrier);
+    tr__list_remove(&p->owned.link);
+    tr__free(p);
 }
 
-// Nothing is left: the last word.
-static void pipeline_tell(tr__pipeline *p)
+static void pipeline_close(tr__owned *owned)
+{
+    pipeline_free(tr__container(owned, tr__pipeline, owned)); // the streams end with the actor, too
+}
+
+// So many places are done with. Nothing is left: the last word.
+static void pipeline_drop(tr__pipeline *p, size_t places)
 {
     tr_actor *actor = p->actor;
     tr_done cb = p->cb;
     void *arg = p->arg;
-    int status = p->status;
-    tr__list_remove(&p->owned.link);
-    tr__free(p);
+    int status = tr__cancel_comes(&p->carrier) ? TR_ECANCELED : p->status;
+    p->open -= places;
+    if (p->open > 0)
+        return;
+    pipeline_free(p);
     cb(actor, status, arg);
 }
 
@@ -53,15 +63,15 @@ static void stream_part(tr__stream *s)
 // A stream leaves all its places.
 static void pipeline_leave(tr__pipeline *p, tr__stream *s)
 {
+    size_t places = 0;
     for (size_t i = 0; i < p->count; i++) {
         if (p->places[i] == s) {
             p->places[i] = NULL;
-            p->open--;
+            places++;
         }
     }
     stream_part(s);
-    if (p->open == 0)
-        pipeline_tell(p);
+    pipeline_drop(p, places);
 }
 
 static bool pipeline_keeps(const tr__pipeline *p, const tr__stream *s)
@@ -69,27 +79,42 @@ static bool pipeline_keeps(const tr__pipeline *p, const tr__stream *s)
     return p->keep_last && p->places[p->count - 1] == s;
 }
 
-// s is the one that fails: its place is still there, so that the pipeline is.
-static void pipeline_fail(tr__pipeline *p, const tr__stream *s)
+static void pipeline_fail(tr__pipeline *p, int status)
 {
     if (!p->failing || p->status == TR_ECANCELED)
-        p->status = s->status;
+        p->status = status;
     p->failing = true;
+    p->open++; // it stays until all have been told
     for (size_t i = 0; i < p->count; i++) {
-        tr__stream *other = p->places[i];
-        if (other != NULL && other != s && pipeline_keeps(p, other))
-            pipeline_leave(p, other);
-        else if (other != NULL)
-            tr__stream_close(other, s->status);
+        tr__stream *s = p->places[i];
+        if (s != NULL && !s->closing && pipeline_keeps(p, s))
+            pipeline_leave(p, s);
+        else if (s != NULL)
+            tr__stream_close(s, status);
     }
+    pipeline_drop(p, 1);
 }
 
 void tr__pipeline_lost(tr__stream *s)
 {
     tr__pipeline *p = s->pipeline;
     if (s->status < 0)
-        pipeline_fail(p, s);
+        pipeline_fail(p, s->status);
     pipeline_leave(p, s);
+}
+
+static void pipeline_fail_cancelled(tr_actor *self, void *arg)
+{
+    (void)self;
+    pipeline_fail(arg, TR_ECANCELED);
+}
+
+static void pipeline_cancelled(tr__carrier *carrier)
+{
+    static const tr__what what = {"(cancelled)"};
+    tr__pipeline *p = tr__container(carrier, tr__pipeline, carrier);
+    if (p->actor->state == TR__RUNNING)
+        tr__turn(p->actor, &what, pipeline_fail_cancelled, p);
 }
 
 // ---- Coming to an end ----
@@ -194,12 +219,14 @@ int tr_pipeline(tr_actor *self, const tr_stream *streams, size_t count,
     p->arg = arg;
     p->keep_last = o.keep_last;
     p->count = p->open = count;
-    rc = pipeline_fill(p, streams);
+    tr__list_append(&self->owned, &p->owned.link);
+    rc = tr__cancel_join(o.cancel, self, &p->carrier, pipeline_cancelled);
+    if (rc == 0)
+        rc = pipeline_fill(p, streams);
     if (rc < 0) {
-        tr__free(p);
+        pipeline_free(p);
         return rc;
     }
-    tr__list_append(&self->owned, &p->owned.link);
     pipeline_join(p);
     return 0;
 }

@@ -94,6 +94,7 @@ static void stream_free(tr__stream *s)
     side_clear(&s->write);
     for (tr__list *node; (node = tr__list_pop(&s->finished)) != NULL;)
         tr__free(tr__container(node, finished, link));
+    tr__cancel_leave(&s->carrier);
     tr__free(s);
 }
 
@@ -107,6 +108,20 @@ static void stream_close_owned(tr__owned *owned)
     stream_free(s);
 }
 
+static void stream_destroy_cancelled(tr_actor *self, void *arg)
+{
+    (void)self;
+    tr__stream_close(arg, TR_ECANCELED);
+}
+
+static void stream_cancelled(tr__carrier *carrier)
+{
+    static const tr__what what = {"(cancelled)"};
+    tr__stream *s = tr__container(carrier, tr__stream, carrier);
+    if (s->actor->state == TR__RUNNING)
+        tr__turn(s->actor, &what, stream_destroy_cancelled, s);
+}
+
 int tr_stream_new(tr_actor *self, const tr_stream_ops *ops, const tr_stream_opts *opts,
                   tr_stream *ret_stream)
 {
@@ -118,13 +133,16 @@ int tr_stream_new(tr_actor *self, const tr_stream_ops *ops, const tr_stream_opts
     tr__stream *s = stream_alloc(ops);
     if (s == NULL)
         return TR_ENOMEM;
-    rc = tr__slots_add(&self->loop->streams, s, &s->id);
+    stream_init(s, ops, &o);
+    s->actor = self;
+    rc = tr__cancel_join(o.cancel, self, &s->carrier, stream_cancelled);
+    if (rc == 0)
+        rc = tr__slots_add(&self->loop->streams, s, &s->id);
     if (rc < 0) {
+        tr__cancel_leave(&s->carrier);
         tr__free(s);
         return rc;
     }
-    stream_init(s, ops, &o);
-    s->actor = self;
     s->owned.close = stream_close_owned;
     tr__list_append(&self->owned, &s->owned.link);
     tr__stream_kick(s);
@@ -212,7 +230,8 @@ void tr__stream_close(tr__stream *s, int status)
     if (s->closing)
         return;
     s->closing = true;
-    s->status = status;
+    s->status = tr__cancel_comes(&s->carrier) ? TR_ECANCELED : status;
+    tr__cancel_leave(&s->carrier);
     tr__stream_kick(s);
 }
 

@@ -60,6 +60,7 @@ typedef struct tr__stream {
     struct tr__stream *to, *from; // beside it in its pipeline
     tr__pipeline *pipeline;
     tr__list finished; // tr_finished
+    tr__carrier carrier;
     tr__side read, write;
     size_t need; // a tr_stream_read waits for so many bytes
     uint64_t dropped;

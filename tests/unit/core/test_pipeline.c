@@ -137,6 +137,34 @@ static void an_error_is_worth_more_than_being_destroyed(void **state)
     assert_heard(heard);
 }
 
+static void a_pipeline_can_be_cancelled(void **state)
+{
+    (void)state;
+    tr_cancel *cancel = NULL;
+    IN_TURN(a)
+    {
+        assert_int_equal(0, tr_cancel_new(a, &cancel));
+        assert_int_equal(
+            0, join((tr_stream[]){source(NULL), sink()}, 2, TR_PIPELINE(.cancel = cancel)));
+        assert_int_equal(0, join((tr_stream[]){source(NULL), sink()}, 2,
+                                 TR_PIPELINE(.cancel = cancel, .keep_last = true)));
+        assert_int_equal(0, tr_cancel_now(cancel));
+        note("turn");
+    }
+    assert_heard("turn");
+    stage_run();
+    char heard[256];
+    snprintf(heard, sizeof heard, "r:destroy=%d w:destroy=%d done=%d r:destroy=%d done=%d",
+             TR_ECANCELED, TR_ECANCELED, TR_ECANCELED, TR_ECANCELED, TR_ECANCELED);
+    assert_heard(heard);
+    IN_TURN(a)
+    {
+        assert_int_equal(TR_ECANCELED, join((tr_stream[]){source(NULL), sink()}, 2,
+                                            TR_PIPELINE(.cancel = cancel)));
+        tr_cancel_free(&cancel);
+    }
+}
+
 static void a_last_one_that_is_to_be_kept_is_neither_ended_nor_closed(void **state)
 {
     (void)state;
@@ -278,6 +306,7 @@ int main(void)
         PIPELINE_TEST(whoever_fails_takes_all_along_and_is_told_once),
         PIPELINE_TEST(a_stream_destroyed_in_the_middle_takes_all_along),
         PIPELINE_TEST(an_error_is_worth_more_than_being_destroyed),
+        PIPELINE_TEST(a_pipeline_can_be_cancelled),
         PIPELINE_TEST(a_last_one_that_is_to_be_kept_is_neither_ended_nor_closed),
         PIPELINE_TEST(the_other_side_of_a_duplex_at_an_end_stays),
         PIPELINE_TEST(an_echo_is_a_pipeline_of_one_stream_and_itself),

@@ -314,6 +314,30 @@ static void streams_end_with_their_actor(void **state)
     assert_heard(heard);
 }
 
+static void a_stream_can_be_cancelled(void **state)
+{
+    (void)state;
+    tr_cancel *cancel = NULL;
+    IN_TURN(a)
+    {
+        assert_int_equal(0, tr_cancel_new(a, &cancel));
+        tr_stream s = script_new(a, &script_sink, TR_STREAM(.cancel = cancel),
+                                 &(script){.name = "s", .later = true}, &script_end),
+                  none;
+        script_write_then(a, s, "a", "a");
+        assert_int_equal(0, tr_cancel_now(cancel));
+        assert_int_equal(TR_ECANCELED,
+                         tr_stream_new(a, &script_sink, TR_STREAM(.cancel = cancel), &none));
+    }
+    stage_run();
+    char heard[128];
+    snprintf(heard, sizeof heard, "s<a s:destroy=%d a=%d s:closed=%d", TR_ECANCELED, TR_ECANCELED,
+             TR_ECANCELED);
+    assert_heard(heard);
+    IN_TURN(a)
+    tr_cancel_free(&cancel);
+}
+
 // ---- Opening ----
 
 static void writes_wait_until_it_is_open(void **state)
@@ -686,6 +710,7 @@ int main(void)
         STREAM_TEST(what_comes_after_the_end_is_forgotten),
         STREAM_TEST(an_error_that_nobody_hears_ends_the_actor),
         STREAM_TEST(streams_end_with_their_actor),
+        STREAM_TEST(a_stream_can_be_cancelled),
         STREAM_TEST(writes_wait_until_it_is_open),
         STREAM_TEST(one_that_cannot_open_fails_what_was_written),
         STREAM_TEST(a_stream_with_data_flows_to_its_end),
