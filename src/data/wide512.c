@@ -30,33 +30,34 @@ static inline size_t lesser(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-// The bytes of v that count, to *to, which moves behind them.
-WIDE static inline void put_bytes(__m512i v, uint64_t count_those, uint8_t **to)
+// Write those of the bytes. Returns the place behind them: kept in a register, for in memory each
+// step would wait for the one before.
+WIDE static inline uint8_t *put_bytes(__m512i bytes, uint64_t those, uint8_t *to)
 {
-    size_t count = (size_t)_mm_popcnt_u64(count_those);
-    _mm512_mask_storeu_epi8(*to, lowest(count), _mm512_maskz_compress_epi8(count_those, v));
-    *to += count;
+    size_t count = (size_t)_mm_popcnt_u64(those);
+    _mm512_mask_storeu_epi8(to, lowest(count), _mm512_maskz_compress_epi8(those, bytes));
+    return to + count;
 }
 
 WIDE static inline __m512i or3(__m512i a, __m512i b, __m512i c)
 {
-    return _mm512_or_si512(a, _mm512_or_si512(b, c));
+    return _mm512_ternarylogic_epi64(a, b, c, 0xfe);
 }
 
 // ---- To UTF-8: every unit gets 2 or 4 bytes, of which those behind the first are 0 or count ----
 
 // Of this many units, all of them below U+0800.
-WIDE static inline void print_twos(__m512i c, size_t count, uint8_t **to)
+WIDE static inline uint8_t *print_twos(__m512i c, size_t count, uint8_t *to)
 {
     __m512i last = _mm512_and_si512(_mm512_slli_epi16(c, 8), _mm512_set1_epi16(0x3f00));
     __m512i two = or3(_mm512_srli_epi16(c, 6), last, _mm512_set1_epi16((short)0x80c0));
     c = _mm512_mask_mov_epi16(c, _mm512_cmpge_epu16_mask(c, _mm512_set1_epi16(0x80)), two);
     uint64_t some = _mm512_test_epi8_mask(c, c) | 0x5555555555555555;
-    put_bytes(c, some & lowest(2 * count), to);
+    return put_bytes(c, some & lowest(2 * count), to);
 }
 
 // Of this many units, none of them a surrogate.
-WIDE static inline void print_threes(__m512i c, size_t count, uint8_t **to)
+WIDE static inline uint8_t *print_threes(__m512i c, size_t count, uint8_t *to)
 {
     const __m512i six = _mm512_set1_epi32(0x3f);
     __m512i last = _mm512_and_si512(c, six),
@@ -70,20 +71,22 @@ WIDE static inline void print_threes(__m512i c, size_t count, uint8_t **to)
     __mmask16 is_one = _mm512_cmplt_epu32_mask(c, _mm512_set1_epi32(0x80));
     c = _mm512_mask_mov_epi32(_mm512_mask_mov_epi32(three, is_two, two), is_one, c);
     uint64_t some = _mm512_test_epi8_mask(c, c) | 0x1111111111111111;
-    put_bytes(c, some & lowest(4 * count), to);
+    return put_bytes(c, some & lowest(4 * count), to);
 }
 
 WIDE static size_t latin1_print(const uint8_t *bytes, size_t size, uint8_t **to)
 {
+    uint8_t *next = *to;
     for (size_t done = 0; done < size; done += 32) {
         size_t count = lesser(size - done, 32);
         __m256i narrow = _mm256_maskz_loadu_epi8((__mmask32)lowest(count), bytes + done);
-        print_twos(_mm512_cvtepu8_epi16(narrow), count, to);
+        next = print_twos(_mm512_cvtepu8_epi16(narrow), count, next);
     }
+    *to = next;
     return size;
 }
 
-// How many of the units are at or above `least`, as a mask.
+// Those of the units that are at or above `least`.
 WIDE static inline uint32_t units_from(__m512i c, short least)
 {
     return _mm512_cmpge_epu16_mask(c, _mm512_set1_epi16(least));
@@ -96,22 +99,21 @@ WIDE static inline __m512i load_units(const uint8_t *units, size_t count)
 
 WIDE static size_t utf16_print(const uint8_t *units, size_t size, uint8_t **to)
 {
-    size_t done = 0;
-    while (done + 2 <= size) {
-        size_t count = lesser((size - done) / 2, 32);
+    uint8_t *next = *to;
+    size_t done = 0, count;
+    for (; done + 2 <= size; done += 2 * count) {
+        count = lesser((size - done) / 2, 32);
         __m512i c = load_units(units + done, count);
         if (units_from(c, 0x800) == 0) {
-            print_twos(c, count, to);
-        } else if ((units_from(c, (short)0xd800) & ~units_from(c, (short)0xe000)) == 0) {
-            print_threes(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(c)), lesser(count, 16), to);
-            if (count > 16)
-                print_threes(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(c, 1)), count - 16,
-                             to);
-        } else {
-            break;
+            next = print_twos(c, count, next);
+            continue;
         }
-        done += 2 * count;
+        if ((units_from(c, (short)0xd800) & ~units_from(c, (short)0xe000)) != 0)
+            break;
+        count = lesser(count, 16);
+        next = print_threes(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(c)), count, next);
     }
+    *to = next;
     return done;
 }
 
@@ -140,6 +142,7 @@ WIDE static size_t utf16_text_size(const uint8_t *units, size_t size, size_t *re
 WIDE static size_t latin1_parse(const uint8_t *text, size_t size, uint8_t **to, size_t room)
 {
     uint64_t c2_before = 0, c3_before = 0;
+    uint8_t *next = *to;
     size_t done = 0;
     for (; done < size; done += 64) {
         uint64_t all = lowest(lesser(size - done, 64));
@@ -153,11 +156,13 @@ WIDE static size_t latin1_parse(const uint8_t *text, size_t size, uint8_t **to, 
         size_t count = (size_t)_mm_popcnt_u64(units);
         if ((wrong & all) != 0 || count > room)
             break;
-        put_bytes(_mm512_mask_add_epi8(c, behind_c3, c, _mm512_set1_epi8(0x40)), units, to);
+        c = _mm512_mask_add_epi8(c, behind_c3, c, _mm512_set1_epi8(0x40));
+        next = put_bytes(c, units, next);
         room -= count;
         c2_before = c2 >> 63;
         c3_before = c3 >> 63;
     }
+    *to = next;
     done = lesser(done, size);
     return done > 0 && text[done - 1] >= 0xc2 ? done - 1 : done;
 }
@@ -171,6 +176,7 @@ WIDE static inline __m512i words(const uint8_t *text, uint64_t those)
 WIDE static size_t utf16_parse(const uint8_t *text, size_t size, uint8_t **to, size_t room)
 {
     const __m512i six = _mm512_set1_epi16(0x3f);
+    uint8_t *to_next = *to;
     size_t done = 0;
     for (; done < size; done += 32) {
         size_t left = size - done;
@@ -193,10 +199,11 @@ WIDE static size_t utf16_parse(const uint8_t *text, size_t size, uint8_t **to, s
         c = _mm512_mask_mov_epi16(c, tails, unit);
         c = _mm512_mask_mov_epi16(c, thirds, _mm512_or_si512(unit, _mm512_slli_epi16(two, 12)));
         c = _mm512_maskz_compress_epi16(ends, c);
-        _mm512_mask_storeu_epi16(*to, (__mmask32)lowest(count), c);
-        *to += 2 * count;
+        _mm512_mask_storeu_epi16(to_next, (__mmask32)lowest(count), c);
+        to_next += 2 * count;
         room -= 2 * count;
     }
+    *to = to_next;
     done = lesser(done, size);
     while (done > 0 && done < size && (text[done] & 0xc0) == 0x80) // its unit is not written yet
         done--;
