@@ -22,12 +22,13 @@ static void latin1_print(tr_bytes bytes, char *text)
 {
     const uint8_t *at = bytes.ptr, *end = at + bytes.len;
     uint8_t *to = (uint8_t *)text;
-    at += tr__wide_latin1_print(at, bytes.len, &to);
     while (at < end) {
         size_t plain = tr__utf8_ascii(at, (size_t)(end - at));
         memcpy(to, at, plain);
         at += plain;
-        for (to += plain; at < end && *at >= 0x80; at++)
+        to += plain;
+        at += tr__wide_latin1_print(at, (size_t)(end - at), &to);
+        for (; at < end && *at >= 0x80; at++)
             to += tr__utf8_write(*at, to);
     }
 }
@@ -61,12 +62,12 @@ static size_t latin1_parse(tr_str text, tr_room room)
     const uint8_t *at = (const uint8_t *)text.ptr, *end = at + text.len;
     uint8_t *to = room.ptr, *to_end = to + room.len;
     while (at < end && to < to_end) {
-        at += tr__wide_latin1_parse(at, (size_t)(end - at), &to, (size_t)(to_end - to));
         size_t left = (size_t)(end - at), fits = (size_t)(to_end - to);
         size_t plain = tr__utf8_ascii(at, left < fits ? left : fits);
         memcpy(to, at, plain);
         at += plain;
         to += plain;
+        at += tr__wide_latin1_parse(at, (size_t)(end - at), &to, (size_t)(to_end - to));
         while (at < end && *at >= 0x80 && to < to_end) {
             uint32_t character = tr__utf8_read(&at, end);
             if (character >= 0x10000) { // two units, and only both

@@ -44,16 +44,16 @@ WIDE static inline __m512i or3(__m512i a, __m512i b, __m512i c)
     return _mm512_ternarylogic_epi64(a, b, c, 0xfe);
 }
 
-// ---- To UTF-8: every unit gets 2 or 4 bytes, of which those behind the first are 0 or count ----
+// ---- To UTF-8: every unit gets 2 or 4 bytes, of which some are there for nothing ----
 
 // Of this many units, all of them below U+0800.
 WIDE static inline uint8_t *print_twos(__m512i c, size_t count, uint8_t *to)
 {
     __m512i last = _mm512_and_si512(_mm512_slli_epi16(c, 8), _mm512_set1_epi16(0x3f00));
     __m512i two = or3(_mm512_srli_epi16(c, 6), last, _mm512_set1_epi16((short)0x80c0));
-    c = _mm512_mask_mov_epi16(c, _mm512_cmpge_epu16_mask(c, _mm512_set1_epi16(0x80)), two);
-    uint64_t some = _mm512_test_epi8_mask(c, c) | 0x5555555555555555;
-    return put_bytes(c, some & lowest(2 * count), to);
+    __mmask32 is_two = _mm512_cmpge_epu16_mask(c, _mm512_set1_epi16(0x80));
+    uint64_t those = _pdep_u64(is_two, 0xaaaaaaaaaaaaaaaa) | 0x5555555555555555;
+    return put_bytes(_mm512_mask_mov_epi16(c, is_two, two), those & lowest(2 * count), to);
 }
 
 // Of this many units, none of them a surrogate.
@@ -70,19 +70,24 @@ WIDE static inline uint8_t *print_threes(__m512i c, size_t count, uint8_t *to)
     __mmask16 is_two = _mm512_cmplt_epu32_mask(c, _mm512_set1_epi32(0x800));
     __mmask16 is_one = _mm512_cmplt_epu32_mask(c, _mm512_set1_epi32(0x80));
     c = _mm512_mask_mov_epi32(_mm512_mask_mov_epi32(three, is_two, two), is_one, c);
-    uint64_t some = _mm512_test_epi8_mask(c, c) | 0x1111111111111111;
-    return put_bytes(c, some & lowest(4 * count), to);
+    uint64_t those = _mm512_test_epi8_mask(c, c) | 0x1111111111111111; // tails are not 0
+    return put_bytes(c, those & lowest(4 * count), to);
+}
+
+// This many bytes, all but the first few, as units; 0 is in place of the others.
+WIDE static inline __m512i widened(const uint8_t *bytes, size_t count, size_t but)
+{
+    __mmask32 those = (__mmask32)(lowest(count) & ~lowest(but));
+    return _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(those, bytes));
 }
 
 WIDE static size_t latin1_print(const uint8_t *bytes, size_t size, uint8_t **to)
 {
     uint8_t *next = *to;
-    for (size_t done = 0; done < size; done += 32) {
-        size_t count = lesser(size - done, 32);
-        __m256i narrow = _mm256_maskz_loadu_epi8((__mmask32)lowest(count), bytes + done);
-        next = print_twos(_mm512_cvtepu8_epi16(narrow), count, next);
-    }
-    *to = next;
+    size_t done = 0;
+    for (; size - done >= 32; done += 32) // of a number that is known here
+        next = print_twos(widened(bytes + done, 32, 0), 32, next);
+    *to = print_twos(widened(bytes + done, size - done, 0), size - done, next);
     return size;
 }
 
@@ -167,45 +172,46 @@ WIDE static size_t latin1_parse(const uint8_t *text, size_t size, uint8_t **to, 
     return done > 0 && text[done - 1] >= 0xc2 ? done - 1 : done;
 }
 
-// Words of the bytes of text from an offset on; of what is before the text or behind it, 0.
-WIDE static inline __m512i words(const uint8_t *text, uint64_t those)
+WIDE static inline __mmask32 are_tails(__m512i words)
 {
-    return _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8((__mmask32)those, text));
+    words = _mm512_and_si512(words, _mm512_set1_epi16(0xc0));
+    return _mm512_cmpeq_epi16_mask(words, _mm512_set1_epi16(0x80));
 }
 
-WIDE static size_t utf16_parse(const uint8_t *text, size_t size, uint8_t **to, size_t room)
+// The units of the characters that end with these bytes, by what is one and two places before. What
+// is in front of a tail has its own 6 bits, be it a tail or a lead.
+WIDE static inline __m512i joined(__m512i here, __m512i one, __m512i two)
 {
     const __m512i six = _mm512_set1_epi16(0x3f);
-    uint8_t *to_next = *to;
+    __mmask32 second = are_tails(here), third = second & are_tails(one);
+    one = _mm512_slli_epi16(_mm512_and_si512(one, six), 6);
+    two = _mm512_maskz_slli_epi16(third, two, 12);
+    return _mm512_mask_mov_epi16(here, second, or3(_mm512_and_si512(here, six), one, two));
+}
+
+// A character belongs to the step that its last byte is in.
+WIDE static size_t utf16_parse(const uint8_t *text, size_t size, uint8_t **to, size_t room)
+{
+    uint8_t *next = *to;
     size_t done = 0;
     for (; done < size; done += 32) {
-        size_t left = size - done;
-        uint64_t all = lowest(lesser(left, 32));
-        __m256i here = _mm256_maskz_loadu_epi8((__mmask32)all, text + done);
-        __m256i next =
-            _mm256_maskz_loadu_epi8((__mmask32)lowest(lesser(left - 1, 32)), text + done + 1);
-        __m256i lead = _mm256_set1_epi8((char)0xc0); // tails are less, as signed numbers
-        uint32_t ends = (uint32_t)all & ~_mm256_cmplt_epi8_mask(next, lead);
+        size_t places = lesser(size - done, 32), first = done == 0; // nothing is before the text
+        __m512i here = widened(text + done, places, 0);
+        __m512i behind = widened(text + done + 1, lesser(size - done - 1, 32), 0);
+        __m512i one = widened(text + done - 1, places, first);
+        __m512i two = widened(text + done - 2, places, 2 * first);
+        __mmask32 ends = (__mmask32)lowest(places) & ~are_tails(behind);
         size_t count = (size_t)_mm_popcnt_u32(ends);
-        if (_mm256_cmpge_epu8_mask(here, _mm256_set1_epi8((char)0xf0)) != 0 || 2 * count > room)
+        if (units_from(here, 0xf0) != 0 || 2 * count > room)
             break;
-        __m512i c = _mm512_cvtepu8_epi16(here);
-        __m512i one = words(text + done - 1, all & (done > 0 ? all : ~(uint64_t)1));
-        __m512i two = words(text + done - 2, all & (done > 0 ? all : ~(uint64_t)3));
-        uint32_t tails = _mm256_cmplt_epi8_mask(here, lead);
-        uint32_t thirds = tails & _mm512_cmplt_epu16_mask(one, _mm512_set1_epi16(0xc0));
-        __m512i unit = _mm512_or_si512(_mm512_and_si512(c, six),
-                                       _mm512_slli_epi16(_mm512_and_si512(one, six), 6));
-        c = _mm512_mask_mov_epi16(c, tails, unit);
-        c = _mm512_mask_mov_epi16(c, thirds, _mm512_or_si512(unit, _mm512_slli_epi16(two, 12)));
-        c = _mm512_maskz_compress_epi16(ends, c);
-        _mm512_mask_storeu_epi16(to_next, (__mmask32)lowest(count), c);
-        to_next += 2 * count;
+        here = _mm512_maskz_compress_epi16(ends, joined(here, one, two));
+        _mm512_mask_storeu_epi16(next, (__mmask32)lowest(count), here);
+        next += 2 * count;
         room -= 2 * count;
     }
-    *to = to_next;
+    *to = next;
     done = lesser(done, size);
-    while (done > 0 && done < size && (text[done] & 0xc0) == 0x80) // its unit is not written yet
+    while (done > 0 && done < size && (text[done] & 0xc0) == 0x80) // a character that is not ended
         done--;
     return done;
 }
