@@ -9,28 +9,25 @@
 #include "data/codec.h"
 #include "data/wide.h"
 
-#define NO_DIGIT 0x80
-
 static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char base64url_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-// The value of a digit of either alphabet, or NO_DIGIT.
-static inline uint8_t base64_value(uint8_t c)
-{
-#define X NO_DIGIT
-    static const uint8_t values[128] = {
-        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-        X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  62,
-        X,  62, X,  63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, X,  X,  X,  X,  X,  X,  X,  0,
-        1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
-        23, 24, 25, X,  X,  X,  X,  63, X,  26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38,
-        39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, X,  X,  X,  X,  X,
-    };
-#undef X
-    return c < 128 ? values[c] : NO_DIGIT;
-}
+// The values of the digits of both alphabets, with a mark.
+#define DIGIT 64
+static const uint8_t base64_values[256] = {
+    ['A'] = 64,  ['B'] = 65,  ['C'] = 66,  ['D'] = 67,  ['E'] = 68,  ['F'] = 69,  ['G'] = 70,
+    ['H'] = 71,  ['I'] = 72,  ['J'] = 73,  ['K'] = 74,  ['L'] = 75,  ['M'] = 76,  ['N'] = 77,
+    ['O'] = 78,  ['P'] = 79,  ['Q'] = 80,  ['R'] = 81,  ['S'] = 82,  ['T'] = 83,  ['U'] = 84,
+    ['V'] = 85,  ['W'] = 86,  ['X'] = 87,  ['Y'] = 88,  ['Z'] = 89,  ['a'] = 90,  ['b'] = 91,
+    ['c'] = 92,  ['d'] = 93,  ['e'] = 94,  ['f'] = 95,  ['g'] = 96,  ['h'] = 97,  ['i'] = 98,
+    ['j'] = 99,  ['k'] = 100, ['l'] = 101, ['m'] = 102, ['n'] = 103, ['o'] = 104, ['p'] = 105,
+    ['q'] = 106, ['r'] = 107, ['s'] = 108, ['t'] = 109, ['u'] = 110, ['v'] = 111, ['w'] = 112,
+    ['x'] = 113, ['y'] = 114, ['z'] = 115, ['0'] = 116, ['1'] = 117, ['2'] = 118, ['3'] = 119,
+    ['4'] = 120, ['5'] = 121, ['6'] = 122, ['7'] = 123, ['8'] = 124, ['9'] = 125, ['+'] = 126,
+    ['-'] = 126, ['/'] = 127, ['_'] = 127,
+};
 
 // ---- Printing ----
 
@@ -101,11 +98,11 @@ static size_t parse_groups(const uint8_t *from, size_t size, uint8_t *to, size_t
 {
     size_t done = 0;
     for (; size - done >= 4 && room >= 3; done += 4, room -= 3) {
-        uint32_t a = base64_value(from[done]), b = base64_value(from[done + 1]);
-        uint32_t c = base64_value(from[done + 2]), d = base64_value(from[done + 3]);
-        if ((a | b | c | d) & NO_DIGIT)
+        uint32_t a = base64_values[from[done]], b = base64_values[from[done + 1]];
+        uint32_t c = base64_values[from[done + 2]], d = base64_values[from[done + 3]];
+        if ((a & b & c & d & DIGIT) == 0)
             break;
-        uint32_t bits = a << 18 | b << 12 | c << 6 | d;
+        uint32_t bits = (a & 63) << 18 | (b & 63) << 12 | (c & 63) << 6 | (d & 63);
         *to++ = (uint8_t)(bits >> 16);
         *to++ = (uint8_t)(bits >> 8);
         *to++ = (uint8_t)bits;
@@ -126,11 +123,9 @@ static size_t base64_parse(tr_str text, tr_room room)
         to += done / 4 * 3;
         uint32_t bits = 0;
         for (digits = 0; digits < 4 && at < end && *at != '='; at++) {
-            uint8_t value = base64_value(*at);
-            if (value != NO_DIGIT) {
-                bits |= (uint32_t)value << (18 - 6 * digits);
-                digits++;
-            }
+            uint8_t value = base64_values[*at];
+            if (value & DIGIT)
+                bits |= (uint32_t)(value & 63) << (18 - 6 * digits++);
         }
         for (size_t i = 0; i < digits * 6 / 8 && to < to_end; i++)
             *to++ = (uint8_t)(bits >> (16 - 8 * i));
@@ -145,8 +140,8 @@ static size_t base64_check(tr_str text, const char *alphabet, bool padded)
     size_t digits = 0;
     uint8_t value = 0;
     for (; digits < text.len; digits++) {
-        uint8_t next = base64_value((uint8_t)text.ptr[digits]);
-        if (next == NO_DIGIT || alphabet[next] != text.ptr[digits])
+        uint8_t next = base64_values[(uint8_t)text.ptr[digits]];
+        if (next == 0 || alphabet[next & 63] != text.ptr[digits])
             break;
         value = next;
     }

@@ -13,7 +13,7 @@
 #include "data/codec.h"
 #include "data/wide.h"
 
-#define REPLACEMENT "\xef\xbf\xbd" // U+FFFD
+static const uint8_t replacement[] = {0xef, 0xbf, 0xbd}; // U+FFFD
 
 // Whether the second byte may follow this lead.
 static bool utf8_second(uint8_t lead, uint8_t second)
@@ -88,6 +88,11 @@ size_t tr__utf8_write(uint32_t character, uint8_t *to)
 size_t tr__utf8_ascii(const uint8_t *text, size_t size)
 {
     size_t at = tr__wide_ascii(text, size);
+    for (uint64_t eight; size - at >= sizeof eight; at += sizeof eight) {
+        memcpy(&eight, text + at, sizeof eight);
+        if ((eight & 0x8080808080808080u) != 0)
+            break;
+    }
     while (at < size && text[at] < 0x80)
         at++;
     return at;
@@ -122,7 +127,7 @@ uint32_t tr__utf8_read(const uint8_t **at, const uint8_t *end)
 static size_t utf8_size(tr_bytes bytes)
 {
     const uint8_t *at = bytes.ptr, *end = at + bytes.len;
-    for (size_t size = 0;; size += strlen(REPLACEMENT)) {
+    for (size_t size = 0;; size += sizeof replacement) {
         size_t valid = tr__utf8_valid(at, (size_t)(end - at));
         size += valid;
         at += valid;
@@ -152,10 +157,10 @@ static size_t utf8_clean(const uint8_t *at, size_t size, uint8_t *to, size_t roo
         memcpy(to + done, at, fits);
         done += fits;
         at += valid;
-        if (at == end || fits < valid || room - done < strlen(REPLACEMENT))
+        if (at == end || fits < valid || room - done < sizeof replacement)
             return done;
-        memcpy(to + done, REPLACEMENT, strlen(REPLACEMENT));
-        done += strlen(REPLACEMENT);
+        memcpy(to + done, replacement, sizeof replacement);
+        done += sizeof replacement;
         at += tr__utf8_piece(at, (size_t)(end - at));
     }
 }
