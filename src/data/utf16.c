@@ -1,9 +1,6 @@
 // UTF-16, the little end first, at any alignment. A character above U+FFFF is a pair of surrogates;
-// a surrogate without its other half is none, and prints as U+FFFD. So does no byte that is left
-// over at the end: it is dropped.
-#include <string.h>
-
-#include "base/assert.h"
+// a surrogate without its other half is none, and prints as U+FFFD. A byte that is left over at the
+// end is dropped.
 #include "data/codec.h"
 #include "data/utf8.h"
 #include "data/wide.h"
@@ -108,9 +105,10 @@ static size_t utf16_parse(tr_str text, tr_room room)
     const uint8_t *at = (const uint8_t *)text.ptr, *end = at + text.len, *valid_end = at;
     uint8_t *to = room.ptr, *to_end = to + room.len / 2 * 2;
     while (at < end && to < to_end) {
-        if (at >= valid_end)
-            valid_end = at + tr__utf8_valid(at, (size_t)(end - at));
-        at += tr__wide_utf16_parse(at, (size_t)(valid_end - at), &to, (size_t)(to_end - to));
+        size_t left = (size_t)(end - at), fits = (size_t)(to_end - to);
+        if (at >= valid_end) // of no more text than has room
+            valid_end = at + tr__utf8_valid(at, left / 2 < fits ? left : 2 * fits);
+        at += tr__wide_utf16_parse(at, (size_t)(valid_end - at), &to, fits);
         for (int i = 0; i < WIDE_UNITS && at < end && to < to_end; i++) {
             uint32_t character = tr__utf8_read(&at, end);
             if (character >= 0x10000) {

@@ -152,12 +152,15 @@ static size_t utf8_clean(const uint8_t *at, size_t size, uint8_t *to, size_t roo
     const uint8_t *end = at + size;
     size_t done = 0;
     for (;;) {
-        size_t valid = tr__utf8_valid(at, (size_t)(end - at));
-        size_t fits = utf8_cut(at, valid, room - done);
-        memcpy(to + done, at, fits);
-        done += fits;
+        // A character more than has room is enough to see that there is none.
+        size_t left = (size_t)(end - at), fits = room - done;
+        bool all = left < TR__UTF8_MAX || left - TR__UTF8_MAX < fits;
+        size_t valid = tr__utf8_valid(at, all ? left : fits + TR__UTF8_MAX);
+        size_t whole = utf8_cut(at, valid, fits);
+        memcpy(to + done, at, whole);
+        done += whole;
         at += valid;
-        if (at == end || fits < valid || room - done < sizeof replacement)
+        if (at == end || whole < valid || room - done < sizeof replacement)
             return done;
         memcpy(to + done, replacement, sizeof replacement);
         done += sizeof replacement;
