@@ -40,10 +40,15 @@ WIDE static inline __m128i load16(const uint8_t *from)
     return _mm_loadu_si128((const __m128i *)(const void *)from);
 }
 
-// The high four bits of each byte.
+// The low four bits of each byte, and the high ones.
+WIDE static inline __m256i low(__m256i bytes)
+{
+    return _mm256_and_si256(bytes, _mm256_set1_epi8(15));
+}
+
 WIDE static inline __m256i high(__m256i bytes)
 {
-    return _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(15));
+    return low(_mm256_srli_epi16(bytes, 4));
 }
 
 WIDE static inline bool any_bit(__m256i bytes)
@@ -89,28 +94,68 @@ enum {
     ANY_CONT = TOO_LONG | OVERLONG_2 | TWO_CONTS,
 };
 
+static const uint8_t first_high[16] = {TOO_LONG,
+                                       TOO_LONG,
+                                       TOO_LONG,
+                                       TOO_LONG,
+                                       TOO_LONG,
+                                       TOO_LONG,
+                                       TOO_LONG,
+                                       TOO_LONG,
+                                       TWO_CONTS,
+                                       TWO_CONTS,
+                                       TWO_CONTS,
+                                       TWO_CONTS,
+                                       TOO_SHORT | OVERLONG_2,
+                                       TOO_SHORT,
+                                       TOO_SHORT | OVERLONG_3 | SURROGATE,
+                                       TOO_SHORT | TOO_LARGE | OVERLONG_4};
+static const uint8_t first_low[16] = {ANY_LOW | OVERLONG_2 | OVERLONG_3 | OVERLONG_4,
+                                      ANY_LOW | OVERLONG_2,
+                                      ANY_LOW,
+                                      ANY_LOW,
+                                      ANY_LOW | TOO_LARGE,
+                                      ANY_LARGE,
+                                      ANY_LARGE,
+                                      ANY_LARGE,
+                                      ANY_LARGE,
+                                      ANY_LARGE,
+                                      ANY_LARGE,
+                                      ANY_LARGE,
+                                      ANY_LARGE,
+                                      ANY_LARGE | SURROGATE,
+                                      ANY_LARGE,
+                                      ANY_LARGE};
+static const uint8_t second_high[16] = {TOO_SHORT,
+                                        TOO_SHORT,
+                                        TOO_SHORT,
+                                        TOO_SHORT,
+                                        TOO_SHORT,
+                                        TOO_SHORT,
+                                        TOO_SHORT,
+                                        TOO_SHORT,
+                                        ANY_CONT | OVERLONG_3 | OVERLONG_4,
+                                        ANY_CONT | OVERLONG_3 | TOO_LARGE,
+                                        ANY_CONT | SURROGATE | TOO_LARGE,
+                                        ANY_CONT | SURROGATE | TOO_LARGE,
+                                        TOO_SHORT,
+                                        TOO_SHORT,
+                                        TOO_SHORT,
+                                        TOO_SHORT};
+
+// For each of the numbers below 16 its place in a table.
+WIDE static inline __m256i look_up(const uint8_t table[16], __m256i numbers)
+{
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(load16(table)), numbers);
+}
+
+// Any bit is an error. `last` is the step before.
 WIDE static inline __m256i utf8_errors(__m256i bytes, __m256i last)
 {
-    const __m256i first_high = TABLE(
-        TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG,
-        (char)TWO_CONTS, (char)TWO_CONTS, (char)TWO_CONTS, (char)TWO_CONTS, TOO_SHORT | OVERLONG_2,
-        TOO_SHORT, TOO_SHORT | OVERLONG_3 | SURROGATE, TOO_SHORT | TOO_LARGE | OVERLONG_4);
-    const __m256i first_low = TABLE(
-        (char)(ANY_LOW | OVERLONG_2 | OVERLONG_3 | OVERLONG_4), (char)(ANY_LOW | OVERLONG_2),
-        (char)ANY_LOW, (char)ANY_LOW, (char)(ANY_LOW | TOO_LARGE), (char)ANY_LARGE, (char)ANY_LARGE,
-        (char)ANY_LARGE, (char)ANY_LARGE, (char)ANY_LARGE, (char)ANY_LARGE, (char)ANY_LARGE,
-        (char)ANY_LARGE, (char)(ANY_LARGE | SURROGATE), (char)ANY_LARGE, (char)ANY_LARGE);
-    const __m256i second_high =
-        TABLE(TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT,
-              TOO_SHORT, (char)(ANY_CONT | OVERLONG_3 | OVERLONG_4),
-              (char)(ANY_CONT | OVERLONG_3 | TOO_LARGE), (char)(ANY_CONT | SURROGATE | TOO_LARGE),
-              (char)(ANY_CONT | SURROGATE | TOO_LARGE), TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT);
-    __m256i before = BEFORE(bytes, last, 1);
-    __m256i pairs = _mm256_and_si256(
-        _mm256_and_si256(
-            _mm256_shuffle_epi8(first_high, high(before)),
-            _mm256_shuffle_epi8(first_low, _mm256_and_si256(before, _mm256_set1_epi8(15)))),
-        _mm256_shuffle_epi8(second_high, high(bytes)));
+    __m256i first = BEFORE(bytes, last, 1);
+    __m256i pairs =
+        _mm256_and_si256(look_up(first_high, high(first)), look_up(first_low, low(first)));
+    pairs = _mm256_and_si256(pairs, look_up(second_high, high(bytes)));
     // Only leads of three and of four keep their highest bit here.
     __m256i third = _mm256_subs_epu8(BEFORE(bytes, last, 2), _mm256_set1_epi8(0xe0 - 0x80));
     __m256i fourth = _mm256_subs_epu8(BEFORE(bytes, last, 3), _mm256_set1_epi8(0xf0 - 0x80));
@@ -155,8 +200,7 @@ WIDE static size_t hex_print(const uint8_t *bytes, size_t size, char *to)
     for (; size - done >= 16; done += 16) {
         __m256i pairs = _mm256_cvtepu8_epi16(load16(bytes + done));
         pairs = _mm256_or_si256(_mm256_srli_epi16(pairs, 4), _mm256_slli_epi16(pairs, 8));
-        pairs = _mm256_and_si256(pairs, _mm256_set1_epi8(15));
-        store(to + 2 * done, _mm256_shuffle_epi8(digits, pairs));
+        store(to + 2 * done, _mm256_shuffle_epi8(digits, low(pairs)));
     }
     return done;
 }
@@ -225,23 +269,24 @@ WIDE static size_t base64_print(const uint8_t *bytes, size_t size, bool url, cha
     return done;
 }
 
-// The high half of a digit says what its distance is, but for '/'. What is wrong has a bit in
-// common in the tables for both halves.
+// What is no digit has a bit in common in the tables for both of its halves.
+static const uint8_t wrong_low[16] = {0x15, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
+                                      0x11, 0x11, 0x13, 0x1a, 0x1b, 0x1b, 0x1b, 0x1a};
+static const uint8_t wrong_high[16] = {0x10, 0x10, 0x01, 0x02, 0x04, 0x08, 0x04, 0x08,
+                                       0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10};
+
+// The high half of a digit says how far it is from its value, but for '/'. False if there are
+// others.
 WIDE static inline bool base64_values(__m256i digits, __m256i *ret_values)
 {
-    const __m256i wrong_low = TABLE(0x15, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
-                                    0x13, 0x1a, 0x1b, 0x1b, 0x1b, 0x1a);
-    const __m256i wrong_high = TABLE(0x10, 0x10, 0x01, 0x02, 0x04, 0x08, 0x04, 0x08, 0x10, 0x10,
-                                     0x10, 0x10, 0x10, 0x10, 0x10, 0x10);
     const __m256i distances = TABLE(0, 63 - '/', 62 - '+', 52 - '0', -'A', -'A', 26 - 'a', 26 - 'a',
                                     0, 0, 0, 0, 0, 0, 0, 0);
     __m256i minus = _mm256_cmpeq_epi8(digits, _mm256_set1_epi8('-'));
     __m256i under = _mm256_cmpeq_epi8(digits, _mm256_set1_epi8('_'));
     digits = _mm256_blendv_epi8(digits, _mm256_set1_epi8('+'), minus);
     digits = _mm256_blendv_epi8(digits, _mm256_set1_epi8('/'), under);
-    __m256i highs = high(digits), lows = _mm256_and_si256(digits, _mm256_set1_epi8(15));
-    if (!_mm256_testz_si256(_mm256_shuffle_epi8(wrong_low, lows),
-                            _mm256_shuffle_epi8(wrong_high, highs)))
+    __m256i highs = high(digits), lows = low(digits);
+    if (!_mm256_testz_si256(look_up(wrong_low, lows), look_up(wrong_high, highs)))
         return false;
     __m256i slash = _mm256_cmpeq_epi8(digits, _mm256_set1_epi8('/')); // -1: one place before
     __m256i distance = _mm256_shuffle_epi8(distances, _mm256_add_epi8(highs, slash));
@@ -253,8 +298,7 @@ WIDE static size_t base64_parse(const uint8_t *digits, size_t size, uint8_t *to,
 {
     const __m256i order = TABLE(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
     size_t done = 0;
-    for (; size - done >= 32 && room - done / 4 * 3 >= 32;
-         done += 32) { // writes 32, 24 of them count
+    for (; size - done >= 32 && room - done / 4 * 3 >= 32; done += 32) { // writes 32 for 24
         __m256i bytes;
         if (!base64_values(load(digits + done), &bytes))
             break;
