@@ -94,54 +94,26 @@ enum {
     ANY_CONT = TOO_LONG | OVERLONG_2 | TWO_CONTS,
 };
 
-static const uint8_t first_high[16] = {TOO_LONG,
-                                       TOO_LONG,
-                                       TOO_LONG,
-                                       TOO_LONG,
-                                       TOO_LONG,
-                                       TOO_LONG,
-                                       TOO_LONG,
-                                       TOO_LONG,
-                                       TWO_CONTS,
-                                       TWO_CONTS,
-                                       TWO_CONTS,
-                                       TWO_CONTS,
-                                       TOO_SHORT | OVERLONG_2,
-                                       TOO_SHORT,
-                                       TOO_SHORT | OVERLONG_3 | SURROGATE,
-                                       TOO_SHORT | TOO_LARGE | OVERLONG_4};
-static const uint8_t first_low[16] = {ANY_LOW | OVERLONG_2 | OVERLONG_3 | OVERLONG_4,
-                                      ANY_LOW | OVERLONG_2,
-                                      ANY_LOW,
-                                      ANY_LOW,
-                                      ANY_LOW | TOO_LARGE,
-                                      ANY_LARGE,
-                                      ANY_LARGE,
-                                      ANY_LARGE,
-                                      ANY_LARGE,
-                                      ANY_LARGE,
-                                      ANY_LARGE,
-                                      ANY_LARGE,
-                                      ANY_LARGE,
-                                      ANY_LARGE | SURROGATE,
-                                      ANY_LARGE,
-                                      ANY_LARGE};
-static const uint8_t second_high[16] = {TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        ANY_CONT | OVERLONG_3 | OVERLONG_4,
-                                        ANY_CONT | OVERLONG_3 | TOO_LARGE,
-                                        ANY_CONT | SURROGATE | TOO_LARGE,
-                                        ANY_CONT | SURROGATE | TOO_LARGE,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT,
-                                        TOO_SHORT};
+// clang-format off
+static const uint8_t first_high[16] = {
+    TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, // ASCII
+    TWO_CONTS, TWO_CONTS, TWO_CONTS, TWO_CONTS,                                     // 80 to bf
+    TOO_SHORT | OVERLONG_2, TOO_SHORT,                                              // c0, d0
+    TOO_SHORT | OVERLONG_3 | SURROGATE, TOO_SHORT | TOO_LARGE | OVERLONG_4,         // e0, f0
+};
+static const uint8_t first_low[16] = {
+    ANY_LOW | OVERLONG_2 | OVERLONG_3 | OVERLONG_4, ANY_LOW | OVERLONG_2,           // c0 e0 f0, c1
+    ANY_LOW, ANY_LOW, ANY_LOW | TOO_LARGE,                                          // f4
+    ANY_LARGE, ANY_LARGE, ANY_LARGE, ANY_LARGE, ANY_LARGE, ANY_LARGE, ANY_LARGE,
+    ANY_LARGE, ANY_LARGE | SURROGATE, ANY_LARGE, ANY_LARGE,                         // ed
+};
+static const uint8_t second_high[16] = {
+    TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT,
+    ANY_CONT | OVERLONG_3 | OVERLONG_4, ANY_CONT | OVERLONG_3 | TOO_LARGE,          // 80, 90
+    ANY_CONT | SURROGATE | TOO_LARGE, ANY_CONT | SURROGATE | TOO_LARGE,             // a0, b0
+    TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT,
+};
+// clang-format on
 
 // For each of the numbers below 16 its place in a table.
 WIDE static inline __m256i look_up(const uint8_t table[16], __m256i numbers)
