@@ -23,7 +23,7 @@ int tr_bytes_compare(tr_bytes a, tr_bytes b)
 }
 
 // The first place of what, not longer than from here to the end, or NULL.
-static const char *find(const char *at, const char *end, tr_bytes what)
+static const char *bytes_find(const char *at, const char *end, tr_bytes what)
 {
     const char *last = end - what.len; // where it may begin
     size_t vain = 0;
@@ -45,7 +45,7 @@ size_t tr_bytes_find(tr_bytes bytes, tr_bytes what, size_t from)
     if (what.len == 0 || what.len > bytes.len - from)
         return what.len == 0 ? from : TR_NOWHERE;
     const char *begin = bytes.ptr;
-    const char *at = find(begin + from, begin + bytes.len, what);
+    const char *at = bytes_find(begin + from, begin + bytes.len, what);
     return at != NULL ? (size_t)(at - begin) : TR_NOWHERE;
 }
 
@@ -93,7 +93,7 @@ int tr_room_fill(tr_room to, tr_bytes pattern)
     return 0;
 }
 
-static void swap16(char *at)
+static void bytes_swap16(char *at)
 {
     uint16_t number;
     memcpy(&number, at, sizeof number);
@@ -101,7 +101,7 @@ static void swap16(char *at)
     memcpy(at, &number, sizeof number);
 }
 
-static void swap32(char *at)
+static void bytes_swap32(char *at)
 {
     uint32_t number;
     memcpy(&number, at, sizeof number);
@@ -109,7 +109,7 @@ static void swap32(char *at)
     memcpy(at, &number, sizeof number);
 }
 
-static void swap64(char *at)
+static void bytes_swap64(char *at)
 {
     uint64_t number;
     memcpy(&number, at, sizeof number);
@@ -126,13 +126,13 @@ int tr_room_swap(tr_room numbers, size_t width)
     // A loop for each width, so that the compiler makes many at once.
     if (width == 2)
         for (; at < end; at += 2)
-            swap16(at);
+            bytes_swap16(at);
     else if (width == 4)
         for (; at < end; at += 4)
-            swap32(at);
+            bytes_swap32(at);
     else
         for (; at < end; at += 8)
-            swap64(at);
+            bytes_swap64(at);
     return 0;
 }
 

@@ -58,7 +58,7 @@ WIDE static inline bool any_bit(__m256i bytes)
 
 // ---- ASCII and UTF-8 ----
 
-WIDE static size_t ascii(const uint8_t *bytes, size_t size)
+WIDE static size_t wide_ascii(const uint8_t *bytes, size_t size)
 {
     size_t done = 0;
     while (size - done >= 32 && _mm256_movemask_epi8(load(bytes + done)) == 0)
@@ -66,7 +66,7 @@ WIDE static size_t ascii(const uint8_t *bytes, size_t size)
     return done;
 }
 
-WIDE static size_t high_bits(const uint8_t *bytes, size_t size, size_t *count)
+WIDE static size_t wide_high_bits(const uint8_t *bytes, size_t size, size_t *count)
 {
     size_t done = 0;
     for (; size - done >= 32; done += 32)
@@ -122,7 +122,7 @@ WIDE static inline __m256i look_up(const uint8_t table[16], __m256i numbers)
 }
 
 // Any bit is an error. `last` is the step before.
-WIDE static inline __m256i utf8_errors(__m256i bytes, __m256i last)
+WIDE static inline __m256i wide_utf8_errors(__m256i bytes, __m256i last)
 {
     __m256i first = BEFORE(bytes, last, 1);
     __m256i pairs =
@@ -148,14 +148,14 @@ static size_t whole_characters(const uint8_t *bytes, size_t done)
     return done;
 }
 
-WIDE static size_t utf8(const uint8_t *bytes, size_t size)
+WIDE static size_t wide_utf8(const uint8_t *bytes, size_t size)
 {
     __m256i last = _mm256_setzero_si256();
     size_t done = 0;
     for (; size - done >= 32; done += 32) {
         __m256i next = load(bytes + done);
         bool ascii = _mm256_movemask_epi8(_mm256_or_si256(next, last)) == 0;
-        if (!ascii && any_bit(utf8_errors(next, last)))
+        if (!ascii && any_bit(wide_utf8_errors(next, last)))
             break;
         last = next;
     }
@@ -164,7 +164,7 @@ WIDE static size_t utf8(const uint8_t *bytes, size_t size)
 
 // ---- Hexadecimal ----
 
-WIDE static size_t hex_print(const uint8_t *bytes, size_t size, char *to)
+WIDE static size_t wide_hex_print(const uint8_t *bytes, size_t size, char *to)
 {
     const __m256i digits =
         TABLE('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f');
@@ -179,7 +179,7 @@ WIDE static size_t hex_print(const uint8_t *bytes, size_t size, char *to)
 
 // 0 to 15, or more for what is no digit. Adding saturates, so that only digits come out below 10,
 // and only letters from 10 to 15.
-WIDE static inline __m256i hex_values(__m256i c)
+WIDE static inline __m256i wide_hex_values(__m256i c)
 {
     __m256i digit = _mm256_add_epi8(c, _mm256_set1_epi8((char)(0xff - '9')));
     digit = _mm256_subs_epu8(digit, _mm256_set1_epi8(6));
@@ -190,11 +190,11 @@ WIDE static inline __m256i hex_values(__m256i c)
     return _mm256_min_epu8(digit, letter);
 }
 
-WIDE static size_t hex_parse(const uint8_t *digits, size_t size, uint8_t *to)
+WIDE static size_t wide_hex_parse(const uint8_t *digits, size_t size, uint8_t *to)
 {
     size_t done = 0;
     for (; size - done >= 16; done += 16) {
-        __m256i values = hex_values(load(digits + 2 * done));
+        __m256i values = wide_hex_values(load(digits + 2 * done));
         if (any_bit(_mm256_and_si256(values, _mm256_set1_epi8((char)0xf0))))
             break;
         __m256i bytes = _mm256_maddubs_epi16(values, _mm256_set1_epi16(0x0110));
@@ -207,7 +207,7 @@ WIDE static size_t hex_parse(const uint8_t *digits, size_t size, uint8_t *to)
 // ---- Base64 ----
 
 // Four numbers of 6 bits out of each three bytes, which stand as 1 0 2 1.
-WIDE static inline __m256i base64_split(__m256i bytes)
+WIDE static inline __m256i wide_base64_split(__m256i bytes)
 {
     __m256i a = _mm256_and_si256(bytes, _mm256_set1_epi32(0x0fc0fc00));
     __m256i b = _mm256_and_si256(bytes, _mm256_set1_epi32(0x003f03f0));
@@ -217,7 +217,7 @@ WIDE static inline __m256i base64_split(__m256i bytes)
 
 // Each kind of digit is some distance from its value: 0 for a to z, 1 to 10 for 0 to 9, 11 and 12
 // for the last two, 13 for A to Z.
-WIDE static inline __m256i base64_digits(__m256i values, __m256i distances)
+WIDE static inline __m256i wide_base64_digits(__m256i values, __m256i distances)
 {
     __m256i kind = _mm256_subs_epu8(values, _mm256_set1_epi8(51));
     __m256i capital = _mm256_cmpgt_epi8(_mm256_set1_epi8(26), values);
@@ -225,7 +225,7 @@ WIDE static inline __m256i base64_digits(__m256i values, __m256i distances)
     return _mm256_add_epi8(values, _mm256_shuffle_epi8(distances, kind));
 }
 
-WIDE static size_t base64_print(const uint8_t *bytes, size_t size, bool url, char *to)
+WIDE static size_t wide_base64_print(const uint8_t *bytes, size_t size, bool url, char *to)
 {
     const __m256i order = TABLE(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10);
     const __m256i distances =
@@ -235,8 +235,8 @@ WIDE static size_t base64_print(const uint8_t *bytes, size_t size, bool url, cha
     size_t done = 0;
     for (; size - done >= 28; done += 24) { // reads 28
         __m256i next = _mm256_set_m128i(load16(bytes + done + 12), load16(bytes + done));
-        next = base64_split(_mm256_shuffle_epi8(next, order));
-        store(to + done / 3 * 4, base64_digits(next, distances));
+        next = wide_base64_split(_mm256_shuffle_epi8(next, order));
+        store(to + done / 3 * 4, wide_base64_digits(next, distances));
     }
     return done;
 }
@@ -249,7 +249,7 @@ static const uint8_t wrong_high[16] = {0x10, 0x10, 0x01, 0x02, 0x04, 0x08, 0x04,
 
 // The high half of a digit says how far it is from its value, but for '/'. False if there are
 // others.
-WIDE static inline bool base64_values(__m256i digits, __m256i *ret_values)
+WIDE static inline bool wide_base64_values(__m256i digits, __m256i *ret_values)
 {
     const __m256i distances = TABLE(0, 63 - '/', 62 - '+', 52 - '0', -'A', -'A', 26 - 'a', 26 - 'a',
                                     0, 0, 0, 0, 0, 0, 0, 0);
@@ -266,13 +266,13 @@ WIDE static inline bool base64_values(__m256i digits, __m256i *ret_values)
     return true;
 }
 
-WIDE static size_t base64_parse(const uint8_t *digits, size_t size, uint8_t *to, size_t room)
+WIDE static size_t wide_base64_parse(const uint8_t *digits, size_t size, uint8_t *to, size_t room)
 {
     const __m256i order = TABLE(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
     size_t done = 0;
     for (; size - done >= 32 && room - done / 4 * 3 >= 32; done += 32) { // writes 32 for 24
         __m256i bytes;
-        if (!base64_values(load(digits + done), &bytes))
+        if (!wide_base64_values(load(digits + done), &bytes))
             break;
         bytes = _mm256_maddubs_epi16(bytes, _mm256_set1_epi32(0x01400140));
         bytes = _mm256_madd_epi16(bytes, _mm256_set1_epi32(0x00011000));
@@ -296,47 +296,47 @@ static size_t nothing(const void *from, size_t size, ...)
     return 0;
 }
 
-#define ascii        nothing
-#define high_bits    nothing
-#define utf8         nothing
-#define hex_print    nothing
-#define hex_parse    nothing
-#define base64_print nothing
-#define base64_parse nothing
+#define wide_ascii        nothing
+#define wide_high_bits    nothing
+#define wide_utf8         nothing
+#define wide_hex_print    nothing
+#define wide_hex_parse    nothing
+#define wide_base64_print nothing
+#define wide_base64_parse nothing
 
 #endif
 
 size_t tr__wide_ascii(const uint8_t *bytes, size_t size)
 {
-    return wide_here() ? ascii(bytes, size) : 0;
+    return wide_here() ? wide_ascii(bytes, size) : 0;
 }
 
 size_t tr__wide_high_bits(const uint8_t *bytes, size_t size, size_t *count)
 {
-    return wide_here() ? high_bits(bytes, size, count) : 0;
+    return wide_here() ? wide_high_bits(bytes, size, count) : 0;
 }
 
 size_t tr__wide_utf8(const uint8_t *bytes, size_t size)
 {
-    return wide_here() ? utf8(bytes, size) : 0;
+    return wide_here() ? wide_utf8(bytes, size) : 0;
 }
 
 size_t tr__wide_hex_print(const uint8_t *bytes, size_t size, char *to)
 {
-    return wide_here() ? hex_print(bytes, size, to) : 0;
+    return wide_here() ? wide_hex_print(bytes, size, to) : 0;
 }
 
 size_t tr__wide_hex_parse(const uint8_t *digits, size_t size, uint8_t *to)
 {
-    return wide_here() ? hex_parse(digits, size, to) : 0;
+    return wide_here() ? wide_hex_parse(digits, size, to) : 0;
 }
 
 size_t tr__wide_base64_print(const uint8_t *bytes, size_t size, bool url, char *to)
 {
-    return wide_here() ? base64_print(bytes, size, url, to) : 0;
+    return wide_here() ? wide_base64_print(bytes, size, url, to) : 0;
 }
 
 size_t tr__wide_base64_parse(const uint8_t *digits, size_t size, uint8_t *to, size_t room)
 {
-    return wide_here() ? base64_parse(digits, size, to, room) : 0;
+    return wide_here() ? wide_base64_parse(digits, size, to, room) : 0;
 }

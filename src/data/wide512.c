@@ -13,7 +13,7 @@
 
 #define WIDE __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi2,popcnt")))
 
-static bool wide_here(void)
+static bool wide512_here(void)
 {
     return __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2");
@@ -81,7 +81,7 @@ WIDE static inline __m512i widened(const uint8_t *bytes, size_t count, size_t bu
     return _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(those, bytes));
 }
 
-WIDE static size_t latin1_print(const uint8_t *bytes, size_t size, uint8_t **to)
+WIDE static size_t wide512_latin1_print(const uint8_t *bytes, size_t size, uint8_t **to)
 {
     uint8_t *next = *to;
     size_t done = 0;
@@ -102,7 +102,7 @@ WIDE static inline __m512i load_units(const uint8_t *units, size_t count)
     return _mm512_maskz_loadu_epi16((__mmask32)lowest(count), units);
 }
 
-WIDE static size_t utf16_print(const uint8_t *units, size_t size, uint8_t **to)
+WIDE static size_t wide512_utf16_print(const uint8_t *units, size_t size, uint8_t **to)
 {
     uint8_t *next = *to;
     size_t done = 0, count;
@@ -124,7 +124,7 @@ WIDE static size_t utf16_print(const uint8_t *units, size_t size, uint8_t **to)
 
 // The size of its text: a byte for each unit, one more from U+0080 on and from U+0800 on, but two
 // less for a pair of surrogates, which is counted at its second.
-WIDE static size_t utf16_text_size(const uint8_t *units, size_t size, size_t *ret_size)
+WIDE static size_t wide512_utf16_text_size(const uint8_t *units, size_t size, size_t *ret_size)
 {
     size_t text = size / 2;
     uint32_t first_before = 0;
@@ -144,7 +144,7 @@ WIDE static size_t utf16_text_size(const uint8_t *units, size_t size, size_t *re
 // ---- From UTF-8: the last byte of every character becomes the unit, and the others go ----
 
 // A lead that is the last of its step has its tail in the next one.
-WIDE static size_t latin1_parse(const uint8_t *text, size_t size, uint8_t **to, size_t room)
+WIDE static size_t wide512_latin1_parse(const uint8_t *text, size_t size, uint8_t **to, size_t room)
 {
     uint64_t c2_before = 0, c3_before = 0;
     uint8_t *next = *to;
@@ -190,7 +190,7 @@ WIDE static inline __m512i joined(__m512i here, __m512i one, __m512i two)
 }
 
 // A character belongs to the step that its last byte is in.
-WIDE static size_t utf16_parse(const uint8_t *text, size_t size, uint8_t **to, size_t room)
+WIDE static size_t wide512_utf16_parse(const uint8_t *text, size_t size, uint8_t **to, size_t room)
 {
     uint8_t *next = *to;
     size_t done = 0;
@@ -218,7 +218,7 @@ WIDE static size_t utf16_parse(const uint8_t *text, size_t size, uint8_t **to, s
 
 #else
 
-static bool wide_here(void)
+static bool wide512_here(void)
 {
     return false;
 }
@@ -229,35 +229,35 @@ static size_t nothing(const void *from, size_t size, ...)
     return 0;
 }
 
-#define latin1_print    nothing
-#define latin1_parse    nothing
-#define utf16_print     nothing
-#define utf16_text_size nothing
-#define utf16_parse     nothing
+#define wide512_latin1_print    nothing
+#define wide512_latin1_parse    nothing
+#define wide512_utf16_print     nothing
+#define wide512_utf16_text_size nothing
+#define wide512_utf16_parse     nothing
 
 #endif
 
 size_t tr__wide_latin1_print(const uint8_t *bytes, size_t size, uint8_t **to)
 {
-    return wide_here() ? latin1_print(bytes, size, to) : 0;
+    return wide512_here() ? wide512_latin1_print(bytes, size, to) : 0;
 }
 
 size_t tr__wide_utf16_print(const uint8_t *units, size_t size, uint8_t **to)
 {
-    return wide_here() ? utf16_print(units, size, to) : 0;
+    return wide512_here() ? wide512_utf16_print(units, size, to) : 0;
 }
 
 size_t tr__wide_utf16_text_size(const uint8_t *units, size_t size, size_t *ret_size)
 {
-    return wide_here() ? utf16_text_size(units, size, ret_size) : 0;
+    return wide512_here() ? wide512_utf16_text_size(units, size, ret_size) : 0;
 }
 
 size_t tr__wide_latin1_parse(const uint8_t *text, size_t size, uint8_t **to, size_t room)
 {
-    return wide_here() ? latin1_parse(text, size, to, room) : 0;
+    return wide512_here() ? wide512_latin1_parse(text, size, to, room) : 0;
 }
 
 size_t tr__wide_utf16_parse(const uint8_t *text, size_t size, uint8_t **to, size_t room)
 {
-    return wide_here() ? utf16_parse(text, size, to, room) : 0;
+    return wide512_here() ? wide512_utf16_parse(text, size, to, room) : 0;
 }
