@@ -97,6 +97,11 @@ typedef struct tr_spawn_opts {
     const char *const *env;
 
     bool link; /* to the spawner, as tr_link does; not for tr_node_spawn */
+
+    /* It ends by itself, normally, when nothing is left that could call it: no message, no timer
+     * but those that tr_timer_keep says do not count, and nothing else that has yet to end, as an
+     * ask, work, a stream, a child or a monitor. So a program of Node's ends. Not TR_PROCESS. */
+    bool until_idle;
 } tr_spawn_opts;
 #define TR_SPAWN(...) (&(const tr_spawn_opts){.size = sizeof(tr_spawn_opts), __VA_ARGS__})
 

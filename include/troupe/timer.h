@@ -55,6 +55,10 @@ TR_API uint64_t tr_interval_missed(const tr_actor *self);
  *         own callback can meet */
 TR_API int tr_timer_refresh(tr_actor *self, tr_timer timer);
 
+/* Whether the timer keeps an actor that is to end when it is idle (.until_idle); each does, until
+ * it is told not to. No-op on a fired, cleared or empty timer. */
+TR_API void tr_timer_keep(tr_actor *self, tr_timer timer, bool keep);
+
 /* Safe at any time: a fired, cleared or empty timer is a no-op. */
 TR_API void tr_timer_clear(tr_actor *self, tr_timer timer);
 

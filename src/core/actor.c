@@ -107,7 +107,10 @@ int tr__actor_new(const tr_behavior *behavior, const tr_spawn_opts *opts, tr_act
     actor_init(actor, behavior, opts);
     if (opts->args.type != TR_TYPE_NULL)
         rc = tr_msg_new("start", opts->args, &args);
+    if (rc == 0 && opts->until_idle)
+        rc = tr__extra_of(actor, &(tr__extra *){NULL});
     if (rc < 0) {
+        tr_msg_free(&args);
         tr__free(actor);
         return rc;
     }
@@ -136,6 +139,7 @@ static void actor_drop_args(tr_actor *actor)
 void tr__actor_unmake(tr_actor *actor)
 {
     actor_drop_args(actor);
+    tr__free(actor->extra);
     tr__watchers_tell(&actor->watchers, tr__watch_failed(TR_ENOACTOR), NULL);
 }
 
@@ -168,6 +172,8 @@ int tr__actor_settle(tr_loop *loop, tr_actor *actor)
     actor->loop = loop;
     loop->begun = true;
     tr__list_append(&loop->births, &actor->run);
+    if (actor->extra != NULL) // it has no other need for it yet
+        tr__list_append(&loop->idlers, &actor->extra->idler);
     tr__counter_add(&loop->actor_count, 1);
     return 0;
 }
@@ -176,6 +182,8 @@ int tr__actor_settle(tr_loop *loop, tr_actor *actor)
 static void actor_unsettle(tr_actor *actor)
 {
     tr__list_remove(&actor->run);
+    if (actor->extra != NULL)
+        tr__list_remove(&actor->extra->idler);
     tr__counter_add(&actor->loop->actor_count, -1);
     actor_leave_slot(actor->loop, actor);
 }
@@ -238,6 +246,8 @@ static int spawn_check(const tr_loop *loop, const tr_behavior *behavior, const t
         return TR_EINVAL;
     if ((unsigned)opts->isolation > TR_PROCESS || (unsigned)opts->placement > TR_BY_KEY ||
         (unsigned)opts->mail_policy > TR_MAIL_DROP_OLDEST)
+        return TR_EINVAL;
+    if (opts->until_idle && opts->isolation == TR_PROCESS)
         return TR_EINVAL;
     if (opts->placement == TR_BY_KEY && opts->placement_key == NULL)
         return TR_EINVAL;
@@ -494,6 +504,8 @@ static void actor_close(tr_actor *actor)
     tr__watchers_tell(&actor->watchers, actor->reason, NULL);
     actor_leave_node(actor);
     actor_leave_slot(actor->loop, actor);
+    if (actor->extra != NULL)
+        tr__list_remove(&actor->extra->idler);
     tr__free(actor->extra);
     if (actor->lodger) {
         tr__lodger_ended(actor->loop, actor);

@@ -603,6 +603,7 @@ int tr_reply_later(tr_actor *self, const tr_msg *msg, tr_asker *ret_asker)
     *later = msg_asker(msg);
     later->actor = self;
     later->owned.close = asker_close;
+    later->owned.idle = true;
     int rc = tr__slots_add(&self->loop->askers, later, &later->id);
     if (rc < 0) {
         tr__free(later);

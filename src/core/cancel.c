@@ -160,6 +160,7 @@ static int cancel_make(tr_actor *self, size_t count, tr_cancel **ret_cancel)
         return TR_ENOMEM;
     cancel->actor = self;
     cancel->owned.close = cancel_close;
+    cancel->owned.idle = true;
     cancel->later.run = cancel_tell;
     cancel->timer.fire = cancel_fire;
     tr__list_init(&cancel->carriers);

@@ -99,9 +99,12 @@ typedef struct tr__extra {
     uint32_t stash_count, stash_bytes;
     tr_receive receive; // instead of the behaviour's; NULL: that
     bool held;          // its mail waits
+
+    tr__list idler; // in loop->idlers, if it is to end when it is idle
 } tr__extra;
 
 int tr__extra_of(tr_actor *actor, tr__extra **ret_extra);
+void tr__idle_run(tr_loop *loop);       // end those that are to end so (idle.c)
 void tr__stash_return(tr_actor *actor); // to where it came from: in front of the mail
 
 // ---- Timers (timer.c) ----
@@ -230,6 +233,7 @@ typedef enum tr__actor_state {
 typedef struct tr__owned {
     tr__list link;
     void (*close)(struct tr__owned *owned);
+    bool idle; // does not keep one that is to end when it is idle (idle.c)
 } tr__owned;
 
 // What every message touches stands in front.
@@ -423,6 +427,7 @@ struct tr_loop {
     tr__slots actors;  // that were spawned on it
     tr__slots lodgers; // that were spawned on another loop, which gives out their seats
     tr__list births, runnable, closing, pending;
+    tr__list idlers;                     // tr__extra: see idle.c
     tr__list later;                      // tr__later
     tr__list writable;                   // tr__waiter: there is room now
     tr__immediates immediates, checking; // armed; being run

@@ -384,7 +384,7 @@ int tr_join(tr_actor *self, const char *group)
     if (m == NULL)
         return TR_ENOMEM;
     *m = (actor_member){.member = {.addr = tr__actor_addr(self), .take = actor_take},
-                        .owned.close = member_close,
+                        .owned = {.close = member_close, .idle = true},
                         .actor = self};
     int rc = tr__group_join(self->loop, group, &m->member);
     if (rc < 0) {

@@ -145,6 +145,7 @@ static int tie_fasten(tie *t, tr_actor *actor)
     uint64_t node = t->signal.to.node;
     t->actor = actor;
     t->owned.close = tie_close;
+    t->owned.idle = true;
     t->watcher = (tr__watcher){.ended = tie_node_lost};
     tr__list_init(&t->owned.link);
     tr__list_init(&t->watcher.link);

@@ -119,6 +119,7 @@ void tr__loop_step(tr_loop *loop)
     loop_run_later(loop);
     stats->phase = TR_PHASE_MAIL;
     tr__mail_run(loop);
+    tr__idle_run(loop);
     tr__look_last(loop);
     stats->phase = stats->since = TR_PHASE_POLL;
     if (route != NULL)

@@ -37,6 +37,7 @@ int tr__loop_new(tr_node *node, uint32_t index, tr_world **world, tr_loop **ret_
     tr__list_init(&loop->closing);
     tr__list_init(&loop->pending);
     tr__list_init(&loop->later);
+    tr__list_init(&loop->idlers);
     tr__list_init(&loop->writable);
     tr__windows_init(&loop->windows, 0);
     tr__windows_init(&loop->relayed, TR__WINDOW_PEER_BYTES);

@@ -73,6 +73,7 @@ int tr_promise_new(tr_actor *self, tr_promise **ret_promise)
     if (promise == NULL)
         return TR_ENOMEM;
     promise->owned.close = promise_close;
+    promise->owned.idle = true; // what settles it keeps the actor
     promise->actor = self;
     promise->refs = 1;
     tr__list_init(&promise->reactions);

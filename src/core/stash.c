@@ -18,6 +18,7 @@ int tr__extra_of(tr_actor *actor, tr__extra **ret_extra)
             return TR_ENOMEM;
         extra->actor = actor;
         tr__list_init(&extra->pending);
+        tr__list_init(&extra->idler);
         actor->extra = extra;
     }
     *ret_extra = actor->extra;

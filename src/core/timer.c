@@ -399,6 +399,13 @@ int tr_timer_refresh(tr_actor *self, tr_timer timer)
     return timer_arm(t);
 }
 
+void tr_timer_keep(tr_actor *self, tr_timer timer, bool keep)
+{
+    actor_timer *t = tr__actor_here(self) ? timer_find(self, timer) : NULL;
+    if (t != NULL)
+        t->owned.idle = !keep;
+}
+
 void tr_timer_clear(tr_actor *self, tr_timer timer)
 {
     actor_timer *t = tr__actor_here(self) ? timer_find(self, timer) : NULL;
