@@ -19,6 +19,7 @@
  *   troupe/work.h     calls that block, on threads of their own        tr_work
  *   troupe/registry.h names and groups                            tr_register, tr_publish
  *   troupe/pool.h     workers behind one address                       tr_pool_start
+ *   troupe/uv.h       a node on a libuv loop of yours                 tr_node_attach
  *   troupe/stats.h    what loops spend their time on                 tr_loop_stats_get
  *   troupe/memory.h   where memory comes from                         tr_memory_set
  *   troupe/error.h    the errors                                      tr_strerror
@@ -54,6 +55,7 @@
 #include <troupe/stats.h>
 #include <troupe/supervisor.h>
 #include <troupe/timer.h>
+#include <troupe/uv.h>
 #include <troupe/val.h>
 #include <troupe/work.h>
 

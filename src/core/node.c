@@ -204,11 +204,16 @@ bool tr__node_step(tr_node *node)
     return !ended;
 }
 
+static void node_wake(tr_node *node)
+{
+    tr_world *world = tr__node_loop(node, 0)->world;
+    world->ops->wake(world);
+}
+
 void tr__node_wake(tr_node *node)
 {
     atomic_store(&node->parked_mail, true);
-    tr_world *world = tr__node_loop(node, 0)->world;
-    world->ops->wake(world);
+    node_wake(node);
 }
 
 void tr_node_stop(tr_node *node)
@@ -216,14 +221,17 @@ void tr_node_stop(tr_node *node)
     if (node == NULL)
         return;
     atomic_store_explicit(&node->stop_asked, true, memory_order_release);
-    tr_world *world = tr__node_loop(node, 0)->world;
-    world->ops->wake(world);
+    node_wake(node);
 }
 
+// A node that is hosted may wait for nothing else.
 int tr_node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_opts *opts,
                   tr_addr *ret_addr)
 {
-    return node == NULL ? TR_EINVAL : tr__node_spawn(node, behavior, opts, TR_NOBODY, ret_addr);
+    int rc = node == NULL ? TR_EINVAL : tr__node_spawn(node, behavior, opts, TR_NOBODY, ret_addr);
+    if (rc == 0)
+        node_wake(node);
+    return rc;
 }
 
 uint64_t tr_node_id(const tr_node *node)

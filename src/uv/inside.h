@@ -55,9 +55,11 @@ struct real_world {
     uint64_t timer_due; // what the timer is set to; TR__NEVER: it is stopped
     atomic_bool woken;  // by wake, and poll has not taken it yet
     atomic_bool asleep; // in libuv's loop, so wake must send
+    uint64_t due;       // that the last poll was to wait for
     uint64_t glanced;   // when libuv had nothing to tell; 0: ask it
     bool polling;
-    bool stirred; // there was something to tell in this poll
+    bool stirred;           // there was something to tell in this poll
+    struct real_host *host; // polls for it, so it does not wait itself (host.c); NULL: nobody
     struct real_spin spin;
     tr__list sources; // open
     tr__list ended;   // endpoints that libuv has let go of; their owners hear in the next poll
@@ -83,6 +85,9 @@ uint64_t tr__uv_now(tr_world *world);
 // Take a wake, which stirs. Returns whether there was one.
 bool tr__uv_woken(struct real_world *world);
 void tr__uv_run(struct real_world *world, uv_run_mode mode);
+
+// host.c
+void tr__uv_host_close(struct real_world *world);
 
 // thread.c
 int tr__uv_thread_start(tr_world *world, const tr_thread_up *up, void *owner);

@@ -33,6 +33,7 @@ void tr__uv_source_close(struct real_source *source, uv_close_cb cb)
 {
     tr_assert(!uv_is_closing((uv_handle_t *)&source->poll));
     tr__list_remove(&source->node);
+    source->world->glanced = 0;
     uv_close((uv_handle_t *)&source->poll, cb);
     close(source->fd);
     source->fd = -1;

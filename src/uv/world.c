@@ -123,11 +123,12 @@ static void world_poll(tr_world *base, uint64_t due)
     struct real_world *world = real_world_of(base);
     tr_assert(!world->polling);
     world->polling = true;
+    world->due = due;
     world->stirred = false;
     tr__uv_woken(world);
     tr__uv_endpoints_end(world);
     uint64_t start = tr__uv_now(base);
-    if (world->stirred || due <= start)
+    if (world->stirred || due <= start || world->host != NULL)
         world_glance(world, start);
     else if (!tr__uv_spin(world, start, due))
         world_sleep(world, start, due);
@@ -138,6 +139,7 @@ static void world_close(tr_world **base)
 {
     struct real_world *world = real_world_of(*base);
     tr_assert(!world->polling && world->thread_up == NULL);
+    tr__uv_host_close(world);
     while (!tr__list_empty(&world->sources)) {
         struct real_source *source = tr__container(world->sources.next, struct real_source, node);
         source->close(source);
