@@ -87,7 +87,7 @@ void tr__notice_put(tr_actor *actor, tr_msg **notice)
 }
 
 // The oldest of the mail.
-static tr_msg *mail_pop(tr_actor *actor)
+static inline tr_msg *mail_pop(tr_actor *actor)
 {
     tr_msg *msg = tr__queue_pop(&actor->mail);
     if (msg == NULL)
@@ -201,37 +201,44 @@ static void mail_close_ask(tr_actor *actor, tr_msg *msg, int rc)
         tr__ask_close(actor->loop, msg, TR_ENOREPLY, (tr_reason){0});
 }
 
-static int mail_answer_ping(tr_actor *actor, const tr_msg *ping)
+static int mail_handle(tr_actor *actor, const tr_msg *msg)
 {
-    return tr_reply(actor, ping, TR_NULL);
+    bool became = actor->unusual && actor->extra->receive != NULL;
+    tr_receive receive = became ? actor->extra->receive : actor->behavior->receive;
+    return receive == NULL ? TR_EUNKNOWN : receive(actor, msg);
 }
 
-// Who handles it; NULL: nobody.
-static tr_receive mail_receiver(const tr_actor *actor, const tr_msg *msg)
+static int mail_handle_ask(tr_actor *actor, tr_msg *ask)
 {
-    if (msg->is_ask && tr__ask_is_ping(msg))
-        return mail_answer_ping;
-    if (msg->is_ask && tr__offer_asks(msg))
-        return tr__offer_asked;
-    bool became = actor->unusual && actor->extra->receive != NULL;
-    return became ? actor->extra->receive : actor->behavior->receive;
+    actor->loop->handling = ask;
+    int rc;
+    if (tr__ask_is_ping(ask))
+        rc = tr_reply(actor, ask, TR_NULL);
+    else if (tr__offer_asks(ask))
+        rc = tr__offer_asked(actor, ask);
+    else
+        rc = mail_handle(actor, ask);
+    mail_close_ask(actor, ask, rc);
+    return rc;
+}
+
+// A handler's error is the end of its actor.
+static void mail_failed(tr_actor *actor, const tr_msg *msg, int error)
+{
+    if (error == TR_EUNKNOWN)
+        tr__dead_msg(actor->loop, msg, tr__actor_addr(actor), error);
+    else
+        tr__actor_exit(actor, tr__reason_of(error));
 }
 
 // One turn: one message, then its jobs.
 static void mail_deliver(tr_actor *actor, tr_msg *msg)
 {
     tr_loop *loop = actor->loop;
-    tr_receive receive = mail_receiver(actor, msg);
     tr__turn_begin(actor, tr__msg_what(msg));
-    if (msg->is_ask)
-        loop->handling = msg;
-    int rc = receive == NULL ? TR_EUNKNOWN : receive(actor, msg);
-    if (msg->is_ask)
-        mail_close_ask(actor, msg, rc);
-    if (rc == TR_EUNKNOWN)
-        tr__dead_msg(loop, msg, tr__actor_addr(actor), rc);
-    else if (rc < 0)
-        tr__actor_exit(actor, tr__reason_of(rc));
+    int rc = msg->is_ask ? mail_handle_ask(actor, msg) : mail_handle(actor, msg);
+    if (rc < 0)
+        mail_failed(actor, msg, rc);
     tr__turn_end(actor);
     mail_consumed(loop, msg); // the look at the turn's end names it
 }
@@ -291,8 +298,8 @@ void tr__mail_run(tr_loop *loop)
 // ---- Sending ----
 
 // A mailbox that is full drops it.
-__attribute__((noinline)) static void send_dead(tr_actor *self, uint64_t to, const char *name,
-                                                size_t name_len, tr_val body)
+__attribute__((noinline)) static int send_dead(tr_actor *self, uint64_t to, const char *name,
+                                               size_t name_len, tr_val body)
 {
     tr__letter letter = {.from = tr__actor_addr(self),
                          .to = {self->loop->node->id, to},
@@ -300,6 +307,7 @@ __attribute__((noinline)) static void send_dead(tr_actor *self, uint64_t to, con
                          .name_len = name_len,
                          .body = body};
     tr__dead_letter(self->loop, &letter, TR_EFULL);
+    return 0;
 }
 
 // NULL: no memory
@@ -322,10 +330,8 @@ static int send_local(tr_actor *self, uint64_t to, const char *name, size_t name
     int rc = tr__doc_size(body, &size);
     if (rc == 0 && mail_full(actor, name_len + size))
         rc = mail_overflow(actor, name_len + size);
-    if (rc == DROP) {
-        send_dead(self, to, name, name_len, *body);
-        return 0;
-    }
+    if (rc == DROP)
+        return send_dead(self, to, name, name_len, *body);
     if (rc < 0)
         return rc;
     tr_msg *msg = send_pack(self, name, name_len, body, size);
