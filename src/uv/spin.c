@@ -17,6 +17,10 @@
 // after each spin has ended: then one wait in 65 has a spin, which is 1.5 % of a core. Traffic that
 // comes faster keeps the core busy while it lasts, but yields it at each try.
 //
+// On a crowded machine giving the core away costs milliseconds, while one who sleeps is given it as
+// soon as there is something for him. So a spin that has lost the core for long ends at once, and
+// the next one comes after 16 times as many short waits.
+//
 // Neither wakes nor the hot endpoint may starve the others: at each 16th spin in a row that they
 // win, libuv looks at everything. The endpoint cools down when its owner closes it or does not want
 // to read any more.
@@ -27,6 +31,8 @@
 #define SPIN_NS      50000u  // one spin
 #define SHORT_NS     100000u // a wait that a spin may have caught, with the wake's own time
 #define PATIENCE_MAX 64u
+#define CROWDED_NS   20000u // to be without the core: a peer that shares it answers sooner
+#define CROWDED_MAX  65536u
 #define WINS_MAX     16u
 #define RUN_EVERY    8u
 
@@ -44,6 +50,14 @@ static bool spin_won(struct real_world *world)
     return true;
 }
 
+// Returns whether the core was away for so long that others must want it, too.
+static bool spin_give(struct real_world *world)
+{
+    uint64_t before = tr__uv_now(&world->base);
+    sched_yield();
+    return tr__uv_now(&world->base) - before >= CROWDED_NS;
+}
+
 static bool spin_try(struct real_world *world, unsigned nth)
 {
     struct real_endpoint *hot = world->spin.hot;
@@ -56,6 +70,12 @@ static bool spin_try(struct real_world *world, unsigned nth)
             return true;
     }
     return nth % RUN_EVERY == 0 && spin_run(world);
+}
+
+static void spin_lose(struct real_spin *spin, unsigned times, unsigned max)
+{
+    if (spin->patience < max)
+        spin->patience = spin->patience * times < max ? spin->patience * times : max;
 }
 
 void tr__uv_spin_init(struct real_spin *spin)
@@ -71,19 +91,21 @@ bool tr__uv_spin(struct real_world *world, uint64_t start, uint64_t due)
     uint64_t now = start;
     bool give = spin->wrote;
     spin->wrote = false;
-    for (unsigned nth = 1; now < due && now - start < SPIN_NS; nth++) {
-        if (give)
-            sched_yield();
+    bool crowded = false;
+    for (unsigned nth = 1; !crowded && now < due && now - start < SPIN_NS; nth++) {
+        crowded = give && spin_give(world);
         give = true;
-        if (spin_try(world, nth)) {
+        if (!crowded && spin_try(world, nth)) {
             spin->patience = 1;
             return true;
         }
         now = tr__uv_now(&world->base);
     }
     spin->shorts = 0;
-    if (spin->patience < PATIENCE_MAX)
-        spin->patience *= 2;
+    if (crowded)
+        spin_lose(spin, 16, CROWDED_MAX);
+    else
+        spin_lose(spin, 2, PATIENCE_MAX);
     return now >= due;
 }
 

@@ -67,6 +67,36 @@ static void test_a_spin_that_paid_makes_the_next_one_likely(void **state)
     assert_int_equal(1, world->spin.wins); // without libuv
 }
 
+static bool crowded; // others take the core, when it is given away
+
+// In place of the system's.
+int sched_yield(void)
+{
+    uint64_t until = tr__uv_now(NULL) + 50000;
+    while (crowded && tr__uv_now(NULL) < until)
+        continue;
+    return 0;
+}
+
+// Goal:   where the core does not come back soon it is hardly ever given away.
+static void test_a_spin_that_loses_the_core_is_the_last_for_long(void **state)
+{
+    struct real_world *world = *state;
+    crowded = true;
+    for (unsigned patience = 1; patience < 65536; patience *= 16) {
+        assert_int_equal(patience, world->spin.patience);
+        world->spin.shorts = patience;
+        assert_false(spin(world));
+        assert_int_equal(0, world->spin.shorts);
+    }
+    crowded = false;
+    assert_int_equal(65536, world->spin.patience);
+    world->spin.shorts = 65536;
+    world->base.ops->wake(&world->base);
+    assert_true(spin(world));
+    assert_int_equal(1, world->spin.patience);
+}
+
 static void test_a_spin_ends_when_due_has_come(void **state)
 {
     struct real_world *world = *state;
@@ -205,6 +235,7 @@ int main(void)
         TEST(test_only_short_waits_lead_to_a_spin),
         TEST(test_spins_for_nothing_become_rare),
         TEST(test_a_spin_that_paid_makes_the_next_one_likely),
+        TEST(test_a_spin_that_loses_the_core_is_the_last_for_long),
         TEST(test_a_spin_ends_when_due_has_come),
         TEST(test_a_hot_endpoint_does_not_starve_the_others),
         TEST(test_wakes_do_not_starve_endpoints),
