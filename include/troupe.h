@@ -17,6 +17,8 @@
  *   troupe/promise.h  results that come later                         tr_promise_then
  *   troupe/cancel.h   one token that ends whatever carries it          tr_cancel_now
  *   troupe/work.h     calls that block, on threads of their own        tr_work
+ *   troupe/stream.h   bytes and items bit by bit, with back-pressure    tr_pipeline
+ *   troupe/file.h     files: calls, watching, streams                  tr_file_reader
  *   troupe/registry.h names and groups                            tr_register, tr_publish
  *   troupe/pool.h     workers behind one address                       tr_pool_start
  *   troupe/uv.h       a node on a libuv loop of yours                 tr_node_attach
@@ -43,6 +45,7 @@
 #include <troupe/cancel.h>
 #include <troupe/encoding.h>
 #include <troupe/error.h>
+#include <troupe/file.h>
 #include <troupe/memory.h>
 #include <troupe/msg.h>
 #include <troupe/net.h>

@@ -437,6 +437,7 @@ struct tr_loop {
     uint64_t missed;              // by the interval that fires
     tr__slots streams, offers;
     tr__slots servers;
+    tr__slots files, lookouts;
     tr__slab slab;    // what sockets read into
     tr__map monitors; // by ref
     tr__map ties;     // the sides of links (links.c)

@@ -82,6 +82,8 @@ static void loop_free(tr_loop *loop)
     tr__slots_clear(&loop->offers);
     tr__slots_clear(&loop->servers);
     tr_buf_unref(&loop->slab.buf);
+    tr__slots_clear(&loop->files);
+    tr__slots_clear(&loop->lookouts);
     tr__slots_clear(&loop->asks);
     tr__slots_clear(&loop->askers);
     tr__slots_clear(&loop->actors);

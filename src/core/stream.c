@@ -191,6 +191,8 @@ static void stream_opened(tr__stream *s, int status)
     s->open = status == 0;
     if (status < 0)
         tr__stream_close(s, status);
+    else if (s->from != NULL)
+        tr__stream_kick(s->from); // it may have waited to move
 }
 
 static bool stream_construct(tr__stream *s)

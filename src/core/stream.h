@@ -58,6 +58,9 @@ typedef struct tr__stream {
     void *arg;
     struct tr__stream *due_next;  // in the jobs
     struct tr__stream *to, *from; // beside it in its pipeline
+    // Of a source whose bytes the system may move into the next stream: start to, and tell by
+    // tr__stream_moved. false: not into that one. NULL: it cannot
+    bool (*move)(struct tr__stream *s, struct tr__stream *to);
     tr__pipeline *pipeline;
     tr__list finished; // tr_finished
     tr__carrier carrier;
@@ -98,6 +101,9 @@ bool tr__read_step(tr__stream *s);
 bool tr__read_is_full(const tr__stream *s);
 void tr__read_drop(tr__stream *s);
 int tr__read_push(tr__stream *s, tr_buf **chunk);
+// So many bytes have gone from one stream into the other by `move`. 0: none do any more: they go
+// the ordinary way. Either stream may be gone.
+void tr__stream_moved(tr_actor *self, tr_stream from, tr_stream to, uint64_t bytes);
 
 // stream_write.c
 bool tr__write_step(tr__stream *s);

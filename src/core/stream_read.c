@@ -129,8 +129,49 @@ static bool read_tell_end(tr__stream *s)
     return true;
 }
 
+// ---- What goes past here: moved by the system, and seen by nobody ----
+
+// Nothing is on its way there that would come behind what is moved.
+static bool stream_takes_moved(const tr__stream *to)
+{
+    return to->open && !to->closing && to->corks == 0 && tr__write_is_idle(to);
+}
+
+// Returns whether moving is how what comes next goes, be it that it has to wait.
+static bool read_moves(tr__stream *s)
+{
+    if (s->move == NULL || s->to == NULL || s->read.count > 0 || s->read.over)
+        return false;
+    if (s->read.asked || !stream_takes_moved(s->to))
+        return true;
+    s->read.asked = true;
+    s->to->op = TR__OP_WRITE; // with nothing flying
+    if (s->move(s, s->to))
+        return true;
+    tr__stream_moved(s->actor, tr__stream_handle(s), tr__stream_handle(s->to), 0);
+    return false;
+}
+
+void tr__stream_moved(tr_actor *self, tr_stream from, tr_stream to, uint64_t bytes)
+{
+    tr__stream *s;
+    if (tr__stream_of(self, from, &s) == 0 && !s->closing) {
+        s->read.asked = false;
+        s->read.total += bytes;
+        if (bytes == 0)
+            s->move = NULL;
+        tr__stream_kick(s);
+    }
+    if (tr__stream_of(self, to, &s) == 0 && s->op == TR__OP_WRITE) {
+        s->write.total += bytes;
+        tr__write_done(s, 0);
+    }
+}
+
 bool tr__read_step(tr__stream *s)
 {
+    if (read_moves(s))
+        return false;
     if (read_fill(s))
         return true;
     if (s->read.count > 0 && s->to != NULL)

@@ -315,5 +315,7 @@ int tr_stream_uncork(tr_actor *self, tr_stream stream)
     if (s->corks > 0 && --s->corks == 0)
         write_start(s);
     tr__stream_kick(s);
+    if (s->from != NULL)
+        tr__stream_kick(s->from);
     return 0;
 }

@@ -152,7 +152,9 @@ static int pool_put(pool *p, job *j)
 {
     worker *idle = NULL;
     tr__lock_take(&p->lock);
-    int rc = p->queued < p->queue_max ? pool_call(p, j->loop->world, &idle) : TR_EFULL;
+    int rc = p->closing                 ? TR_EDOWN
+             : p->queued < p->queue_max ? pool_call(p, j->loop->world, &idle)
+                                        : TR_EFULL;
     if (rc == 0) {
         tr__list_append(&p->queue, &j->link);
         j->queued = true;
@@ -294,20 +296,21 @@ static void job_free(job *j)
         release(data);
 }
 
-// Its actor does not wait for it any more.
-static void job_leave(job *j)
+// Its actor does not wait for it any more. Returns whether it is at home, or never left.
+static bool job_leave(job *j)
 {
     tr__list_remove(&j->owned.link);
     tr__list_remove(&j->later.link);
     tr__cancel_leave(&j->carrier);
     j->actor = NULL;
-    if (j->home || pool_take_back(j->pool, j))
-        job_free(j);
+    return j->home || pool_take_back(j->pool, j);
 }
 
 static void job_close(tr__owned *owned)
 {
-    job_leave(tr__container(owned, job, owned));
+    job *j = tr__container(owned, job, owned);
+    if (job_leave(j))
+        job_free(j);
 }
 
 static void job_tell(job *j, bool cancelled)
@@ -321,10 +324,12 @@ static void job_tell(job *j, bool cancelled)
         return; // it goes with its actor
     if (!cancelled)
         j->release = NULL;
-    job_leave(j);
+    bool home = job_leave(j);
     tr__turn_begin(actor, &what);
     done(actor, status, data, arg);
     tr__turn_end(actor);
+    if (home)
+        job_free(j); // behind done, whose arg may be part of the data
 }
 
 static void job_cancelled(tr__carrier *carrier)
@@ -348,19 +353,39 @@ static void job_arrive(tr_loop *loop, tr__post *post)
         tr__later_run(loop, &j->later);
 }
 
-static int job_start(tr_actor *self, pool *p, tr_cancel *cancel, const job *like)
+static job *job_new(pool *p, tr_loop *loop, const job *like)
 {
     job *j = tr__alloc(sizeof *j);
     if (j == NULL)
-        return TR_ENOMEM;
+        return NULL;
     *j = *like;
     j->pool = p;
-    j->actor = self;
-    j->loop = self->loop;
+    j->loop = loop;
     j->owned.close = job_close;
     j->post.arrive = job_arrive;
     j->later.run = job_over;
     tr__list_init(&j->later.link);
+    return j;
+}
+
+int tr__work_alone(tr_loop *loop, const char *name, tr_work_run run, void *data,
+                   void (*release)(void *data))
+{
+    pool *p = works_pool(&loop->node->works, name);
+    job *j =
+        p == NULL ? NULL : job_new(p, loop, &(job){.run = run, .data = data, .release = release});
+    int rc = j == NULL ? TR_ENOMEM : pool_put(p, j);
+    if (rc < 0)
+        tr__free(j);
+    return rc;
+}
+
+static int job_start(tr_actor *self, pool *p, tr_cancel *cancel, const job *like)
+{
+    job *j = job_new(p, self->loop, like);
+    if (j == NULL)
+        return TR_ENOMEM;
+    j->actor = self;
     int rc = tr__cancel_join(cancel, self, &j->carrier, job_cancelled);
     if (rc == 0)
         rc = pool_put(p, j);

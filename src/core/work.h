@@ -7,6 +7,8 @@
 #include "base/list.h"
 #include "base/lock.h"
 
+struct tr_loop;
+
 typedef struct tr__works {
     tr__lock lock;
     tr__list pools;
@@ -17,5 +19,10 @@ void tr__works_init(tr__works *works);
 // inbox, afterwards. No loop but the caller's may run.
 void tr__works_close(tr__works *works);
 void tr__works_clear(tr__works *works); // when all that is home has ended
+
+// Work that is nobody's: run and then release, or release alone, as of one whose actor has ended.
+// errors: TR_EDOWN (the node is closing), else as tr_work
+int tr__work_alone(struct tr_loop *loop, const char *name, tr_work_run run, void *data,
+                   void (*release)(void *data));
 
 #endif

@@ -21,6 +21,8 @@ typedef struct tr_world tr_world;
 typedef struct tr_endpoint tr_endpoint; // one end of a stream of bytes
 typedef struct tr_process tr_process;   // a child process
 typedef struct tr_listener tr_listener; // accepts endpoints
+typedef struct tr_lookout tr_lookout;   // watches a file or a directory
+typedef struct tr__file_call tr__file_call;
 
 #define TR__NEVER UINT64_MAX
 
@@ -86,6 +88,11 @@ typedef struct tr_process_up {
     // The process has been reaped. Once; the object lives on until process_close.
     void (*exited)(void *owner, const tr_exit_status *status);
 } tr_process_up;
+
+typedef struct tr_lookout_up {
+    // Something has happened there: as tr_file_heard. After an error nothing more follows.
+    void (*heard)(void *owner, int status, unsigned events, const char *name);
+} tr_lookout_up;
 
 // What a thread runs. Both are called on that thread.
 typedef struct tr_thread_up {
@@ -190,6 +197,14 @@ typedef struct tr_world_ops {
     void (*listener_want)(tr_listener *listener, bool accept); // false: they wait; at first true
     void (*listener_close)(tr_listener **listener);
 
+    // A call about files, which may take long. Any thread; several at a time.
+    // returns: as core/file_call.h says
+    int64_t (*file)(tr_world *world, const tr__file_call *call);
+    // Watch what is at a path, as tr_file_watch_start. errors: system errors, TR_ENOMEM
+    int (*watch)(tr_world *world, const char *path, const tr_lookout_up *up, void *owner,
+                 tr_lookout **ret_lookout);
+    void (*lookout_close)(tr_lookout **lookout);
+
     // Free the world with what is left in it. Not from inside poll, nor before its thread is
     // joined, nor while anybody may still wake it. The owners of endpoints, closed before or not,
     // hear closed from here: the one upcall outside of poll. Sets *world to NULL.
@@ -198,8 +213,8 @@ typedef struct tr_world_ops {
 
 #define TR__IOV_MAX 64
 
-// Implementations put this first in theirs. Endpoints, processes and listeners begin with a pointer
-// to their world, so that the calls below find the table.
+// Implementations put this first in theirs. Endpoints, processes, listeners and lookouts begin with
+// a pointer to their world, so that the calls below find the table.
 struct tr_world {
     const tr_world_ops *ops;
 };
@@ -213,6 +228,10 @@ struct tr_process {
 };
 
 struct tr_listener {
+    tr_world *world;
+};
+
+struct tr_lookout {
     tr_world *world;
 };
 

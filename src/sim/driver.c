@@ -24,6 +24,8 @@ int tr__sim_open(uint64_t seed, tr_sim **ret_sim)
     tr__list_init(&sim->programs);
     tr__list_init(&sim->processes);
     tr__list_init(&sim->listeners);
+    tr__list_init(&sim->disk.names);
+    tr__list_init(&sim->disk.lookouts);
     *ret_sim = sim;
     return 0;
 }
@@ -44,6 +46,7 @@ void tr__sim_close(tr_sim **sim)
     for (tr__list *n; (n = tr__list_pop(&s->programs)) != NULL;)
         tr__free(tr__container(n, struct sim_listed, node));
     tr_assert(tr__list_empty(&s->listeners));
+    tr__sim_disk_clear(&s->disk);
     tr__free(s);
     *sim = NULL;
 }

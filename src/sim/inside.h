@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/list.h"
+#include "sim/disk.h"
 #include "sim/sim.h"
 
 struct tr_sim {
@@ -20,6 +21,7 @@ struct tr_sim {
     tr__list programs;
     tr__list processes;
     tr__list listeners;
+    struct sim_disk disk;
     bool stepping;
     size_t capacity;
     uint64_t delay_max;
@@ -65,10 +67,17 @@ struct sim_process {
 };
 
 // What a source can tell, one upcall each.
-enum { SIM_READ = TR__READ, SIM_WRITE = TR__WRITE, SIM_CLOSED = 4, SIM_ACCEPT = 8, SIM_EXIT = 16 };
-#define SIM_LAST SIM_EXIT
+enum {
+    SIM_READ = TR__READ,
+    SIM_WRITE = TR__WRITE,
+    SIM_CLOSED = 4,
+    SIM_ACCEPT = 8,
+    SIM_EXIT = 16,
+    SIM_HEARD = 32
+};
+#define SIM_LAST SIM_HEARD
 
-// Something of a world's that makes upcalls: an endpoint, a listener or a child.
+// Something of a world's that makes upcalls: an endpoint, a listener, a child or a lookout.
 struct sim_source {
     tr__list node; // in its world's sources
     uint64_t id;   // for the hash
@@ -155,5 +164,15 @@ void tr__sim_listener_want(tr_listener *listener, bool accept);
 int tr__sim_resolve(tr_world *world, const tr_site *site, tr_site *ret_sites, int max);
 int tr__sim_connect(tr_world *world, const tr_site *site, tr_endpoint **ret_endpoint);
 void tr__sim_listener_close(tr_listener **listener);
+
+// file.c
+int64_t tr__sim_file(tr_world *world, const tr__file_call *call);
+void tr__sim_disk_clear(struct sim_disk *disk);
+
+// lookout.c
+int tr__sim_watch(tr_world *world, const char *path, const tr_lookout_up *up, void *owner,
+                  tr_lookout **ret_lookout);
+void tr__sim_lookout_close(tr_lookout **lookout);
+void tr__sim_lookouts_tell(tr_sim *sim, const char *path, unsigned events);
 
 #endif

@@ -169,5 +169,8 @@ const tr_world_ops tr__sim_world_ops = {
     .listener_site = tr__sim_listener_site,
     .listener_want = tr__sim_listener_want,
     .listener_close = tr__sim_listener_close,
+    .file = tr__sim_file,
+    .watch = tr__sim_watch,
+    .lookout_close = tr__sim_lookout_close,
     .close = tr__sim_world_close,
 };

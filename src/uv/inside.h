@@ -62,6 +62,7 @@ struct real_world {
     struct real_host *host; // polls for it, so it does not wait itself (host.c); NULL: nobody
     struct real_spin spin;
     tr__list sources; // open
+    tr__list lookouts;
     tr__list ended;   // endpoints that libuv has let go of; their owners hear in the next poll
     const tr_thread_up *thread_up; // NULL: no thread, or joined
     void *thread_owner;
@@ -163,5 +164,14 @@ int tr__uv_listen(tr_world *world, const tr_site *site, const tr_listen_how *how
 void tr__uv_listener_site(const tr_listener *listener, tr_site *ret_site);
 void tr__uv_listener_want(tr_listener *listener, bool accept);
 void tr__uv_listener_close(tr_listener **listener);
+
+// file.c
+int64_t tr__uv_file(tr_world *world, const tr__file_call *call);
+
+// lookout.c
+int tr__uv_watch(tr_world *world, const char *path, const tr_lookout_up *up, void *owner,
+                 tr_lookout **ret_lookout);
+void tr__uv_lookout_close(tr_lookout **lookout);
+void tr__uv_lookouts_close(struct real_world *world); // all that are left
 
 #endif

@@ -144,6 +144,7 @@ static void world_close(tr_world **base)
         struct real_source *source = tr__container(world->sources.next, struct real_source, node);
         source->close(source);
     }
+    tr__uv_lookouts_close(world);
     uv_close((uv_handle_t *)&world->async, NULL);
     uv_close((uv_handle_t *)&world->timer, NULL);
     uv_run(&world->loop, UV_RUN_DEFAULT);
@@ -193,6 +194,9 @@ static const tr_world_ops world_ops = {
     .listener_site = tr__uv_listener_site,
     .listener_want = tr__uv_listener_want,
     .listener_close = tr__uv_listener_close,
+    .file = tr__uv_file,
+    .watch = tr__uv_watch,
+    .lookout_close = tr__uv_lookout_close,
     .close = world_close,
 };
 
@@ -214,6 +218,7 @@ static int world_init(struct real_world *world)
     world->timer_due = TR__NEVER;
     tr__uv_spin_init(&world->spin);
     tr__list_init(&world->sources);
+    tr__list_init(&world->lookouts);
     tr__list_init(&world->ended);
     return 0;
 }
