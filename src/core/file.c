@@ -562,6 +562,7 @@ int tr_file_mkdtemp(tr_actor *self, const char *prefix, const tr_file_opts *opts
     if (strlen(prefix) + 16 > sizeof path)
         return TR_ENAMETOOLONG;
     path_unique(self, path, sizeof path, prefix);
+    o.size = sizeof o;
     o.mode = 0700;
     return call_whole(self, &(whole){.run = tr__file_run_mkdir, .path = path}, &o, cb, arg);
 }

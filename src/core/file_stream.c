@@ -60,9 +60,16 @@ static int opening_new(tr_actor *self, const char *path, unsigned flags, uint32_
     return 0;
 }
 
+// It waits for its file to be closed, and for nothing else, or is gone.
+static bool stream_is_left(const tr__file_task *t)
+{
+    return t->file->stream.id != 0;
+}
+
 static bool opening_done(tr_actor *self, tr__file_task *t, int status)
 {
-    tr_stream_done(self, t->stream, status);
+    if (!stream_is_left(t))
+        tr_stream_done(self, t->stream, status);
     return false;
 }
 
@@ -162,8 +169,10 @@ static int reader_got(tr_actor *self, tr_stream stream, reader *r, tr_buf *chunk
 static bool reader_done(tr_actor *self, tr__file_task *t, int status)
 {
     reader *r = tr_stream_state(self, t->stream, &reader_ops);
-    if (r == NULL || stream_asks_again(self, t, status))
-        return r != NULL;
+    if (r == NULL || stream_is_left(t))
+        return false;
+    if (stream_asks_again(self, t, status))
+        return true;
     if (status == 0)
         status = reader_got(self, t->stream, r, t->chunk, (size_t)t->result.bytes);
     if (status < 0)
@@ -244,8 +253,10 @@ static int writer_construct(tr_actor *self, tr_stream stream, void *state)
 static bool writer_done(tr_actor *self, tr__file_task *t, int status)
 {
     writer *w = tr_stream_state(self, t->stream, &writer_ops);
-    if (w == NULL || stream_asks_again(self, t, status))
-        return w != NULL;
+    if (w == NULL || stream_is_left(t))
+        return false;
+    if (stream_asks_again(self, t, status))
+        return true;
     w->at += t->result.bytes;
     tr_stream_done(self, t->stream, status);
     return false;
