@@ -242,7 +242,8 @@ typedef struct tr_file_read_opts {
     uint64_t start;       /* the first byte */
     uint64_t end;         /* the first byte that is not read any more; 0: none is */
     size_t high;          /* bytes in one chunk, and the high-water mark; 0: TR_STREAM_HIGH */
-    const char *encoding; /* "utf8": no chunk ends inside a character. NULL: bytes as they are */
+    const char *encoding; /* "utf8", or another that tr_encoding_named knows: what is read is text
+                           * in it, and no chunk ends inside a character. NULL: bytes as they are */
 } tr_file_read_opts;
 #define TR_FILE_READ(...)                                                                          \
     (&(const tr_file_read_opts){.size = sizeof(tr_file_read_opts), __VA_ARGS__})
@@ -250,7 +251,7 @@ typedef struct tr_file_read_opts {
 /* A stream that reads a file. That it cannot be opened is an error of the stream, as what comes
  * later is: -ENODATA, of a file that was cut short while it was read. Of a FIFO it waits for who
  * writes, and ends after the last of them.
- * errors: TR_EINVAL (also: end before start, another encoding), TR_ENOMEM, TR_ENAMETOOLONG */
+ * errors: TR_EINVAL (also: end before start, no encoding), TR_ENOMEM, TR_ENAMETOOLONG */
 TR_API int tr_file_reader(tr_actor *self, const char *path, const tr_file_read_opts *opts,
                           tr_stream *ret_stream);
 

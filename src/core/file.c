@@ -190,19 +190,19 @@ int tr__file_task_write(tr_actor *self, tr_buf *const *bufs, size_t count, tr__f
     return 0;
 }
 
-int tr__file_task_read(tr_actor *self, size_t size, size_t front, tr__file_task **ret_task)
+int tr__file_task_read(tr_actor *self, size_t size, tr__file_task **ret_task)
 {
     tr__file_task *t;
     int rc = tr__file_task_new(self, NULL, NULL, sizeof *t->iov, &t);
     if (rc < 0)
         return rc;
-    rc = front > SIZE_MAX - size ? TR_ENOMEM : tr_buf_new(front + size, &t->chunk);
+    rc = tr_buf_new(size, &t->chunk);
     if (rc < 0) {
         tr__file_task_free(&t);
         return rc;
     }
     t->iov = (tr_iov *)(void *)t->room;
-    *t->iov = (tr_iov){(char *)tr_buf_data(t->chunk) + front, size};
+    *t->iov = (tr_iov){tr_buf_data(t->chunk), size};
     t->call.op = TR__FILE_READ;
     t->call.iov = t->iov;
     t->call.count = 1;
@@ -407,7 +407,7 @@ int tr_file_read(tr_actor *self, tr_file file, const tr_file_opts *opts, tr_file
     if (rc == 0)
         rc = handle_find(self, file, &f);
     if (rc == 0)
-        rc = tr__file_task_read(self, o.max == 0 ? READ_MAX : o.max, 0, &t);
+        rc = tr__file_task_read(self, o.max == 0 ? READ_MAX : o.max, &t);
     if (rc < 0)
         return rc;
     tr__file_task_on(t, f);

@@ -50,8 +50,8 @@ typedef struct tr__file_task {
 // errors: TR_ENAMETOOLONG, TR_ENOMEM
 int tr__file_task_new(tr_actor *self, const char *path, const char *to, size_t room,
                       tr__file_task **ret_task);
-// A task that reads up to size bytes into a chunk, with so much room in front of them.
-int tr__file_task_read(tr_actor *self, size_t size, size_t front, tr__file_task **ret_task);
+// A task that reads up to size bytes into a chunk.
+int tr__file_task_read(tr_actor *self, size_t size, tr__file_task **ret_task);
 // A task that writes these buffers, which it keeps. count: up to TR__IOV_MAX
 int tr__file_task_write(tr_actor *self, tr_buf *const *bufs, size_t count,
                         tr__file_task **ret_task);

@@ -9,14 +9,13 @@
 // a piece at a time, so that it can be stopped and its totals tell how far it is. Whatever goes
 // wrong with that, the bytes go the ordinary way from there on, where it is found out who is to
 // blame.
-#include <string.h>
+#include <troupe/encoding.h>
 
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/opts.h"
 #include "core/file.h"
 #include "core/stream.h"
-#include "data/utf8.h"
 
 #define MOVE_BYTES  (8u << 20)
 #define WRITE_COUNT TR__IOV_MAX
@@ -26,9 +25,9 @@ typedef struct reader {
     tr__file *file;
     uint64_t at, end;
     size_t high;
-    bool tries; // reads that do not wait
-    bool text;  // in UTF-8: held begins a character
-    uint8_t held_count, held[TR__UTF8_MAX];
+    bool tries;   // reads that do not wait
+    bool decodes; // what is read, before it is pushed
+    tr_decoder decoder;
 } reader;
 
 typedef struct writer {
@@ -111,18 +110,6 @@ static int reader_construct(tr_actor *self, tr_stream stream, void *state)
     return opening_start(self, stream, &r->opening);
 }
 
-// How many bytes at the end begin a character that goes on behind them.
-static size_t text_open(const uint8_t *bytes, size_t size)
-{
-    for (size_t back = 1; back <= size && back < TR__UTF8_MAX; back++) {
-        uint8_t byte = bytes[size - back];
-        size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1;
-        if ((byte & 0xc0) != 0x80)
-            return byte < 0xf5 && length > back ? back : 0;
-    }
-    return 0;
-}
-
 // A view of the bytes, or a copy of few of them, which would keep much for little.
 static int chunk_cut(tr_buf *chunk, size_t size, tr_buf **ret_chunk)
 {
@@ -130,40 +117,33 @@ static int chunk_cut(tr_buf *chunk, size_t size, tr_buf **ret_chunk)
                                          : tr_buf_slice(chunk, 0, size, ret_chunk);
 }
 
-// borrows: chunk, of which `size` bytes are there
-static int reader_push(tr_actor *self, tr_stream stream, reader *r, tr_buf *chunk, size_t size)
+// All has been read.
+static int reader_end(tr_actor *self, tr_stream stream, reader *r)
 {
-    const uint8_t *bytes = tr_buf_data(chunk);
-    tr_buf *view;
-    size_t open = r->text ? text_open(bytes, size) : 0;
-    int rc = chunk_cut(chunk, size - open, &view);
-    if (rc < 0)
-        return rc;
-    memcpy(r->held, bytes + size - open, open);
-    r->held_count = (uint8_t)open;
-    rc = tr_stream_push(self, stream, &view);
-    tr_buf_unref(&view);
+    tr_buf *text = NULL;
+    int rc = r->decodes ? tr_decoder_end(&r->decoder, &text) : 0;
+    if (rc == 0 && text != NULL)
+        rc = tr_stream_push(self, stream, &text);
+    tr_buf_unref(&text);
+    if (rc >= 0)
+        rc = tr_stream_push(self, stream, NULL);
     return rc < 0 ? rc : 0;
 }
 
-// All has been read; what was held is no character any more, and comes as it is.
-static int reader_end(tr_actor *self, tr_stream stream, reader *r)
-{
-    tr_buf *rest = NULL;
-    int rc = tr_buf_copy(r->held, r->held_count, &rest);
-    if (rc == 0)
-        rc = tr_stream_push(self, stream, &rest);
-    tr_buf_unref(&rest);
-    return rc < 0 ? rc : tr_stream_push(self, stream, NULL);
-}
-
-// n: of the bytes that were asked for. 0: there are no more
+// n: bytes of the chunk. 0: there are no more
 static int reader_got(tr_actor *self, tr_stream stream, reader *r, tr_buf *chunk, size_t n)
 {
+    tr_buf *view;
     if (n == 0)
         return reader_end(self, stream, r);
+    int rc = r->decodes ? tr_decoder_push(&r->decoder, (tr_bytes){tr_buf_data(chunk), n}, &view)
+                        : chunk_cut(chunk, n, &view);
+    if (rc < 0)
+        return rc;
     r->at += n;
-    return reader_push(self, stream, r, chunk, r->held_count + n);
+    rc = tr_stream_push(self, stream, &view);
+    tr_buf_unref(&view);
+    return rc < 0 ? rc : 0;
 }
 
 static bool reader_done(tr_actor *self, tr__file_task *t, int status)
@@ -214,10 +194,9 @@ static int reader_read(tr_actor *self, tr_stream stream, void *state, size_t wan
     (void)want; // a file has as much as one likes
     if (size == 0)
         return reader_end(self, stream, r);
-    int rc = tr__file_task_read(self, size, r->held_count, &t);
+    int rc = tr__file_task_read(self, size, &t);
     if (rc < 0)
         return rc;
-    memcpy(tr_buf_data(t->chunk), r->held, r->held_count);
     int64_t n = reader_try(r, t);
     if (n > 0) {
         rc = reader_got(self, stream, r, t->chunk, (size_t)n);
@@ -362,20 +341,17 @@ static bool reader_move(tr__stream *s, tr__stream *to)
     (TR_OPEN_READ | TR_OPEN_WRITE | TR_OPEN_CREATE | TR_OPEN_EXCLUSIVE | TR_OPEN_TRUNCATE |        \
      TR_OPEN_APPEND | TR_OPEN_NO_FOLLOW)
 
-static bool encoding_is_good(const char *encoding)
-{
-    return encoding == NULL || strcmp(encoding, "utf8") == 0 || strcmp(encoding, "utf-8") == 0;
-}
-
 int tr_file_reader(tr_actor *self, const char *path, const tr_file_read_opts *opts,
                    tr_stream *ret_stream)
 {
     tr_file_read_opts o;
     tr__file *file;
     tr__file_task *opening;
+    tr_encoding encoding = TR_UTF8;
     if (tr__opts_copy(opts, &o, sizeof o) < 0 || !tr__actor_here(self) || path == NULL ||
         (o.flags & ~(unsigned)READER_FLAGS) != 0 || o.start > INT64_MAX || o.end > INT64_MAX ||
-        (o.end != 0 && o.end < o.start) || !encoding_is_good(o.encoding))
+        (o.end != 0 && o.end < o.start) ||
+        (o.encoding != NULL && tr_encoding_named(o.encoding, &encoding) < 0))
         return TR_EINVAL;
     int rc = opening_new(self, path, o.flags | TR_OPEN_READ, 0, &file, &opening);
     if (rc < 0)
@@ -395,7 +371,8 @@ int tr_file_reader(tr_actor *self, const char *path, const tr_file_read_opts *op
                                            .end = o.end != 0 ? o.end : INT64_MAX,
                                            .high = s->read.high,
                                            .tries = true,
-                                           .text = o.encoding != NULL};
+                                           .decodes = o.encoding != NULL};
+    tr_decoder_init(&((reader *)(void *)s->state)->decoder, encoding);
     return 0;
 }
 

@@ -60,9 +60,8 @@ int tr__file_run_read(tr__file_task *t)
     int64_t n = make(t, &t->call);
     if (n < 0)
         return (int)n;
-    size_t front = (size_t)((char *)t->iov->base - (char *)tr_buf_data(t->chunk));
     t->result.bytes = (uint64_t)n;
-    return tr_buf_slice(t->chunk, front, (size_t)n, &t->result.data);
+    return tr_buf_slice(t->chunk, 0, (size_t)n, &t->result.data);
 }
 
 // ---- Writing ----
