@@ -30,7 +30,7 @@ extern "C" {
     X(TR_ENOSYS, -ENOSYS, "not supported here")                                                    \
     X(TR_EADDRINUSE, -EADDRINUSE, "address in use")                                                \
     X(TR_ENAMETOOLONG, -ENAMETOOLONG, "name too long")                                             \
-    X(TR_EOF, -4095, "end of the stream")                                                           \
+    X(TR_EOF, -4095, "end of the stream")                                                          \
     X(TR_ENOACTOR, -6001, "no such actor")                                                         \
     X(TR_EFULL, -6002, "mailbox is full")                                                          \
     X(TR_EDOWN, -6003, "the other side went away")                                                 \
