@@ -17,7 +17,7 @@
 
 #define LINES  256u
 #define PROBES 4u // lines that a delay may have
-#define CHUNK  256u
+#define CHUNK  64u
 
 // Timers in the order of their (due, order). The first one's are those of the line in the heap.
 typedef struct line {
