@@ -144,16 +144,25 @@ static void store_put(tr__timer_store *store, actor_timer *t)
     c->free = t->index + 1;
 }
 
-static int store_grow(tr__timer_store *store)
+// There is room for so many chunks as the next power of two of their number.
+static int store_make_room(tr__timer_store *store)
 {
-    chunk **chunks = tr__resize(store->chunks, (store->count + 1) * sizeof *chunks);
+    uint32_t count = store->count;
+    if ((count & (count - 1)) != 0)
+        return 0;
+    chunk **chunks = tr__resize(store->chunks, (count == 0 ? 1 : 2 * count) * sizeof *chunks);
     if (chunks == NULL)
         return TR_ENOMEM;
     store->chunks = chunks;
-    chunk *c = chunks[store->count] = tr__zalloc(sizeof *c);
+    return 0;
+}
+
+static int store_grow(tr__timer_store *store)
+{
+    chunk *c = store_make_room(store) < 0 ? NULL : tr__zalloc(sizeof *c);
     if (c == NULL)
         return TR_ENOMEM;
-    store->count++;
+    store->chunks[store->count++] = c;
     for (uint32_t i = CHUNK; i-- > 0;) {
         c->timers[i].index = (store->count - 1) * CHUNK + i;
         store_put(store, &c->timers[i]);
