@@ -96,7 +96,8 @@ typedef struct tr_lookout_up {
 
 // What a thread runs. Both are called on that thread.
 typedef struct tr_thread_up {
-    // One iteration of its loop; calls poll once. false: that was the last one.
+    // One iteration of its loop; calls poll once, or not if there was something to do. false: that
+    // was the last one.
     bool (*run)(void *owner);
     // When to run again if nothing happens before: 0: at once; TR__NEVER: when the world is woken
     // or has something to tell. Only a world that steps its threads itself asks.

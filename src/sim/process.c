@@ -157,6 +157,7 @@ void tr__sim_process_step(struct sim_world *world)
     process->busy = true;
     if (world->asleep)
         world->idle += process->sim->now - world->slept_at;
+    world->asleep = false; // a run that had something to do may not poll
     if (!world->up->run(world->owner))
         world->up = NULL;
     if (!busy)
