@@ -16,8 +16,10 @@
 // may still fire up to a millisecond early, even before uv_run waits, and then uv_run would wait
 // for ever. So the timer repeats each millisecond and sleep goes on until due: at most 1 ms late.
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "uv/inside.h"
@@ -200,9 +202,21 @@ static const tr_world_ops world_ops = {
     .close = world_close,
 };
 
+// libuv aborts when it closes a descriptor that stands for a standard one, as it gets where a program
+// was started without those.
+static int standard_fill(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            return -errno;
+    return 0;
+}
+
 static int world_init(struct real_world *world)
 {
-    int rc = uv_loop_init(&world->loop);
+    int rc = standard_fill();
+    if (rc == 0)
+        rc = uv_loop_init(&world->loop);
     if (rc < 0)
         return rc;
     rc = uv_async_init(&world->loop, &world->async, world_sent);

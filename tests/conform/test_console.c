@@ -247,6 +247,23 @@ static void test_what_is_closed_is_an_error(void **state)
     assert_int_equal(-EBADF, rc);
 }
 
+// Goal:   a program that was started without standard input runs, and finds it empty.
+static void test_what_was_never_open_is_empty(void **state)
+{
+    (void)state;
+    struct ends in = of_file(true), out = of_file(false);
+    take(in, out);
+    close(0);
+    int rc = run(&copy);
+    give_back(in, out);
+    close(in.far);
+    collected_size = 0;
+    collect(&out.far);
+    assert_int_equal(0, rc);
+    assert_int_equal(0, status);
+    assert_int_equal(0, collected_size);
+}
+
 static void test_a_directory_is_an_error(void **state)
 {
     (void)state;
@@ -275,7 +292,7 @@ static void look_closed(tr_actor *self, tr_stream stream, int rc, void *arg)
 static int look_start(tr_actor *self, const tr_val *args)
 {
     static const tr_stream_events events = {.closed = look_closed};
-    tr_stream in, out;
+    tr_stream in = {0}, out = {0};
     (void)args;
     tcgetattr(0, &mode_before);
     int rc = tr_stdin(self, &in);
@@ -323,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_a_pipe_of_another_user),
         cmocka_unit_test(test_nobody_reads_any_more),
         cmocka_unit_test(test_what_is_closed_is_an_error),
+        cmocka_unit_test(test_what_was_never_open_is_empty),
         cmocka_unit_test(test_a_directory_is_an_error),
         cmocka_unit_test(test_a_terminal_is_raw_as_long_as_its_stream),
     };
