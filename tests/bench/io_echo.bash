@@ -1,5 +1,5 @@
 # Echo over sockets: troupe side by side with bare libuv and Node. Sourced by io.sh, behind
-# runner.bash; by itself: io_echo.bash BUILD_DIR [FIGURE...].
+# runner.bash.
 #
 # One program (peers/echo_load.c) is the client of all of them, and measures: what differs is the
 # server. Each figure is taken over TCP and over a local socket:
@@ -7,12 +7,7 @@
 #   echo_tcp_rtt   echo_unix_rtt    one connection, 64 bytes there and back; 1000 a second
 #   echo_tcp_many  echo_unix_many   64 connections, each with 64 bytes on the way; 1000 a second
 #   echo_tcp_bulk  echo_unix_bulk   one connection, as fast as it goes; MB/s
-if [ "${BASH_SOURCE[0]}" = "$0" ]; then
-    source "$(dirname "$0")/runner.bash"
-fi
-
 echo_figures=(echo_{tcp,unix}_{rtt,many,bulk})
-echo_peers=(troupe libuv node)
 
 # echo_program_of PEER FIGURE: program_of, for these
 echo_program_of() {
@@ -26,25 +21,9 @@ echo_program_of() {
     program=("$build/bench_peer_echo_load" "${2##*_}" "$address" "${server[@]}")
 }
 
-# echo_figure FIGURE: its line. peers and present are those of the echo.
-echo_figure() {
+echo_figure() { # FIGURE
     local unit=k/s
     [ "${1##*_}" != bulk ] || unit=MB/s
     measure 5 "$1"
     report "${1##*_}" "$1" "$unit"
 }
-
-if [ "${BASH_SOURCE[0]}" = "$0" ]; then
-    figures=("${echo_figures[@]}")
-    peers=("${echo_peers[@]}")
-    program_of() { echo_program_of "$@"; }
-    begin "$@"
-    present=(troupe libuv)
-    [ -z "$(command -v node)" ] || present+=(node)
-    facts
-    echo "# node: $(node --version 2>/dev/null || echo absent)"
-    for figure in "${figures[@]}"; do
-        echo_figure "$figure"
-    done
-    exit $own_failed
-fi
