@@ -39,8 +39,7 @@ typedef enum tr__file_op {
 #define TR__PATH_MAX 4096 // with its NUL, as the system's
 
 // All borrowed while the call runs. Unless an op says what it returns, that is 0 or an error.
-// A descriptor that is no file of a disk, as a FIFO, may not be ready: the call waits for a moment
-// and then returns TR_EAGAIN.
+// A descriptor that is no file of a disk, as a FIFO, may not be ready: TR_EAGAIN.
 struct tr__file_call {
     tr__file_op op;
     int fd, to_fd;

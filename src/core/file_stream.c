@@ -15,15 +15,25 @@
 #include "base/memory.h"
 #include "base/opts.h"
 #include "core/file.h"
+#include "core/socket.h"
 #include "core/stream.h"
 
 #define MOVE_BYTES  (8u << 20)
 #define WRITE_COUNT TR__IOV_MAX
 
-typedef struct reader {
+// What readers and writers share.
+typedef struct end {
     tr__file_task *opening; // until it is asked to
     tr__file *file;
-    uint64_t at, end;
+    uint64_t at;
+    tr_actor *actor;
+    tr_endpoint *door; // what is not ready is waited for; NULL: nothing is
+    tr__file_task *waits;
+} end;
+
+typedef struct reader {
+    end end;
+    uint64_t stop;
     size_t high;
     bool tries;   // reads that do not wait
     bool decodes; // what is read, before it is pushed
@@ -31,9 +41,7 @@ typedef struct reader {
 } reader;
 
 typedef struct writer {
-    tr__file_task *opening;
-    tr__file *file;
-    uint64_t at;
+    end end;
     bool sync;
 } writer;
 
@@ -41,54 +49,71 @@ static const tr_stream_ops reader_ops, writer_ops;
 
 // ---- Opening ----
 
-// A file that is to be opened, and the task that does, for a stream that is to be made.
-static int opening_new(tr_actor *self, const char *path, unsigned flags, uint32_t mode,
-                       tr__file **ret_file, tr__file_task **ret_task)
+// gives: what a stream that is to be made begins with
+static int end_new(tr_actor *self, const char *path, unsigned flags, uint32_t mode, uint64_t at,
+                   end *ret_end)
 {
     tr__file_task *t;
+    end e = {.at = at, .actor = self};
     int rc = tr__file_task_new(self, path, NULL, 0, &t);
-    if (rc == 0 && (rc = tr__file_new(self, ret_file)) < 0)
+    if (rc == 0 && (rc = tr__file_new(self, &e.file)) < 0)
         tr__file_task_free(&t);
     if (rc < 0)
         return rc;
-    tr__file_task_on(t, *ret_file);
+    tr__file_task_on(t, e.file);
     t->call.flags = flags;
     t->call.mode = mode;
     t->run = tr__file_run_open;
-    *ret_task = t;
+    e.opening = t;
+    *ret_end = e;
     return 0;
 }
 
-// It waits for its file to be closed, and for nothing else, or is gone.
-static bool stream_is_left(const tr__file_task *t)
+// The stream is being closed, and waits for its file and nothing else; or it is gone.
+static bool end_is_left(const tr__file_task *t)
 {
     return t->file->stream.id != 0;
 }
 
 static bool opening_done(tr_actor *self, tr__file_task *t, int status)
 {
-    if (!stream_is_left(t))
+    if (!end_is_left(t))
         tr_stream_done(self, t->stream, status);
     return false;
 }
 
-// moves: *opening, on success
-static int opening_start(tr_actor *self, tr_stream stream, tr__file_task **opening)
+// Both kinds begin with their end.
+static int end_construct(tr_actor *self, tr_stream stream, void *state)
 {
-    (*opening)->stream = stream;
-    (*opening)->done = opening_done;
-    int rc = tr__file_task_start(self, opening, NULL);
+    end *e = state;
+    e->opening->stream = stream;
+    e->opening->done = opening_done;
+    int rc = tr__file_task_start(self, &e->opening, NULL);
     return rc < 0 ? rc : TR_LATER;
 }
 
-// Start a task of a stream on its file. moves: *task, always
-static int stream_start(tr_actor *self, tr_stream stream, tr__file *file, uint64_t at,
-                        bool (*done)(tr_actor *self, tr__file_task *task, int status),
-                        tr__file_task **task)
+static int end_leave(tr_actor *self, tr_stream stream, end *e)
+{
+    tr__endpoint_drop(&e->door);
+    tr__file_task_free(&e->waits);
+    tr__file_task_free(&e->opening);
+    return tr__file_leave(self, stream, &e->file);
+}
+
+static int end_destroy(tr_actor *self, tr_stream stream, void *state, int error)
+{
+    (void)error;
+    return end_leave(self, stream, state);
+}
+
+// Start a task on the file. moves: *task, always
+static int end_start(tr_actor *self, tr_stream stream, const end *e,
+                     bool (*done)(tr_actor *self, tr__file_task *task, int status),
+                     tr__file_task **task)
 {
     tr__file_task *t = *task;
-    tr__file_task_on(t, file);
-    t->call.offset = file->seeks ? at : TR__FILE_HERE;
+    tr__file_task_on(t, e->file);
+    t->call.offset = e->file->seeks ? e->at : TR__FILE_HERE;
     t->stream = stream;
     t->done = done;
     int rc = tr__file_task_start(self, task, NULL);
@@ -96,19 +121,52 @@ static int stream_start(tr_actor *self, tr_stream stream, tr__file *file, uint64
     return rc;
 }
 
-// What is not ready is asked for again, behind the others that want a thread.
-static bool stream_asks_again(tr_actor *self, tr__file_task *t, int status)
+// ---- Waiting for what is not ready ----
+
+static void end_go_on(tr_actor *self, void *arg)
 {
-    return status == TR_EAGAIN && tr__file_task_start(self, &t, NULL) == 0;
+    end *e = arg;
+    tr_stream stream = e->waits->stream;
+    int rc = tr__file_task_start(self, &e->waits, NULL);
+    if (rc < 0)
+        tr_stream_destroy(self, stream, rc);
+}
+
+static void end_is_ready(void *owner)
+{
+    end *e = owner;
+    tr__endpoint_drop(&e->door);
+    tr__socket_turn(e->actor, end_go_on, e);
+}
+
+static bool end_is_readable(void *owner)
+{
+    end_is_ready(owner);
+    return false;
+}
+
+static void end_door_closed(void *owner)
+{
+    (void)owner;
+    tr_assert(!"a door is dropped with nobody bound to it");
+}
+
+// No thread waits: the loop does. moves: task, on success
+static int end_wait(end *e, tr__file_task *t)
+{
+    static const tr_endpoint_up up = {
+        .readable = end_is_readable, .writable = end_is_ready, .closed = end_door_closed};
+    tr_world *world = t->world;
+    int rc = world->ops->file_door(world, e->file->fd, &e->door);
+    if (rc < 0)
+        return rc;
+    e->waits = t;
+    world->ops->endpoint_bind(e->door, &up, e);
+    world->ops->endpoint_want(e->door, t->call.op == TR__FILE_READ ? TR__READ : TR__WRITE);
+    return 0;
 }
 
 // ---- Reading ----
-
-static int reader_construct(tr_actor *self, tr_stream stream, void *state)
-{
-    reader *r = state;
-    return opening_start(self, stream, &r->opening);
-}
 
 // A view of the bytes, or a copy of few of them, which would keep much for little.
 static int chunk_cut(tr_buf *chunk, size_t size, tr_buf **ret_chunk)
@@ -140,7 +198,7 @@ static int reader_got(tr_actor *self, tr_stream stream, reader *r, tr_buf *chunk
                         : chunk_cut(chunk, n, &view);
     if (rc < 0)
         return rc;
-    r->at += n;
+    r->end.at += n;
     rc = tr_stream_push(self, stream, &view);
     tr_buf_unref(&view);
     return rc < 0 ? rc : 0;
@@ -149,9 +207,9 @@ static int reader_got(tr_actor *self, tr_stream stream, reader *r, tr_buf *chunk
 static bool reader_done(tr_actor *self, tr__file_task *t, int status)
 {
     reader *r = tr_stream_state(self, t->stream, &reader_ops);
-    if (r == NULL || stream_is_left(t))
+    if (r == NULL || end_is_left(t))
         return false;
-    if (stream_asks_again(self, t, status))
+    if (status == TR_EAGAIN && (status = end_wait(&r->end, t)) == 0)
         return true;
     if (status == 0)
         status = reader_got(self, t->stream, r, t->chunk, (size_t)t->result.bytes);
@@ -175,11 +233,11 @@ static int reader_run(tr__file_task *t)
 // Returns what was there at once, or TR_EAGAIN.
 static int64_t reader_try(reader *r, const tr__file_task *t)
 {
-    if (!r->tries)
+    if (!r->tries || !r->end.file->seeks)
         return TR_EAGAIN;
     tr__file_call call = t->call;
-    call.fd = r->file->fd;
-    call.offset = r->at;
+    call.fd = r->end.file->fd;
+    call.offset = r->end.at;
     call.at_once = true;
     int64_t n = t->world->ops->file(t->world, &call);
     r->tries = n > 0 || n == TR_EAGAIN; // its end and its errors are for the pool to find
@@ -190,7 +248,7 @@ static int reader_read(tr_actor *self, tr_stream stream, void *state, size_t wan
 {
     reader *r = state;
     tr__file_task *t;
-    size_t size = r->end - r->at < r->high ? (size_t)(r->end - r->at) : r->high;
+    size_t size = r->stop - r->end.at < r->high ? (size_t)(r->stop - r->end.at) : r->high;
     (void)want; // a file has as much as one likes
     if (size == 0)
         return reader_end(self, stream, r);
@@ -204,39 +262,25 @@ static int reader_read(tr_actor *self, tr_stream stream, void *state, size_t wan
         return rc;
     }
     t->run = reader_run;
-    return stream_start(self, stream, r->file, r->at, reader_done, &t);
-}
-
-static int reader_destroy(tr_actor *self, tr_stream stream, void *state, int error)
-{
-    reader *r = state;
-    (void)error;
-    tr__file_task_free(&r->opening);
-    return tr__file_leave(self, stream, &r->file);
+    return end_start(self, stream, &r->end, reader_done, &t);
 }
 
 static const tr_stream_ops reader_ops = {.name = "file_reader",
                                          .state_size = sizeof(reader),
-                                         .construct = reader_construct,
+                                         .construct = end_construct,
                                          .read = reader_read,
-                                         .destroy = reader_destroy};
+                                         .destroy = end_destroy};
 
 // ---- Writing ----
-
-static int writer_construct(tr_actor *self, tr_stream stream, void *state)
-{
-    writer *w = state;
-    return opening_start(self, stream, &w->opening);
-}
 
 static bool writer_done(tr_actor *self, tr__file_task *t, int status)
 {
     writer *w = tr_stream_state(self, t->stream, &writer_ops);
-    if (w == NULL || stream_is_left(t))
+    if (w == NULL || end_is_left(t))
         return false;
-    if (stream_asks_again(self, t, status))
+    if (status == TR_EAGAIN && (status = end_wait(&w->end, t)) == 0)
         return true;
-    w->at += t->result.bytes;
+    w->end.at += t->result.bytes;
     tr_stream_done(self, t->stream, status);
     return false;
 }
@@ -248,7 +292,7 @@ static int writer_write(tr_actor *self, tr_stream stream, void *state, tr_buf *c
     tr__file_task *t;
     int rc = tr__file_task_write(self, chunks, count, &t);
     if (rc == 0)
-        rc = stream_start(self, stream, w->file, w->at, writer_done, &t);
+        rc = end_start(self, stream, &w->end, writer_done, &t);
     return rc < 0 ? rc : TR_LATER;
 }
 
@@ -270,25 +314,17 @@ static int writer_final(tr_actor *self, tr_stream stream, void *state)
         return rc;
     t->call.op = w->sync ? TR__FILE_SYNC : TR__FILE_CLOSE;
     t->run = writer_run_final;
-    rc = stream_start(self, stream, w->file, 0, writer_done, &t);
+    rc = end_start(self, stream, &w->end, writer_done, &t);
     return rc < 0 ? rc : TR_LATER;
-}
-
-static int writer_destroy(tr_actor *self, tr_stream stream, void *state, int error)
-{
-    writer *w = state;
-    (void)error;
-    tr__file_task_free(&w->opening);
-    return tr__file_leave(self, stream, &w->file);
 }
 
 static const tr_stream_ops writer_ops = {.name = "file_writer",
                                          .state_size = sizeof(writer),
                                          .write_count = WRITE_COUNT,
-                                         .construct = writer_construct,
+                                         .construct = end_construct,
                                          .write = writer_write,
                                          .final = writer_final,
-                                         .destroy = writer_destroy};
+                                         .destroy = end_destroy};
 
 // ---- From one to the other ----
 
@@ -299,9 +335,9 @@ static bool move_done(tr_actor *self, tr__file_task *t, int status)
     writer *w = tr_stream_state(self, *to, &writer_ops);
     uint64_t bytes = status == 0 ? t->result.bytes : 0;
     if (r != NULL)
-        r->at += bytes;
+        r->end.at += bytes;
     if (w != NULL)
-        w->at += bytes;
+        w->end.at += bytes;
     tr__stream_moved(self, t->stream, *to, bytes);
     return false;
 }
@@ -319,19 +355,19 @@ static bool reader_move(tr__stream *s, tr__stream *to)
     const reader *r = (const reader *)(const void *)s->state;
     const writer *w = (const writer *)(const void *)to->state;
     tr__file_task *t;
-    uint64_t left = r->end - r->at;
-    if (to->ops != &writer_ops || !r->file->seeks || !w->file->seeks || left == 0 ||
+    uint64_t left = r->stop - r->end.at;
+    if (to->ops != &writer_ops || !r->end.file->seeks || !w->end.file->seeks || left == 0 ||
         tr__file_task_new(s->actor, NULL, NULL, sizeof(tr_stream), &t) < 0)
         return false;
     *(tr_stream *)(void *)t->room = tr__stream_handle(to);
     t->call.op = TR__FILE_MOVE;
-    t->call.to_fd = w->file->fd;
-    t->call.to_offset = w->at;
+    t->call.to_fd = w->end.file->fd;
+    t->call.to_offset = w->end.at;
     t->call.size = left < MOVE_BYTES ? left : MOVE_BYTES;
-    t->to = w->file;
-    w->file->refs++;
+    t->to = w->end.file;
+    w->end.file->refs++;
     t->run = move_run;
-    return stream_start(s->actor, tr__stream_handle(s), r->file, r->at, move_done, &t) == 0;
+    return end_start(s->actor, tr__stream_handle(s), &r->end, move_done, &t) == 0;
 }
 
 // ---- Making ----
@@ -345,34 +381,30 @@ int tr_file_reader(tr_actor *self, const char *path, const tr_file_read_opts *op
                    tr_stream *ret_stream)
 {
     tr_file_read_opts o;
-    tr__file *file;
-    tr__file_task *opening;
+    reader like = {.tries = true};
     tr_encoding encoding = TR_UTF8;
+    tr__stream *s;
     if (tr__opts_copy(opts, &o, sizeof o) < 0 || !tr__actor_here(self) || path == NULL ||
         (o.flags & ~(unsigned)READER_FLAGS) != 0 || o.start > INT64_MAX || o.end > INT64_MAX ||
         (o.end != 0 && o.end < o.start) ||
         (o.encoding != NULL && tr_encoding_named(o.encoding, &encoding) < 0))
         return TR_EINVAL;
-    int rc = opening_new(self, path, o.flags | TR_OPEN_READ, 0, &file, &opening);
+    int rc = end_new(self, path, o.flags | TR_OPEN_READ, 0, o.start, &like.end);
     if (rc < 0)
         return rc;
     rc = tr_stream_new(self, &reader_ops, TR_STREAM(.read_high = o.high), ret_stream);
+    if (rc == 0)
+        rc = tr__stream_of(self, *ret_stream, &s);
     if (rc < 0) {
-        tr__file_task_free(&opening);
-        tr__file_unref(&file);
+        end_leave(self, (tr_stream){0}, &like.end);
         return rc;
     }
-    tr__stream *s;
-    tr__stream_of(self, *ret_stream, &s);
-    s->move = o.encoding == NULL ? reader_move : NULL;
-    *(reader *)(void *)s->state = (reader){.opening = opening,
-                                           .file = file,
-                                           .at = o.start,
-                                           .end = o.end != 0 ? o.end : INT64_MAX,
-                                           .high = s->read.high,
-                                           .tries = true,
-                                           .decodes = o.encoding != NULL};
-    tr_decoder_init(&((reader *)(void *)s->state)->decoder, encoding);
+    like.stop = o.end != 0 ? o.end : INT64_MAX;
+    like.high = s->read.high;
+    like.decodes = o.encoding != NULL;
+    tr_decoder_init(&like.decoder, encoding);
+    *(reader *)(void *)s->state = like;
+    s->move = like.decodes ? NULL : reader_move;
     return 0;
 }
 
@@ -380,25 +412,21 @@ int tr_file_writer(tr_actor *self, const char *path, const tr_file_write_opts *o
                    tr_stream *ret_stream)
 {
     tr_file_write_opts o;
-    tr__file *file;
-    tr__file_task *opening;
+    writer like = {.sync = false};
     if (tr__opts_copy(opts, &o, sizeof o) < 0 || !tr__actor_here(self) || path == NULL ||
         (o.flags & ~(unsigned)(WRITER_FLAGS | TR_FILE_SYNC)) != 0 || o.start > INT64_MAX)
         return TR_EINVAL;
-    unsigned flags = o.flags & WRITER_FLAGS;
-    if (flags == 0)
-        flags = TR_OPEN_CREATE | TR_OPEN_TRUNCATE;
-    int rc = opening_new(self, path, flags | TR_OPEN_WRITE, o.mode, &file, &opening);
+    like.sync = (o.flags & TR_FILE_SYNC) != 0;
+    o.flags &= WRITER_FLAGS;
+    if (o.flags == 0)
+        o.flags = TR_OPEN_CREATE | TR_OPEN_TRUNCATE;
+    int rc = end_new(self, path, o.flags | TR_OPEN_WRITE, o.mode, o.start, &like.end);
     if (rc < 0)
         return rc;
     rc = tr_stream_new(self, &writer_ops, TR_STREAM(.write_high = o.high), ret_stream);
-    if (rc < 0) {
-        tr__file_task_free(&opening);
-        tr__file_unref(&file);
-        return rc;
-    }
-    writer *w = tr_stream_state(self, *ret_stream, &writer_ops);
-    *w = (writer){
-        .opening = opening, .file = file, .at = o.start, .sync = (o.flags & TR_FILE_SYNC) != 0};
-    return 0;
+    if (rc == 0)
+        *(writer *)tr_stream_state(self, *ret_stream, &writer_ops) = like;
+    else
+        end_leave(self, (tr_stream){0}, &like.end);
+    return rc;
 }

@@ -201,6 +201,10 @@ typedef struct tr_world_ops {
     // A call about files, which may take long. Any thread; several at a time.
     // returns: as core/file_call.h says
     int64_t (*file)(tr_world *world, const tr__file_call *call);
+    // An endpoint over a descriptor of TR__FILE_OPEN that has said TR_EAGAIN, which stays the
+    // caller's: to be told when it is ready, and for nothing else.
+    // errors: TR_ENOSYS (it never says so here), TR_ENOMEM, system errors
+    int (*file_door)(tr_world *world, int fd, tr_endpoint **ret_endpoint);
     // Watch what is at a path, as tr_file_watch_start. errors: system errors, TR_ENOMEM
     int (*watch)(tr_world *world, const char *path, const tr_lookout_up *up, void *owner,
                  tr_lookout **ret_lookout);

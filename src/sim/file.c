@@ -223,7 +223,8 @@ static int64_t room_for(const struct sim_disk *disk, const struct sim_file *f, u
 {
     if (disk->room == 0)
         return (int64_t)size;
-    uint64_t room = disk->room - disk->used + left_at(f, offset);
+    uint64_t room = disk->used < disk->room ? disk->room - disk->used : 0;
+    room += left_at(f, offset);
     return room == 0 ? -ENOSPC : room < size ? (int64_t)room : (int64_t)size;
 }
 
@@ -528,6 +529,12 @@ int64_t tr__sim_file(tr_world *world, const tr__file_call *call)
     if (call->op != TR__FILE_CLOSE && sim->disk.error_in > 0 && --sim->disk.error_in == 0)
         return sim->disk.error;
     return ops[call->op](sim, call);
+}
+
+int tr__sim_file_door(tr_world *world, int fd, tr_endpoint **ret_endpoint)
+{
+    (void)world, (void)fd, (void)ret_endpoint;
+    return TR_ENOSYS; // these are files of a disk
 }
 
 // ---- What a test can ask for ----

@@ -170,6 +170,7 @@ const tr_world_ops tr__sim_world_ops = {
     .listener_want = tr__sim_listener_want,
     .listener_close = tr__sim_listener_close,
     .file = tr__sim_file,
+    .file_door = tr__sim_file_door,
     .watch = tr__sim_watch,
     .lookout_close = tr__sim_lookout_close,
     .close = tr__sim_world_close,

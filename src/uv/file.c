@@ -1,10 +1,9 @@
 // Files of the real world: one system call for each call, on whatever thread asks.
 //
 // Opening never waits for the other end of a FIFO: descriptors are non-blocking, which means
-// nothing on a disk. What is none of a disk may then have nothing to read or no room. A thread of
-// the pool waits for it, but only for a while, since others want the thread: whoever still wants it
-// asks again. To wait before reading is what makes a FIFO that nobody has written to yet one that
-// is waited for, and not one that is at its end.
+// nothing on a disk. What is none of a disk may then have nothing to read or no room: that is told,
+// and no thread waits. To look before reading is what makes a FIFO that nobody has written to yet
+// one that is waited for, and not one that is at its end.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +18,6 @@
 
 #include "core/file_call.h"
 #include "uv/inside.h"
-
-#define PATIENCE_MS 50 // of a thread, for a descriptor that is not ready
 
 _Static_assert(TR__PATH_MAX == PATH_MAX, "the seam's longest path is the system's");
 _Static_assert(sizeof(tr_iov) == sizeof(struct iovec) &&
@@ -138,12 +135,10 @@ static int64_t file_close(const tr__file_call *call)
     return rc == -EINTR ? 0 : rc;
 }
 
-// 0: it is worth a try. A file of a disk always is.
-static int64_t file_await(int fd, short events)
+static bool has_come(int fd)
 {
-    struct pollfd poller = {.fd = fd, .events = events};
-    int rc = poll(&poller, 1, PATIENCE_MS);
-    return rc < 0 && errno != EINTR ? -errno : rc == 1 ? 0 : TR_EAGAIN;
+    struct pollfd poller = {.fd = fd, .events = POLLIN};
+    return poll(&poller, 1, 0) != 0;
 }
 
 static off_t offset_of(uint64_t offset)
@@ -154,14 +149,13 @@ static off_t offset_of(uint64_t offset)
 static int64_t file_read(const tr__file_call *call)
 {
     const struct iovec *iov = (const struct iovec *)(const void *)call->iov;
-    int64_t rc = call->offset == TR__FILE_HERE ? file_await(call->fd, POLLIN) : 0;
-    while (rc == 0) {
+    int64_t rc;
+    if (call->offset == TR__FILE_HERE && !has_come(call->fd))
+        return TR_EAGAIN;
+    do
         rc = checked(preadv2(call->fd, iov, call->count, offset_of(call->offset),
                              call->at_once ? RWF_NOWAIT : 0));
-        if (rc != -EINTR)
-            break;
-        rc = 0;
-    }
+    while (rc == -EINTR);
     return rc;
 }
 
@@ -169,11 +163,9 @@ static int64_t file_write(const tr__file_call *call)
 {
     const struct iovec *iov = (const struct iovec *)(const void *)call->iov;
     int64_t rc;
-    do {
+    do
         rc = checked(pwritev2(call->fd, iov, call->count, offset_of(call->offset), 0));
-        if (rc == TR_EAGAIN)
-            rc = file_await(call->fd, POLLOUT) == 0 ? -EINTR : TR_EAGAIN;
-    } while (rc == -EINTR);
+    while (rc == -EINTR);
     return rc;
 }
 
@@ -294,4 +286,16 @@ int64_t tr__uv_file(tr_world *world, const tr__file_call *call)
     };
     (void)world;
     return ops[call->op](call);
+}
+
+// The same open file, so that what it knows of who has written there is the same, too.
+int tr__uv_file_door(tr_world *world, int fd, tr_endpoint **ret_endpoint)
+{
+    int twin = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (twin < 0)
+        return -errno;
+    int rc = tr__uv_endpoint_open_as(real_world_of(world), REAL_OPENED, twin, twin, ret_endpoint);
+    if (rc < 0)
+        close(twin);
+    return rc;
 }

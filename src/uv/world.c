@@ -197,6 +197,7 @@ static const tr_world_ops world_ops = {
     .listener_want = tr__uv_listener_want,
     .listener_close = tr__uv_listener_close,
     .file = tr__uv_file,
+    .file_door = tr__uv_file_door,
     .watch = tr__uv_watch,
     .lookout_close = tr__uv_lookout_close,
     .close = world_close,
