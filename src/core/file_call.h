@@ -13,6 +13,7 @@ typedef enum tr__file_op {
     TR__FILE_READ,  // fd, offset, iov, at_once: bytes; 0 at the end
     TR__FILE_WRITE, // fd, offset, iov: bytes
     TR__FILE_MOVE,  // fd, offset, to_fd, to_offset, size: bytes that the system has copied
+    TR__FILE_SEND,  // fd, offset, to_fd, size: likewise, into a socket
     TR__FILE_SYNC,  // fd
     TR__FILE_TRUNCATE, // fd, size
     TR__FILE_FSTAT,    // fd, info

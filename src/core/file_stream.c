@@ -5,10 +5,10 @@
 // gone is dropped. A reader first asks for what lies in memory, which does not wait and saves the
 // way to a thread and back; what does not comes from the pool.
 //
-// Between a reader and a writer that stand side by side in a pipeline the kernel moves the bytes,
-// a piece at a time, so that it can be stopped and its totals tell how far it is. Whatever goes
-// wrong with that, the bytes go the ordinary way from there on, where it is found out who is to
-// blame.
+// Between a reader and a writer, or a socket, that stand side by side in a pipeline the kernel
+// moves the bytes, a piece at a time, so that it can be stopped and its totals tell how far it is.
+// Whatever goes wrong with that, the bytes go the ordinary way from there on, where it is found out
+// who is to blame.
 #include <troupe/encoding.h>
 
 #include "base/assert.h"
@@ -38,6 +38,7 @@ typedef struct reader {
     bool tries;   // reads that do not wait
     bool decodes; // what is read, before it is pushed
     tr_decoder decoder;
+    tr__file *socket; // the next stream's, while the kernel moves. NULL: none
 } reader;
 
 typedef struct writer {
@@ -265,11 +266,18 @@ static int reader_read(tr_actor *self, tr_stream stream, void *state, size_t wan
     return end_start(self, stream, &r->end, reader_done, &t);
 }
 
+static int reader_destroy(tr_actor *self, tr_stream stream, void *state, int error)
+{
+    reader *r = state;
+    tr__file_unref(&r->socket);
+    return end_destroy(self, stream, state, error);
+}
+
 static const tr_stream_ops reader_ops = {.name = "file_reader",
                                          .state_size = sizeof(reader),
                                          .construct = end_construct,
                                          .read = reader_read,
-                                         .destroy = end_destroy};
+                                         .destroy = reader_destroy};
 
 // ---- Writing ----
 
@@ -333,39 +341,67 @@ static bool move_done(tr_actor *self, tr__file_task *t, int status)
     const tr_stream *to = (const tr_stream *)(void *)t->room;
     reader *r = tr_stream_state(self, t->stream, &reader_ops);
     writer *w = tr_stream_state(self, *to, &writer_ops);
-    uint64_t bytes = status == 0 ? t->result.bytes : 0;
+    tr__socket *socket = tr_stream_state(self, *to, &tr__socket_ops);
+    uint64_t bytes = t->result.bytes;
     if (r != NULL)
         r->end.at += bytes;
     if (w != NULL)
         w->end.at += bytes;
-    tr__stream_moved(self, t->stream, *to, bytes);
+    bool full = bytes < t->call.size && (bytes > 0 || status == TR_EAGAIN);
+    if (full && socket != NULL && socket->endpoint != NULL) {
+        tr__socket_await(socket);
+        tr__stream_moved_full(self, t->stream, *to, bytes);
+    } else {
+        tr__stream_moved(self, t->stream, *to, bytes);
+    }
     return false;
 }
 
-// On a thread. An error means the same as nothing: the ordinary way.
+// On a thread.
 static int move_run(tr__file_task *t)
 {
     int64_t n = t->world->ops->file(t->world, &t->call);
     t->result.bytes = n > 0 ? (uint64_t)n : 0;
-    return 0;
+    return n < 0 ? (int)n : 0;
+}
+
+// Threads have a descriptor of their own for a socket, which may be closed under them.
+static tr__file *socket_twin(reader *r, const tr__stream *to)
+{
+    const tr__socket *socket = (const tr__socket *)(const void *)to->state;
+    tr_world *world = to->actor->loop->world;
+    if (r->socket == NULL && tr__file_new(to->actor, &r->socket) == 0)
+        r->socket->fd = world->ops->endpoint_twin(socket->endpoint);
+    return r->socket;
+}
+
+// The file that a stream writes to. returns: NULL: not one to be moved into
+static tr__file *move_target(reader *r, const tr__stream *to)
+{
+    const writer *w = (const writer *)(const void *)to->state;
+    tr__file *f = to->ops == &writer_ops       ? w->end.file
+                  : to->ops == &tr__socket_ops ? socket_twin(r, to)
+                                               : NULL;
+    return f == NULL || f->fd < 0 || (to->ops == &writer_ops && !f->seeks) ? NULL : f;
 }
 
 static bool reader_move(tr__stream *s, tr__stream *to)
 {
-    const reader *r = (const reader *)(const void *)s->state;
-    const writer *w = (const writer *)(const void *)to->state;
+    reader *r = (reader *)(void *)s->state;
+    tr__file *target = move_target(r, to);
     tr__file_task *t;
     uint64_t left = r->stop - r->end.at;
-    if (to->ops != &writer_ops || !r->end.file->seeks || !w->end.file->seeks || left == 0 ||
+    if (target == NULL || !r->end.file->seeks || left == 0 ||
         tr__file_task_new(s->actor, NULL, NULL, sizeof(tr_stream), &t) < 0)
         return false;
     *(tr_stream *)(void *)t->room = tr__stream_handle(to);
-    t->call.op = TR__FILE_MOVE;
-    t->call.to_fd = w->end.file->fd;
-    t->call.to_offset = w->end.at;
+    t->call.op = to->ops == &writer_ops ? TR__FILE_MOVE : TR__FILE_SEND;
+    t->call.to_fd = target->fd;
     t->call.size = left < MOVE_BYTES ? left : MOVE_BYTES;
-    t->to = w->end.file;
-    w->end.file->refs++;
+    if (to->ops == &writer_ops)
+        t->call.to_offset = ((const writer *)(const void *)to->state)->end.at;
+    t->to = target;
+    target->refs++;
     t->run = move_run;
     return end_start(s->actor, tr__stream_handle(s), &r->end, move_done, &t) == 0;
 }

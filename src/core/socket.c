@@ -202,6 +202,12 @@ static void socket_writable(void *owner)
     tr__socket_turn(socket->actor, socket_departed, &d);
 }
 
+void tr__socket_await(tr__socket *socket)
+{
+    tr_assert(socket->count == 0);
+    socket_want(socket, TR__WRITE, 0);
+}
+
 // ---- The stream ----
 
 static void socket_closed(void *owner)

@@ -38,6 +38,9 @@ int tr__socket_new(tr_actor *self, const tr_stream_ops *ops, const tr_stream_opt
                    bool half_open, tr__socket **ret_socket);
 void tr__socket_attach(tr__socket *socket, tr_endpoint *endpoint); // connected; moves
 
+// Its stream's write is done as soon as there is room.
+void tr__socket_await(tr__socket *socket);
+
 // Have an actor hear of something in a turn of its own. false: it is ending, and hears no more.
 bool tr__socket_turn(tr_actor *actor, tr_callback cb, void *arg);
 

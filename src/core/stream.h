@@ -104,6 +104,8 @@ int tr__read_push(tr__stream *s, tr_buf **chunk);
 // So many bytes have gone from one stream into the other by `move`. 0: none do any more: they go
 // the ordinary way. Either stream may be gone.
 void tr__stream_moved(tr_actor *self, tr_stream from, tr_stream to, uint64_t bytes);
+// The same, and the next ones go when `to` says by tr_stream_done that it has room.
+void tr__stream_moved_full(tr_actor *self, tr_stream from, tr_stream to, uint64_t bytes);
 
 // stream_write.c
 bool tr__write_step(tr__stream *s);

@@ -152,20 +152,31 @@ static bool read_moves(tr__stream *s)
     return false;
 }
 
-void tr__stream_moved(tr_actor *self, tr_stream from, tr_stream to, uint64_t bytes)
+static void stream_count_moved(tr_actor *self, tr_stream from, tr_stream to, uint64_t bytes)
 {
     tr__stream *s;
     if (tr__stream_of(self, from, &s) == 0 && !s->closing) {
         s->read.asked = false;
         s->read.total += bytes;
-        if (bytes == 0)
-            s->move = NULL;
         tr__stream_kick(s);
     }
-    if (tr__stream_of(self, to, &s) == 0 && s->op == TR__OP_WRITE) {
+    if (tr__stream_of(self, to, &s) == 0)
         s->write.total += bytes;
+}
+
+void tr__stream_moved(tr_actor *self, tr_stream from, tr_stream to, uint64_t bytes)
+{
+    tr__stream *s;
+    stream_count_moved(self, from, to, bytes);
+    if (bytes == 0 && tr__stream_of(self, from, &s) == 0)
+        s->move = NULL;
+    if (tr__stream_of(self, to, &s) == 0 && s->op == TR__OP_WRITE)
         tr__write_done(s, 0);
-    }
+}
+
+void tr__stream_moved_full(tr_actor *self, tr_stream from, tr_stream to, uint64_t bytes)
+{
+    stream_count_moved(self, from, to, bytes); // its write is still under way
 }
 
 bool tr__read_step(tr__stream *s)

@@ -165,6 +165,10 @@ typedef struct tr_world_ops {
     int (*endpoint_site)(tr_endpoint *endpoint, bool peer, tr_site *ret_site);
     int (*endpoint_cred)(tr_endpoint *endpoint, tr_peer_cred *ret_cred); // TR_ENOSYS: it is TCP
 
+    // A descriptor of the caller's own for the same socket, for TR__FILE_SEND, to be closed by
+    // TR__FILE_CLOSE. errors: TR_ENOSYS (nothing can be sent so), system errors
+    int (*endpoint_twin)(tr_endpoint *endpoint);
+
     // Start a program, connected by an endpoint to its descriptor 3. Costs the same whatever the
     // size of this process. Errors of starting are returned here: on an error nothing is left.
     int (*spawn)(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,

@@ -271,6 +271,12 @@ static int64_t sim_move(tr_sim *sim, const tr__file_call *call)
     return sim_write_at(sim, to->file, call->to_offset, &(tr__file_call){.iov = &iov, .count = 1});
 }
 
+static int64_t sim_send(tr_sim *sim, const tr__file_call *call)
+{
+    (void)sim, (void)call;
+    return TR_ENOSYS;
+}
+
 // ---- Open files ----
 
 static int64_t fd_take(struct sim_disk *disk, struct sim_file *f, unsigned flags)
@@ -521,7 +527,7 @@ int64_t tr__sim_file(tr_world *world, const tr__file_call *call)
         [TR__FILE_RMDIR] = sim_rmdir,       [TR__FILE_UNLINK] = sim_unlink,
         [TR__FILE_RENAME] = sim_rename,     [TR__FILE_SYMLINK] = sim_symlink,
         [TR__FILE_READLINK] = sim_readlink, [TR__FILE_REALPATH] = sim_realpath,
-        [TR__FILE_SYNC_DIR] = sim_sync_dir,
+        [TR__FILE_SYNC_DIR] = sim_sync_dir, [TR__FILE_SEND] = sim_send,
     };
     struct sim_process *process = sim_process_of(world);
     tr_sim *sim = process->sim;
@@ -535,6 +541,12 @@ int tr__sim_file_door(tr_world *world, int fd, tr_endpoint **ret_endpoint)
 {
     (void)world, (void)fd, (void)ret_endpoint;
     return TR_ENOSYS; // these are files of a disk
+}
+
+int tr__sim_endpoint_twin(tr_endpoint *endpoint)
+{
+    (void)endpoint;
+    return TR_ENOSYS;
 }
 
 // ---- What a test can ask for ----

@@ -168,6 +168,7 @@ void tr__sim_listener_close(tr_listener **listener);
 // file.c
 int64_t tr__sim_file(tr_world *world, const tr__file_call *call);
 int tr__sim_file_door(tr_world *world, int fd, tr_endpoint **ret_endpoint);
+int tr__sim_endpoint_twin(tr_endpoint *endpoint);
 void tr__sim_disk_clear(struct sim_disk *disk);
 
 // lookout.c

@@ -169,6 +169,7 @@ const tr_world_ops tr__sim_world_ops = {
     .listener_site = tr__sim_listener_site,
     .listener_want = tr__sim_listener_want,
     .listener_close = tr__sim_listener_close,
+    .endpoint_twin = tr__sim_endpoint_twin,
     .file = tr__sim_file,
     .file_door = tr__sim_file_door,
     .watch = tr__sim_watch,

@@ -175,6 +175,12 @@ static int64_t file_move(const tr__file_call *call)
     return checked(copy_file_range(call->fd, &from, call->to_fd, &to, call->size, 0));
 }
 
+static int64_t file_send(const tr__file_call *call)
+{
+    off_t from = (off_t)call->offset;
+    return checked(sendfile(call->to_fd, call->fd, &from, call->size));
+}
+
 static int64_t file_sync(const tr__file_call *call)
 {
     return checked(fsync(call->fd));
@@ -282,7 +288,7 @@ int64_t tr__uv_file(tr_world *world, const tr__file_call *call)
         [TR__FILE_RMDIR] = file_rmdir,       [TR__FILE_UNLINK] = file_unlink,
         [TR__FILE_RENAME] = file_rename,     [TR__FILE_SYMLINK] = file_symlink,
         [TR__FILE_READLINK] = file_readlink, [TR__FILE_REALPATH] = file_realpath,
-        [TR__FILE_SYNC_DIR] = file_sync_dir,
+        [TR__FILE_SYNC_DIR] = file_sync_dir, [TR__FILE_SEND] = file_send,
     };
     (void)world;
     return ops[call->op](call);
@@ -298,4 +304,12 @@ int tr__uv_file_door(tr_world *world, int fd, tr_endpoint **ret_endpoint)
     if (rc < 0)
         close(twin);
     return rc;
+}
+
+int tr__uv_endpoint_twin(tr_endpoint *base)
+{
+    const struct real_endpoint *endpoint = (const struct real_endpoint *)base;
+    if (endpoint->kind != REAL_SOCKET)
+        return TR_ENOSYS;
+    return (int)checked(fcntl(endpoint->fd, F_DUPFD_CLOEXEC, 3));
 }

@@ -168,6 +168,7 @@ void tr__uv_listener_close(tr_listener **listener);
 // file.c
 int64_t tr__uv_file(tr_world *world, const tr__file_call *call);
 int tr__uv_file_door(tr_world *world, int fd, tr_endpoint **ret_endpoint);
+int tr__uv_endpoint_twin(tr_endpoint *endpoint);
 
 // lookout.c
 int tr__uv_watch(tr_world *world, const char *path, const tr_lookout_up *up, void *owner,

@@ -196,6 +196,7 @@ static const tr_world_ops world_ops = {
     .listener_site = tr__uv_listener_site,
     .listener_want = tr__uv_listener_want,
     .listener_close = tr__uv_listener_close,
+    .endpoint_twin = tr__uv_endpoint_twin,
     .file = tr__uv_file,
     .file_door = tr__uv_file_door,
     .watch = tr__uv_watch,
