@@ -9,6 +9,8 @@
  *   troupe/struct.h   a C struct that is a document, checked          TR_STRUCT
  *   troupe/buf.h      reference-counted slices of bytes               tr_buf_slice
  *   troupe/stream.h   bytes and items with back-pressure, pipelines    tr_pipeline
+ *   troupe/transform.h lines, frames, documents, text, gzip; map       tr_lines, tr_gzip
+ *   troupe/ends.h     sources, sinks, collectors, tee, merge           tr_collect, tr_tee
  *   troupe/bytes.h    bytes: search, compare, numbers in them       tr_bytes_find, tr_room_uint
  *   troupe/encoding.h utf8, hex, base64 and more, whole or in pieces  tr_bytes_print
  *   troupe/net.h      sockets and servers, TCP and local              tr_connect, tr_listen
@@ -44,6 +46,7 @@
 #include <troupe/console.h>
 #include <troupe/cancel.h>
 #include <troupe/encoding.h>
+#include <troupe/ends.h>
 #include <troupe/error.h>
 #include <troupe/file.h>
 #include <troupe/memory.h>
@@ -58,6 +61,7 @@
 #include <troupe/stats.h>
 #include <troupe/supervisor.h>
 #include <troupe/timer.h>
+#include <troupe/transform.h>
 #include <troupe/uv.h>
 #include <troupe/val.h>
 #include <troupe/work.h>

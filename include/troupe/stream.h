@@ -41,6 +41,7 @@ typedef void (*tr_done)(tr_actor *self, int status, void *arg);
 
 #define TR_WAIT  1 /* taken, but that is enough for now: wait for drain */
 #define TR_LATER 1 /* of an operation of a stream: it is not done yet, tr_stream_done will say */
+#define TR_MORE  2 /* of `transform` and `flush`: it has more to push, and is to be called again */
 
 /* ---- Hearing ---- */
 
@@ -192,10 +193,13 @@ typedef struct tr_stream_ops {
     int (*final)(tr_actor *self, tr_stream stream, void *state);
 
     /* Make of one chunk what it makes: push none, one or many, in this call or before it is done.
-     * borrows: chunk, until it is done */
+     * TR_MORE: it is called again with the same chunk, once the readable side has room. Pushing
+     * NULL here ends the readable side early: in a pipeline all that comes before is closed then,
+     * as cancelled, which is no failure of the pipeline. borrows: chunk, until it is done */
     int (*transform)(tr_actor *self, tr_stream stream, void *state, tr_buf *chunk);
 
-    /* There is no more to transform: push what is left. The end follows by itself. */
+    /* There is no more to transform: push what is left. TR_MORE: as above. The end follows by
+     * itself. */
     int (*flush)(tr_actor *self, tr_stream stream, void *state);
 
     /* Give back what it has, whatever it was doing: what has not been done is forgotten. TR_LATER:

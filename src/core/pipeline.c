@@ -98,7 +98,7 @@ static void pipeline_fail(tr__pipeline *p, int status)
 void tr__pipeline_lost(tr__stream *s)
 {
     tr__pipeline *p = s->pipeline;
-    if (s->status < 0)
+    if (s->status < 0 && !s->cut)
         pipeline_fail(p, s->status);
     pipeline_leave(p, s);
 }
@@ -141,6 +141,37 @@ static void pipeline_pass_end(const tr__pipeline *p, tr__stream *to)
         tr__write_end(to);
 }
 
+// Nobody reads the first one any more. It stays if it has another side.
+static void pipeline_spare_first(tr__pipeline *p, tr__stream *first)
+{
+    if (p->places[p->count - 1] != first) {
+        pipeline_leave(p, first);
+        return;
+    }
+    p->places[0] = NULL; // as the last one it goes on
+    p->open--;
+    if (first->to != NULL)
+        first->to->from = NULL;
+    first->to = NULL;
+}
+
+// A transform has ended before what comes to it: nobody wants the rest of that.
+static void pipeline_cut(tr__pipeline *p, tr__stream *s)
+{
+    tr__stream_close(s, 0);
+    for (size_t i = 0; p->places[i] != s; i++) {
+        tr__stream *before = p->places[i];
+        if (before == NULL || before->closing)
+            continue;
+        if (i == 0 && before->write.there) {
+            pipeline_spare_first(p, before);
+        } else {
+            before->cut = true;
+            tr__stream_close(before, TR_ECANCELED);
+        }
+    }
+}
+
 void tr__pipeline_check(tr__stream *s)
 {
     tr__pipeline *p = s->pipeline;
@@ -150,6 +181,8 @@ void tr__pipeline_check(tr__stream *s)
     bool writes = pipeline_has(p->places + 1, p->count - 1, s), keeps = pipeline_keeps(p, s);
     if (reads && s->read.told && s->to != NULL)
         pipeline_pass_end(p, s->to);
+    if (reads && writes && s->read.told && s->ops->transform != NULL && !s->final && !s->closing)
+        pipeline_cut(p, s);
     bool wrote = keeps ? stream_has_all(s) && tr__write_is_idle(s) : s->write.told;
     bool stays = keeps || reads != s->read.there || writes != s->write.there;
     if (stays && (!reads || s->read.told) && (!writes || wrote))

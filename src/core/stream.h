@@ -80,6 +80,7 @@ typedef struct tr__stream {
     bool destroyed : 1; // ops->destroy has been called
     bool heard : 1;     // its end was told to somebody
     bool end_with_read : 1;
+    bool cut : 1;   // closed since what comes behind it in its pipeline has enough
     tr_buf **batch; // for ops->write
     _Alignas(max_align_t) unsigned char state[];
 } tr__stream;

@@ -77,8 +77,14 @@ void tr__write_done(tr__stream *s, int status)
 // What an operation returned; it may have been done meanwhile.
 static void write_returned(tr__stream *s, tr__stream_op op, int rc)
 {
-    if (rc <= 0 && s->op == op && !s->closing)
+    if (s->op != op || s->closing)
+        return;
+    if (rc == TR_MORE) {
+        s->op = TR__OP_NONE; // as if it had not been called yet
+        s->write.flying = 0;
+    } else if (rc <= 0) {
         tr__write_done(s, rc);
+    }
 }
 
 static int write_call(tr__stream *s, size_t count)
@@ -99,10 +105,16 @@ static uint32_t write_gather(tr__stream *s)
     return count;
 }
 
+// A transform has somewhere to push to.
+static bool write_has_room(const tr__stream *s)
+{
+    return s->ops->transform == NULL || !tr__read_is_full(s);
+}
+
 static bool write_may_start(const tr__stream *s)
 {
     return s->open && !s->closing && s->op == TR__OP_NONE && write_count(&s->write) > 0 &&
-           s->corks == 0 && (s->ops->transform == NULL || !tr__read_is_full(s));
+           s->corks == 0 && write_has_room(s);
 }
 
 static bool write_start(tr__stream *s)
@@ -118,7 +130,8 @@ static bool write_start(tr__stream *s)
 static bool write_final(tr__stream *s)
 {
     const tr_stream_ops *ops = s->ops;
-    if (!s->write.over || s->final || !tr__write_is_idle(s) || s->write.left > 0)
+    if (!s->write.over || s->final || !tr__write_is_idle(s) || s->write.left > 0 ||
+        !write_has_room(s))
         return false;
     int (*final)(tr_actor *, tr_stream, void *) = ops->transform != NULL ? ops->flush : ops->final;
     s->op = TR__OP_FINAL;

@@ -8,6 +8,7 @@ BEGIN {
     below["base"] = "base"
     below["data"] = "base data"
     below["core"] = "base data core"
+    below["streams"] = "base data"
     below["uv"] = "base data core uv"
     below["remote"] = "base data core remote"
     below["sim"] = "base data core remote sim"
@@ -15,6 +16,7 @@ BEGIN {
     below["troupe.c"] = "base data core remote uv"
 
     home["uv.h"] = "^src/uv/"
+    home["zlib.h"] = "^src/streams/zip\\.c$"
     home["msgpack.h"] = "^src/data/pack\\.c$"
     home["nng/"] = "^src/remote/link_nng\\.c$"
     home["cmocka.h"] = "^(tests/|examples/|src/kit/fail\\.c$)"
