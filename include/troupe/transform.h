@@ -128,19 +128,19 @@ TR_API int tr_map_answer(tr_actor *self, tr_map_job job, int status, tr_buf **re
 
 /* ---- Text ---- */
 
-typedef struct tr_text_opts {
-    size_t size; /* set by TR_TEXT */
+typedef struct tr_coding_opts {
+    size_t size; /* set by TR_CODING */
     tr_encoding encoding;
     bool strict; /* input that is wrong (tr_bytes_check, tr_text_check) is TR_EBADMSG; otherwise it
                   * is converted by the rules of troupe/encoding.h */
     const tr_stream_opts *stream;
-} tr_text_opts;
-#define TR_TEXT(...) (&(const tr_text_opts){.size = sizeof(tr_text_opts), __VA_ARGS__})
+} tr_coding_opts;
+#define TR_CODING(...) (&(const tr_coding_opts){.size = sizeof(tr_coding_opts), __VA_ARGS__})
 
 /* Bytes to text, and text to bytes, as tr_bytes_print and tr_text_parse do it with the whole. No
  * chunk of text ends within a character. From UTF-8 to UTF-8 it repairs or, if strict, checks. */
-TR_API int tr_to_text(tr_actor *self, const tr_text_opts *opts, tr_stream *ret_stream);
-TR_API int tr_from_text(tr_actor *self, const tr_text_opts *opts, tr_stream *ret_stream);
+TR_API int tr_to_text(tr_actor *self, const tr_coding_opts *opts, tr_stream *ret_stream);
+TR_API int tr_from_text(tr_actor *self, const tr_coding_opts *opts, tr_stream *ret_stream);
 
 /* ---- Compression, by zlib ---- */
 

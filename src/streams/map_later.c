@@ -58,7 +58,8 @@ static int later_tell(tr_actor *self, tr_stream stream, later *l)
 {
     int rc = 0;
     while (rc >= 0 && l->first < l->next && later_place(l, l->first)->over) {
-        place *p = later_place(l, l->first++);
+        place *p = later_place(l, l->first);
+        l->first++;
         if (p->result != NULL)
             rc = tr__streams_push(self, stream, &p->result);
     }

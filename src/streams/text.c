@@ -203,10 +203,10 @@ static const tr_stream_ops from_text_ops = {.name = "from_text",
                                             .transform = from_text_transform,
                                             .flush = from_text_flush};
 
-static int text_new(tr_actor *self, const tr_stream_ops *ops, const tr_text_opts *opts,
+static int text_new(tr_actor *self, const tr_stream_ops *ops, const tr_coding_opts *opts,
                     tr_stream *ret_stream)
 {
-    tr_text_opts o;
+    tr_coding_opts o;
     tr_decoder decoder;
     void *state;
     int rc = tr__opts_copy(opts, &o, sizeof o);
@@ -221,12 +221,12 @@ static int text_new(tr_actor *self, const tr_stream_ops *ops, const tr_text_opts
     return rc;
 }
 
-int tr_to_text(tr_actor *self, const tr_text_opts *opts, tr_stream *ret_stream)
+int tr_to_text(tr_actor *self, const tr_coding_opts *opts, tr_stream *ret_stream)
 {
     return text_new(self, &to_text_ops, opts, ret_stream);
 }
 
-int tr_from_text(tr_actor *self, const tr_text_opts *opts, tr_stream *ret_stream)
+int tr_from_text(tr_actor *self, const tr_coding_opts *opts, tr_stream *ret_stream)
 {
     return text_new(self, &from_text_ops, opts, ret_stream);
 }
