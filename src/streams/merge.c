@@ -19,12 +19,12 @@ typedef struct merge {
     bool keep_going;
 } merge;
 
-typedef struct branch {
+typedef struct merge_branch {
     tr_stream merge;
     size_t place;
-} branch;
+} merge_branch;
 
-static const tr_stream_ops merge_ops, branch_ops;
+static const tr_stream_ops merge_ops, merge_branch_ops;
 
 // ---- The whole ----
 
@@ -78,10 +78,10 @@ static const tr_stream_ops merge_ops = {
 
 // ---- A branch ----
 
-static int branch_write(tr_actor *self, tr_stream stream, void *state, tr_buf *const *chunks,
-                        size_t count)
+static int merge_branch_write(tr_actor *self, tr_stream stream, void *state, tr_buf *const *chunks,
+                              size_t count)
 {
-    const branch *b = state;
+    const merge_branch *b = state;
     merge *m = tr_stream_state(self, b->merge, &merge_ops);
     (void)stream, (void)count; // one
     if (m == NULL)
@@ -92,7 +92,7 @@ static int branch_write(tr_actor *self, tr_stream stream, void *state, tr_buf *c
 }
 
 // It takes no more part. The last one's going is the end.
-static void branch_leave(tr_actor *self, const branch *b, merge *m)
+static void merge_branch_leave(tr_actor *self, const merge_branch *b, merge *m)
 {
     m->branches[b->place].there = false;
     tr_buf_unref(&m->branches[b->place].chunk);
@@ -100,46 +100,46 @@ static void branch_leave(tr_actor *self, const branch *b, merge *m)
         tr_stream_push(self, b->merge, NULL);
 }
 
-static int branch_final(tr_actor *self, tr_stream stream, void *state)
+static int merge_branch_final(tr_actor *self, tr_stream stream, void *state)
 {
-    const branch *b = state;
+    const merge_branch *b = state;
     merge *m = tr_stream_state(self, b->merge, &merge_ops);
     (void)stream;
     if (m != NULL && m->branches[b->place].there)
-        branch_leave(self, b, m);
+        merge_branch_leave(self, b, m);
     return 0;
 }
 
-static int branch_destroy(tr_actor *self, tr_stream stream, void *state, int error)
+static int merge_branch_destroy(tr_actor *self, tr_stream stream, void *state, int error)
 {
-    const branch *b = state;
+    const merge_branch *b = state;
     merge *m = tr_stream_state(self, b->merge, &merge_ops);
     (void)stream;
     if (m == NULL || !m->branches[b->place].there)
         return 0;
     if (!m->keep_going)
         tr_stream_destroy(self, b->merge, error);
-    branch_leave(self, b, m);
+    merge_branch_leave(self, b, m);
     return 0;
 }
 
-static const tr_stream_ops branch_ops = {.name = "merge_branch",
-                                         .state_size = sizeof(branch),
-                                         .write = branch_write,
-                                         .final = branch_final,
-                                         .destroy = branch_destroy};
+static const tr_stream_ops merge_branch_ops = {.name = "merge_branch",
+                                               .state_size = sizeof(merge_branch),
+                                               .write = merge_branch_write,
+                                               .final = merge_branch_final,
+                                               .destroy = merge_branch_destroy};
 
 // ---- Making ----
 
-static int branch_new(tr_actor *self, const tr_stream_opts *opts, tr_stream stream, size_t place,
-                      tr_branch *ret_branch)
+static int merge_branch_new(tr_actor *self, const tr_stream_opts *opts, tr_stream stream,
+                            size_t place, tr_branch *ret_branch)
 {
     merge *m = tr_stream_state(self, stream, &merge_ops);
-    int rc = tr_stream_new(self, &branch_ops, opts, &ret_branch->stream);
+    int rc = tr_stream_new(self, &merge_branch_ops, opts, &ret_branch->stream);
     if (rc < 0)
         return rc;
-    *(branch *)tr_stream_state(self, ret_branch->stream, &branch_ops) =
-        (branch){.merge = stream, .place = place};
+    *(merge_branch *)tr_stream_state(self, ret_branch->stream, &merge_branch_ops) =
+        (merge_branch){.merge = stream, .place = place};
     m->branches[place].stream = ret_branch->stream;
     m->branches[place].there = true;
     m->count++;
@@ -160,7 +160,7 @@ int tr_merge(tr_actor *self, const tr_fan_opts *opts, tr_branch *branches, size_
         return rc;
     ((merge *)tr_stream_state(self, stream, &merge_ops))->keep_going = o.keep_going;
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = branch_new(self, o.stream, stream, i, &branches[i]);
+        rc = merge_branch_new(self, o.stream, stream, i, &branches[i]);
     if (rc < 0)
         tr_stream_destroy(self, stream, 0); // and with it those that there are
     else

@@ -20,13 +20,13 @@ typedef struct tee {
     bool over;          // all have been told the end
 } tee;
 
-typedef struct branch {
+typedef struct tee_branch {
     tr_stream tee;
     size_t place;
     uint64_t missed;
-} branch;
+} tee_branch;
 
-static const tr_stream_ops tee_ops, branch_ops;
+static const tr_stream_ops tee_ops, tee_branch_ops;
 
 // ---- The tee ----
 
@@ -56,7 +56,7 @@ static int tee_push(tr_actor *self, tee *t, size_t i, tr_buf *chunk)
 
 static int tee_give(tr_actor *self, tee *t, size_t i, tr_buf *chunk)
 {
-    branch *b = tr_stream_state(self, t->branches[i].stream, &branch_ops);
+    tee_branch *b = tr_stream_state(self, t->branches[i].stream, &tee_branch_ops);
     if (!t->branches[i].there || b == NULL)
         return 0;
     if (!t->branches[i].full)
@@ -109,9 +109,9 @@ static const tr_stream_ops tee_ops = {.name = "tee",
 
 // ---- A branch ----
 
-static int branch_read(tr_actor *self, tr_stream stream, void *state, size_t want)
+static int tee_branch_read(tr_actor *self, tr_stream stream, void *state, size_t want)
 {
-    const branch *b = state;
+    const tee_branch *b = state;
     tee *t = tr_stream_state(self, b->tee, &tee_ops);
     (void)stream, (void)want;
     if (t == NULL)
@@ -121,9 +121,9 @@ static int branch_read(tr_actor *self, tr_stream stream, void *state, size_t wan
     return 0;
 }
 
-static int branch_destroy(tr_actor *self, tr_stream stream, void *state, int error)
+static int tee_branch_destroy(tr_actor *self, tr_stream stream, void *state, int error)
 {
-    const branch *b = state;
+    const tee_branch *b = state;
     tee *t = tr_stream_state(self, b->tee, &tee_ops);
     (void)stream, (void)error;
     if (t == NULL || !t->branches[b->place].there)
@@ -135,14 +135,14 @@ static int branch_destroy(tr_actor *self, tr_stream stream, void *state, int err
     return 0;
 }
 
-static const tr_stream_ops branch_ops = {.name = "tee_branch",
-                                         .state_size = sizeof(branch),
-                                         .read = branch_read,
-                                         .destroy = branch_destroy};
+static const tr_stream_ops tee_branch_ops = {.name = "tee_branch",
+                                             .state_size = sizeof(tee_branch),
+                                             .read = tee_branch_read,
+                                             .destroy = tee_branch_destroy};
 
 int tr_tee_missed(tr_actor *self, tr_stream stream, uint64_t *ret_count)
 {
-    const branch *b = tr_stream_state(self, stream, &branch_ops);
+    const tee_branch *b = tr_stream_state(self, stream, &tee_branch_ops);
     if (ret_count == NULL)
         return TR_EINVAL;
     if (b == NULL)
@@ -153,15 +153,15 @@ int tr_tee_missed(tr_actor *self, tr_stream stream, uint64_t *ret_count)
 
 // ---- Making ----
 
-static int branch_new(tr_actor *self, const tr_stream_opts *opts, tr_stream stream, size_t place,
-                      tr_branch *ret_branch)
+static int tee_branch_new(tr_actor *self, const tr_stream_opts *opts, tr_stream stream,
+                          size_t place, tr_branch *ret_branch)
 {
     tee *t = tr_stream_state(self, stream, &tee_ops);
-    int rc = tr_stream_new(self, &branch_ops, opts, &ret_branch->stream);
+    int rc = tr_stream_new(self, &tee_branch_ops, opts, &ret_branch->stream);
     if (rc < 0)
         return rc;
-    *(branch *)tr_stream_state(self, ret_branch->stream, &branch_ops) =
-        (branch){.tee = stream, .place = place};
+    *(tee_branch *)tr_stream_state(self, ret_branch->stream, &tee_branch_ops) =
+        (tee_branch){.tee = stream, .place = place};
     t->branches[place].stream = ret_branch->stream;
     t->branches[place].policy = ret_branch->policy;
     t->branches[place].there = true;
@@ -185,7 +185,7 @@ int tr_tee(tr_actor *self, const tr_fan_opts *opts, tr_branch *branches, size_t 
     if (rc < 0)
         return rc;
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = branch_new(self, o.stream, stream, i, &branches[i]);
+        rc = tee_branch_new(self, o.stream, stream, i, &branches[i]);
     if (rc < 0)
         tr_stream_destroy(self, stream, 0); // and with it those that there are
     else

@@ -8,7 +8,7 @@ BEGIN {
     below["base"] = "base"
     below["data"] = "base data"
     below["core"] = "base data core"
-    below["streams"] = "base data"
+    below["streams"] = "base data streams"
     below["uv"] = "base data core uv"
     below["remote"] = "base data core remote"
     below["sim"] = "base data core remote sim"

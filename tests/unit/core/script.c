@@ -85,13 +85,26 @@ static int sink_final(tr_actor *self, tr_stream stream, void *state)
     return s->final_error;
 }
 
+static int transform_byte(tr_actor *self, tr_stream stream, script *s, tr_buf *chunk)
+{
+    push(self, stream, (const char *)tr_buf_data(chunk) + s->at++, 1);
+    if (s->at < tr_buf_size(chunk))
+        return TR_MORE;
+    s->at = 0;
+    return 0;
+}
+
 static int transform(tr_actor *self, tr_stream stream, void *state, tr_buf *chunk)
 {
     script *s = state;
+    if (s->by_bytes)
+        return transform_byte(self, stream, s, chunk);
     if (s->write_error < 0 && --s->write_error_in <= 0)
         return s->write_error;
     for (int i = 0; i < (s->copies == 0 ? 1 : s->copies); i++)
         push(self, stream, tr_buf_data(chunk), tr_buf_size(chunk));
+    if (s->ends_in > 0 && --s->ends_in == 0)
+        script_push(self, stream, NULL);
     return s->later ? TR_LATER : 0;
 }
 

@@ -12,6 +12,8 @@ typedef struct script {
     size_t at;          // in chunks
     const char *last;   // what a transform's flush pushes
     int copies;         // what a transform pushes for each chunk; 0: 1; -1: nothing
+    bool by_bytes;      // it pushes each byte by itself, and has more until the last one
+    int ends_in;        // it ends with the n-th chunk; 0: with its input
     bool later;         // what it is asked is done when the test says so (script_done)
     bool later_opened;  // likewise its construct
     int open_error, read_error, write_error, final_error; // what these return

@@ -259,6 +259,55 @@ static void a_pipeline_may_end_in_one_that_is_read(void **state)
     assert_heard("t:data=ab t:finish r:destroy=0 t:data=ab done=0 t:end t:destroy=0 t:closed=0");
 }
 
+static void a_transform_that_ends_early_closes_what_comes_before(void **state)
+{
+    (void)state;
+    IN_TURN(a)
+    JOIN(script_new(a, &script_source, NULL, &(script){.name = "r", .chunks = "ab|cd|ef|gh|ij"},
+                    &script_end),
+         between(&(script){.name = "s"}), between(&(script){.name = "t", .ends_in = 2}), sink());
+    stage_run();
+    assert_non_null(strstr(stage.heard, "w<ab"));
+    assert_non_null(strstr(stage.heard, "w<cd"));
+    assert_null(strstr(stage.heard, "w<ef"));
+    assert_non_null(strstr(stage.heard, "w:final"));
+    assert_non_null(strstr(stage.heard, "r:closed=-125"));
+    assert_non_null(strstr(stage.heard, "s:destroy=-125"));
+    assert_non_null(strstr(stage.heard, "t:destroy=0"));
+    assert_string_equal(" done=0", strrchr(stage.heard, ' '));
+}
+
+// One that can still be written to, beside the pipeline or as its last.
+static void a_duplex_before_a_transform_that_ends_early_stays(void **state)
+{
+    (void)state;
+    for (int echo = 0; echo < 2; echo++) {
+        tr_stream d = {0};
+        IN_TURN(a)
+        {
+            d = script_new(a, &script_duplex, NULL, &(script){.name = "d"}, &script_end);
+            tr_stream t = between(&(script){.name = "t", .ends_in = 1});
+            JOIN(d, t, echo ? d : sink());
+            script_push(a, d, "ab");
+        }
+        stage_run();
+        assert_non_null(strstr(stage.heard, echo ? "d<ab" : "w<ab"));
+        assert_non_null(strstr(stage.heard, "done=0"));
+        assert_null(strstr(stage.heard, "closed"));
+        IN_TURN(a)
+        {
+            tr_buf *rest = NULL;
+            script_push(a, d, "cd");
+            assert_int_equal(0, tr_stream_read(a, d, 0, &rest));
+            assert_memory_equal("cd", tr_buf_data(rest), 2);
+            tr_buf_unref(&rest);
+            tr_stream_destroy(a, d, 0);
+        }
+        stage_run();
+        stage.heard[0] = '\0';
+    }
+}
+
 static void a_pipeline_ends_with_its_actor(void **state)
 {
     (void)state;
@@ -311,6 +360,8 @@ int main(void)
         PIPELINE_TEST(the_other_side_of_a_duplex_at_an_end_stays),
         PIPELINE_TEST(an_echo_is_a_pipeline_of_one_stream_and_itself),
         PIPELINE_TEST(a_pipeline_may_end_in_one_that_is_read),
+        PIPELINE_TEST(a_transform_that_ends_early_closes_what_comes_before),
+        PIPELINE_TEST(a_duplex_before_a_transform_that_ends_early_stays),
         PIPELINE_TEST(a_pipeline_ends_with_its_actor),
         PIPELINE_TEST(what_cannot_be_joined_is_left_alone),
     };

@@ -630,6 +630,33 @@ static void a_transform_that_nobody_reads_takes_no_more(void **state)
     }
 }
 
+static void a_transform_with_more_goes_on_when_there_is_room(void **state)
+{
+    (void)state;
+    tr_stream t = {0};
+    tr_stream_info info;
+    IN_TURN(a)
+    {
+        t = script_new(a, &script_transform, TR_STREAM(.read_high = 2),
+                       &(script){.name = "t", .by_bytes = true}, &script_end);
+        script_write_then(a, t, "abcde", "written");
+        tr_stream_end(a, t);
+    }
+    for (int left = 5; left > 0; left--) {
+        IN_TURN(a)
+        {
+            tr_buf *chunk = NULL;
+            assert_int_equal(0, tr_stream_info_get(a, t, &info));
+            assert_int_equal(left < 2 ? left : 2, info.read_count);
+            assert_int_equal(0, tr_stream_read(a, t, 0, &chunk));
+            assert_int_equal("edcba"[left - 1], *(const char *)tr_buf_data(chunk));
+            tr_buf_unref(&chunk);
+        }
+    }
+    stage_run();
+    assert_heard("written=0 t:finish t:end t:destroy=0 t:closed=0");
+}
+
 static void a_flush_that_fails_ends_it_without_an_end(void **state)
 {
     (void)state;
@@ -726,6 +753,7 @@ int main(void)
         STREAM_TEST(a_duplex_may_end_when_it_has_been_read),
         STREAM_TEST(a_transform_makes_what_is_read_of_what_is_written),
         STREAM_TEST(a_transform_that_nobody_reads_takes_no_more),
+        STREAM_TEST(a_transform_with_more_goes_on_when_there_is_room),
         STREAM_TEST(a_flush_that_fails_ends_it_without_an_end),
         STREAM_TEST(a_stream_of_another_actor_is_not_there),
         STREAM_TEST(what_makes_no_sense_is_an_error),
