@@ -5,7 +5,7 @@
  *
  * `stream` among the options is what tr_stream_new takes (NULL: all defaults), but for the mode,
  * unless something else is said. All of these borrow their options until the call ends, and have
- * these errors: TR_EINVAL, TR_ENOMEM. */
+ * these errors: TR_EINVAL, TR_ENOMEM, TR_ECANCELED (a token among the options has been). */
 #ifndef TROUPE_ENDS_H
 #define TROUPE_ENDS_H
 
@@ -36,9 +36,10 @@ typedef enum tr_collect_as {
 #define TR_COLLECT_MAX TR_DOC_MAX
 
 typedef struct tr_collect_opts {
-    size_t size;      /* set by TR_COLLECT */
-    tr_collect_as as; /* what becomes of what is read */
-    size_t limit;     /* bytes of the result, at most TR_COLLECT_MAX; 0: 16 MiB */
+    size_t size;       /* set by TR_COLLECT */
+    tr_collect_as as;  /* what becomes of what is read */
+    size_t limit;      /* bytes of the result, at most TR_COLLECT_MAX; 0: 16 MiB */
+    tr_cancel *cancel; /* ends it with TR_ECANCELED. NULL: none */
 } tr_collect_opts;
 #define TR_COLLECT(...) (&(const tr_collect_opts){.size = sizeof(tr_collect_opts), __VA_ARGS__})
 

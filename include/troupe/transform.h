@@ -12,7 +12,7 @@
  *
  * `stream` among the options is what tr_stream_new takes (NULL: all defaults); the mode in it
  * counts only where the transform says so. All of them borrow their options until the call ends,
- * give *ret_stream, and have these errors: TR_EINVAL, TR_ENOMEM. */
+ * give *ret_stream, and have the errors of tr_stream_new. */
 #ifndef TROUPE_TRANSFORM_H
 #define TROUPE_TRANSFORM_H
 

@@ -115,7 +115,8 @@ int tr_collector(tr_actor *self, const tr_collect_opts *opts, tr_stream *ret_str
     if (mode != TR_BYTES)
         rc = tr__gather_add(&like.all, tr_bytes_of(head, HEAD));
     if (rc == 0)
-        rc = tr__streams_new(self, &collector_ops, NULL, mode, ret_stream, &state);
+        rc = tr__streams_new(self, &collector_ops, TR_STREAM(.cancel = o.cancel), mode, ret_stream,
+                             &state);
     if (rc < 0) {
         tr__gather_clear(&like.all);
         return rc;

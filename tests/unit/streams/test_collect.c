@@ -101,6 +101,24 @@ static void a_collector_is_told_why_there_is_nothing(void **state)
     assert_heard("r:destroy=-5 x=-5");
 }
 
+static void collecting_can_be_cancelled(void **state)
+{
+    (void)state;
+    tr_cancel *cancel = NULL;
+    IN_TURN(a)
+    {
+        tr_stream r = script_new(a, &script_source, NULL, &(script){.name = "r"}, NULL);
+        assert_int_equal(0, tr_cancel_new(a, &cancel));
+        assert_int_equal(0, tr_collect(a, r, TR_COLLECT(.cancel = cancel), ON_BYTES("x")));
+    }
+    stage_run();
+    IN_TURN(a)
+    tr_cancel_now(cancel);
+    stage_run();
+    tr_cancel_free(&cancel);
+    assert_heard("x=-125 r:destroy=-125");
+}
+
 static void documents_are_collected_into_a_list(void **state)
 {
     (void)state;
@@ -189,6 +207,7 @@ int main(void)
         COLLECT_TEST(all_bytes_are_collected),
         COLLECT_TEST(at_the_limit_the_stream_is_destroyed),
         COLLECT_TEST(a_collector_is_told_why_there_is_nothing),
+        COLLECT_TEST(collecting_can_be_cancelled),
         COLLECT_TEST(documents_are_collected_into_a_list),
         COLLECT_TEST(lines_are_collected_into_a_list),
         COLLECT_TEST(a_sink_takes_all),
