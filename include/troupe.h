@@ -43,8 +43,8 @@
 #include <troupe/ask.h>
 #include <troupe/buf.h>
 #include <troupe/bytes.h>
-#include <troupe/console.h>
 #include <troupe/cancel.h>
+#include <troupe/console.h>
 #include <troupe/encoding.h>
 #include <troupe/ends.h>
 #include <troupe/error.h>
@@ -56,9 +56,9 @@
 #include <troupe/pool.h>
 #include <troupe/promise.h>
 #include <troupe/registry.h>
+#include <troupe/stats.h>
 #include <troupe/stream.h>
 #include <troupe/struct.h>
-#include <troupe/stats.h>
 #include <troupe/supervisor.h>
 #include <troupe/timer.h>
 #include <troupe/transform.h>

@@ -63,7 +63,7 @@ struct real_world {
     struct real_spin spin;
     tr__list sources; // open
     tr__list lookouts;
-    tr__list ended;   // endpoints that libuv has let go of; their owners hear in the next poll
+    tr__list ended; // endpoints that libuv has let go of; their owners hear in the next poll
     const tr_thread_up *thread_up; // NULL: no thread, or joined
     void *thread_owner;
     pthread_t thread;

@@ -204,8 +204,8 @@ static const tr_world_ops world_ops = {
     .close = world_close,
 };
 
-// libuv aborts when it closes a descriptor that stands for a standard one, as it gets where a program
-// was started without those.
+// libuv aborts when it closes a descriptor that stands for a standard one, as it gets where a
+// program was started without those.
 static int standard_fill(void)
 {
     for (int fd = 0; fd <= STDERR_FILENO; fd++)

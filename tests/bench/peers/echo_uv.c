@@ -1,7 +1,7 @@
 // An echo server on bare libuv, as bench_echo.c: reads into one buffer, writes at once with
 // uv_try_write, and copies only what finds no room, which stops the reading until it has left.
-#include <stdio.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
