@@ -14,7 +14,7 @@ static void on_done(tr_actor *self, int status, void *arg)
     tr_exit(self, status);
 }
 
-// The arguments are text, with the program's name first.
+// The arguments are text. NULL: there are not so many.
 static const char *argument(const tr_val *args, size_t i)
 {
     static char texts[2][4096];
@@ -31,9 +31,9 @@ static const char *argument(const tr_val *args, size_t i)
 static int program_start(tr_actor *self, const tr_val *args)
 {
     tr_stream streams[3];
-    const char *first = argument(args, 1);
+    const char *first = argument(args, 0);
     bool back = first != NULL && strcmp(first, "-d") == 0;
-    const char *path = back ? argument(args, 2) : first;
+    const char *path = back ? argument(args, 1) : first;
 
     int rc =
         path == NULL ? tr_stdin(self, &streams[0]) : tr_file_reader(self, path, NULL, &streams[0]);
