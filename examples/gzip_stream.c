@@ -14,7 +14,7 @@ static void on_done(tr_actor *self, int status, void *arg)
     tr_exit(self, status);
 }
 
-// The arguments are text. NULL: there are not so many.
+// One of the arguments, which are a list of text. NULL: there are not so many.
 static const char *argument(const tr_val *args, size_t i)
 {
     static char texts[2][4096];

@@ -39,17 +39,18 @@ static size_t merge_turn(const merge *m)
     return m->count;
 }
 
-// Take a chunk, if one is wanted and there. returns: 0, or an error
-static int merge_take(tr_actor *self, tr_stream stream, merge *m)
+// Take a chunk, if one is wanted and there.
+static void merge_take(tr_actor *self, tr_stream stream, merge *m)
 {
     size_t place = merge_turn(m);
     if (!m->wanted || place == m->count)
-        return 0;
+        return;
     m->wanted = false; // before the push, for what that brings about
     m->next = place + 1;
     int rc = tr__streams_push(self, stream, &m->branches[place].chunk);
     tr_stream_done(self, m->branches[place].stream, 0);
-    return rc < 0 ? rc : 0;
+    if (rc < 0)
+        tr_stream_destroy(self, stream, rc);
 }
 
 static int merge_read(tr_actor *self, tr_stream stream, void *state, size_t want)
@@ -57,7 +58,8 @@ static int merge_read(tr_actor *self, tr_stream stream, void *state, size_t want
     merge *m = state;
     (void)want;
     m->wanted = true;
-    return merge_take(self, stream, m);
+    merge_take(self, stream, m);
+    return 0;
 }
 
 static int merge_destroy(tr_actor *self, tr_stream stream, void *state, int error)
@@ -87,8 +89,8 @@ static int merge_branch_write(tr_actor *self, tr_stream stream, void *state, tr_
     if (m == NULL)
         return TR_EPIPE;
     m->branches[b->place].chunk = tr_buf_ref(chunks[0]);
-    int rc = merge_take(self, b->merge, m);
-    return rc < 0 ? rc : TR_LATER;
+    merge_take(self, b->merge, m);
+    return TR_LATER;
 }
 
 // It takes no more part. The last one's going is the end.
