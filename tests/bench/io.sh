@@ -1,22 +1,24 @@
 #!/usr/bin/env bash
-# Encodings, the loop, and sockets: troupe side by side with Node and, where it has the like, bare
+# Encodings, the loop, sockets, and transforms: troupe side by side with Node and, where it has the like, bare
 # libuv.
 #
 #     io.sh BUILD_DIR [FIGURE...]
 #
 # The figures of each are described in its part, io_*.bash.
 source "$(dirname "${BASH_SOURCE[0]}")/runner.bash"
-for part in encodings loop echo; do
+for part in encodings loop echo transform; do
     source "$here/io_$part.bash"
 done
 
-figures=("${enc_figures[@]}" "${loop_figures[@]}" "${echo_figures[@]}")
+figures=("${enc_figures[@]}" "${loop_figures[@]}" "${echo_figures[@]}"
+    "${transform_figures[@]}")
 
 # program_of PEER FIGURE
 program_of() {
     case $2 in
     enc_*) enc_program_of "$@" ;;
     echo_*) echo_program_of "$@" ;;
+    transform_*) transform_program_of "$@" ;;
     *) loop_program_of "$@" ;;
     esac
 }
@@ -44,6 +46,10 @@ for figure in "${figures[@]}"; do
     echo_*)
         beside libuv node
         echo_figure "$figure"
+        ;;
+    transform_*)
+        beside node
+        transform_figure "$figure"
         ;;
     *)
         beside uv node
