@@ -7,6 +7,8 @@
 #   echo_tcp_rtt   echo_unix_rtt    one connection, 64 bytes there and back; 1000 a second
 #   echo_tcp_many  echo_unix_many   64 connections, each with 64 bytes on the way; 1000 a second
 #   echo_tcp_bulk  echo_unix_bulk   one connection, as fast as it goes; MB/s
+#
+# and for the last two, ..._cpu: microseconds of the server's processor for each round trip, or MB
 echo_figures=(echo_{tcp,unix}_{rtt,many,bulk})
 
 # echo_program_of PEER FIGURE: program_of, for these
@@ -26,4 +28,5 @@ echo_figure() { # FIGURE
     [ "${1##*_}" != bulk ] || unit=MB/s
     measure 5 "$1"
     report "${1##*_}" "$1" "$unit"
+    [ "${1##*_}" = rtt ] || report cpu "$1_cpu" us
 }

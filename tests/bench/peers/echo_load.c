@@ -1,6 +1,7 @@
 // The load on an echo server, the same for each: `echo_load FIGURE ADDRESS SERVER ARGUMENT...`
 // starts the server with the address behind its arguments, reads from its output where it listens,
-// and prints `figure<TAB>value`:
+// and prints `figure<TAB>value`, and `cpu<TAB>microseconds` of the server for each round trip, or
+// for each MB:
 //
 //   rtt   one connection, 64 bytes there and back; thousands a second
 //   many  64 connections, each with 64 bytes on the way; thousands a second
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -31,10 +33,14 @@
 
 static pid_t server;
 
-static void server_end(void)
+// Returns the microseconds of processor time that it has used.
+static double server_end(void)
 {
+    struct rusage used;
     kill(server, SIGTERM);
-    waitpid(server, NULL, 0);
+    wait4(server, NULL, 0, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
 // Where it listens comes as the first line of its output.
@@ -50,7 +56,6 @@ static void server_start(char **argv, char *address, size_t size)
     bench_must(posix_spawnp(&server, argv[0], &actions, NULL, argv, environ) == 0);
     posix_spawn_file_actions_destroy(&actions);
     close(out[1]);
-    atexit(server_end);
     FILE *line = fdopen(out[0], "r");
     bench_must(line != NULL && fgets(address, (int)size, line) != NULL);
     address[strcspn(address, "\n")] = '\0';
@@ -143,16 +148,22 @@ int main(int argc, char **argv)
         const char *name;
         double (*run)(const char *address, uint64_t count);
         uint64_t count;
-    } figures[] = {
-        {"rtt", run_rtt, 20000}, {"many", run_many, 100000}, {"bulk", run_bulk, 1 << 30}};
+        double per; // of these make one
+    } figures[] = {{"rtt", run_rtt, 20000, 1},
+                   {"many", run_many, 100000, 1},
+                   {"bulk", run_bulk, 1 << 30, 1e6}};
     char address[200];
     bench_must(argc >= 4);
     char *where = argv[2];
     memmove(&argv[2], &argv[3], (size_t)(argc - 3) * sizeof *argv);
     argv[argc - 1] = where;
     server_start(&argv[2], address, sizeof address);
-    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
-        if (strcmp(figures[i].name, argv[1]) == 0)
-            printf("%s\t%.6g\n", argv[1], figures[i].run(address, bench_count(figures[i].count)));
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        if (strcmp(figures[i].name, argv[1]) != 0)
+            continue;
+        uint64_t count = bench_count(figures[i].count);
+        bench_emit(argv[1], figures[i].run(address, count));
+        bench_emit("cpu", server_end() / (double)count * figures[i].per);
+    }
     return 0;
 }
