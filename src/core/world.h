@@ -1,8 +1,8 @@
 // The world: every effect that the core may have. This is the seam between troupe and everything
 // outside it; src/uv implements it for real on libuv, src/sim in virtual time with a seeded order.
 //
-// There is one world per loop. Everything is called on the loop's own thread, except wake, another
-// and the thread calls. An upcall comes only from inside poll, never from inside another call, and
+// There is one world per loop. Everything is called on the loop's own thread, except what says
+// otherwise. An upcall comes only from inside poll, never from inside another call, and
 // runs to its end before the next one. Objects (endpoints, processes, listeners) belong to the loop
 // whose world made them.
 //
@@ -169,6 +169,29 @@ typedef struct tr_world_ops {
     // TR__FILE_CLOSE. errors: TR_ENOSYS (nothing can be sent so), system errors
     int (*endpoint_twin)(tr_endpoint *endpoint);
 
+    // Accept connections. A path must not exist, and is removed by close.
+    // errors: TR_EINVAL (not an address), TR_EADDRINUSE, TR_ENOMEM, system errors
+    int (*listen)(tr_world *world, const tr_site *site, const tr_listen_how *how,
+                  const tr_listener_up *up, void *owner, tr_listener **ret_listener);
+    void (*listener_site)(const tr_listener *listener, tr_site *ret_site); // with its true port
+    void (*listener_want)(tr_listener *listener, bool accept); // false: they wait; at first true
+    void (*listener_close)(tr_listener **listener);
+
+    // Look a name up, which may take long. Any thread. site: with the name in place of the address.
+    // returns: how many sites it stands for, at least one; TR_ENOENT: none; TR_EAGAIN (the network
+    //          cannot say now), TR_ENOMEM, system errors
+    int (*resolve)(tr_world *world, const tr_site *site, tr_site *ret_sites, int max);
+
+    // An endpoint over a descriptor that this process has been started with: a pipe, a terminal, a
+    // socket, a file. Others may have it, too: so nothing of it is changed, it is not shut down,
+    // and close leaves it open.
+    // errors: TR_ENOSYS (this world has none), TR_ENOMEM, system errors (-EBADF, ...)
+    int (*borrow)(tr_world *world, int fd, tr_endpoint **ret_endpoint);
+    // Of one that is a terminal; others: -ENOTTY. raw: each key is read as it is typed; undone by
+    // close, and when the process exits.
+    int (*terminal_size)(tr_endpoint *endpoint, unsigned *ret_columns, unsigned *ret_rows);
+    int (*terminal_raw)(tr_endpoint *endpoint, bool raw);
+
     // Start a program, connected by an endpoint to its descriptor 3. Costs the same whatever the
     // size of this process. Errors of starting are returned here: on an error nothing is left.
     int (*spawn)(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
@@ -178,29 +201,6 @@ typedef struct tr_world_ops {
     int64_t (*process_pid)(const tr_process *process);
     // Forget it. One that still lives is killed and reaped here. Sets *process to NULL.
     void (*process_close)(tr_process **process);
-
-    // Look a name up, which may take long. Any thread. site: with the name in place of the address.
-    // returns: how many sites it stands for, at least one; TR_ENOENT: none; TR_EAGAIN (the network
-    //          cannot say now), TR_ENOMEM, system errors
-    int (*resolve)(tr_world *world, const tr_site *site, tr_site *ret_sites, int max);
-
-    // An endpoint over a descriptor that this process has been started with: a pipe, a terminal, a
-    // socket, a file. Others may have it, too, so nothing of it is changed, it is not shut down,
-    // and close leaves it open. errors: TR_ENOSYS (this world has none), TR_ENOMEM, system errors
-    // (-EBADF, ...)
-    int (*borrow)(tr_world *world, int fd, tr_endpoint **ret_endpoint);
-    // Of one that is a terminal; others: -ENOTTY. raw: each key is read as it is typed; undone by
-    // close, and when the process exits.
-    int (*terminal_size)(tr_endpoint *endpoint, unsigned *ret_columns, unsigned *ret_rows);
-    int (*terminal_raw)(tr_endpoint *endpoint, bool raw);
-
-    // Accept connections. A path must not exist, and is removed by close.
-    // errors: TR_EINVAL (not an address), TR_EADDRINUSE, TR_ENOMEM, system errors
-    int (*listen)(tr_world *world, const tr_site *site, const tr_listen_how *how,
-                  const tr_listener_up *up, void *owner, tr_listener **ret_listener);
-    void (*listener_site)(const tr_listener *listener, tr_site *ret_site); // with its true port
-    void (*listener_want)(tr_listener *listener, bool accept); // false: they wait; at first true
-    void (*listener_close)(tr_listener **listener);
 
     // A call about files, which may take long. Any thread; several at a time.
     // returns: as core/file_call.h says
