@@ -56,11 +56,13 @@ static void server_dropped(tr_actor *self, void *arg)
 {
     const guest *g = arg;
     server *s = g->server;
-    if (s->opts.dropped != NULL)
-        s->opts.dropped(self, (tr_server){s->id}, g->error, s->arg);
-    else if (!s->warned)
-        tr__warn("server.dropped", "error=%s clients cannot be accepted", tr_errname(g->error));
+    bool warned = s->warned;
     s->warned = true;
+    if (s->opts.dropped != NULL)
+        s->opts.dropped(self, (tr_server){s->id}, g->error, s->arg); // may close it
+    else if (!warned)
+        tr__warn("server.dropped", "error=%s (%s): clients cannot be accepted",
+                 tr_errname(g->error), tr_strerror(g->error));
 }
 
 static void server_accepted(tr_actor *self, void *arg)

@@ -41,7 +41,8 @@ static void listener_dropped(void *owner, int error)
 {
     listener *l = owner;
     if (!l->warned)
-        tr__warn("peer.dropped", "error=%s: connections cannot be accepted", tr_errname(error));
+        tr__warn("peer.dropped", "error=%s (%s): connections cannot be accepted", tr_errname(error),
+                 tr_strerror(error));
     l->warned = true;
 }
 

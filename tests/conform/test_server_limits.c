@@ -102,6 +102,37 @@ static void test_out_of_descriptors(void **state)
         close(visitors[i]);
 }
 
+static void give_up(tr_actor *self, tr_server server, int error, void *arg)
+{
+    (void)arg;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    dropped_count++;
+    tr_server_close(self, server);
+    tr_exit(self, error == -EMFILE ? TR_NORMAL : error);
+}
+
+static int quitting_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    int rc = listen_here(self, TR_LISTEN(.dropped = give_up), on_late_client);
+    for (int i = 0; i < 2; i++)
+        visitors[i] = visit();
+    exhaust();
+    return rc;
+}
+
+static void test_a_server_may_be_closed_when_it_hears_of_that(void **state)
+{
+    (void)state;
+    static const tr_behavior quitting = {.name = "quitting", .start = quitting_start};
+    dropped_count = accepted_count = 0;
+    assert_int_equal(0, run(&quitting));
+    assert_int_equal(1, dropped_count);
+    assert_int_equal(0, accepted_count);
+    for (int i = 0; i < 2; i++)
+        close(visitors[i]);
+}
+
 // ---- Memory ----
 
 #define CROWD 300
@@ -158,6 +189,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_out_of_descriptors),
+        cmocka_unit_test(test_a_server_may_be_closed_when_it_hears_of_that),
         cmocka_unit_test(test_idle_connections_are_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
