@@ -2,9 +2,9 @@
 // outside it; src/uv implements it for real on libuv, src/sim in virtual time with a seeded order.
 //
 // There is one world per loop. Everything is called on the loop's own thread, except what says
-// otherwise. An upcall comes only from inside poll, never from inside another call, and
-// runs to its end before the next one. Objects (endpoints, processes, listeners) belong to the loop
-// whose world made them.
+// otherwise. An upcall comes only from inside poll, never from inside another call, and runs to its
+// end before the next one. Objects (endpoints, processes, listeners) belong to the loop whose world
+// made them.
 //
 // A world is told here what bytes to move and when to sleep. What the bytes mean, what a turn is,
 // and which timer is due are the core's business: a timer is only the due time handed to poll.
