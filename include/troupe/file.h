@@ -53,7 +53,8 @@ typedef struct tr_file_entry {
 } tr_file_entry;
 
 /* What a call has brought: the members that it names, the others are 0. Never NULL; after an error
- * all are 0. borrows: all of it, until cb returns (tr_buf_ref keeps data) */
+ * all are 0 but bytes, where something was written. borrows: all of it, until cb returns
+ * (tr_buf_ref keeps data) */
 typedef struct tr_file_result {
     tr_file file;
     uint64_t bytes;
@@ -102,12 +103,14 @@ TR_API int tr_file_open(tr_actor *self, const char *path, const tr_file_opts *op
 TR_API int tr_file_close(tr_actor *self, tr_file file, tr_file_done cb, void *arg);
 
 /* Read some: fewer bytes than asked for are there where the file ends, or where it is none of a
- * disk; none, when there are no more. opts: offset, max (0: 65536), cancel
+ * disk, and then TR_EAGAIN says that none has come yet; none, when there are no more.
+ * opts: offset, max (0: 65536), cancel
  * result: data, bytes (its size) */
 TR_API int tr_file_read(tr_actor *self, tr_file file, const tr_file_opts *opts, tr_file_done cb,
                         void *arg);
 
-/* Write all of a chunk. opts: offset, cancel
+/* Write all of a chunk; after an error, as TR_EAGAIN of a FIFO that is full, bytes says how much of
+ * it was. opts: offset, cancel
  * moves:  *chunk
  * result: bytes */
 TR_API int tr_file_write(tr_actor *self, tr_file file, tr_buf **chunk, const tr_file_opts *opts,

@@ -290,7 +290,7 @@ static int call_check(tr_actor *self, const tr_file_opts *opts, unsigned flags, 
 {
     int rc = tr__opts_copy(opts, ret_opts, sizeof *ret_opts);
     if (rc < 0 || !tr__actor_here(self) || self->state > TR__RUNNING || cb == NULL ||
-        (ret_opts->flags & ~flags) != 0)
+        (ret_opts->flags & ~flags) != 0 || ret_opts->offset > INT64_MAX)
         return TR_EINVAL;
     return 0;
 }

@@ -170,7 +170,7 @@ static int replace_write(tr__file_task *t, const char *temporary, const tr_file_
 int tr__file_run_replace(tr__file_task *t)
 {
     const char *path = t->call.path, *temporary = t->call.to;
-    tr_file_info old = {TR_FILE_OTHER};
+    tr_file_info old = {.type = TR_FILE_OTHER};
     make(t, &(tr__file_call){.op = TR__FILE_LSTAT, .path = path, .info = &old});
     int rc = replace_write(t, temporary, &old);
     if (rc == 0)
@@ -203,7 +203,9 @@ static int64_t read_more(const tr__file_task *t, int fd, size_t size, tr__out *a
 // One byte more than the file has tells where its end is without a second piece.
 static int read_all(const tr__file_task *t, int fd, uint64_t bytes, tr__out *all)
 {
-    uint64_t max = t->call.size > 0 ? t->call.size : TR_FILE_MAX;
+    uint64_t max = t->call.size == 0         ? TR_FILE_MAX
+                   : t->call.size < SIZE_MAX ? t->call.size
+                                             : SIZE_MAX - 1;
     uint64_t size = bytes > 0 ? bytes + 1 : READ_BYTES;
     int64_t n = bytes > max ? TR_ETOOBIG : 1;
     while (n > 0) {

@@ -1,21 +1,17 @@
 # Files: troupe side by side with cp, the kernel, a loop of reads and writes, and Node. Sourced by
-# io.sh, behind runner.bash; by itself: io_copy.bash BUILD_DIR [FIGURE...].
+# io.sh, behind runner.bash.
 #
 #   copy_file    a file of 1 GiB to another one, in memory (/dev/shm) where that has room
 #   copy_seen    the same with a stream between that passes the bytes on
 #   copy_socket  the file over TCP to a program that reads it (peers/file_sink.c)
 #
 # All in 10^6 bytes a second.
-if [ "${BASH_SOURCE[0]}" = "$0" ]; then
-    source "$(dirname "$0")/runner.bash"
-fi
-
 copy_figures=(copy_file copy_seen copy_socket)
-copy_peers=(troupe cp kernel loop node)
 
-# copy_begin: makes the file
+# copy_begin: makes the file, once
 copy_begin() {
     local bytes room
+    [ -z "${copy_dir-}" ] || return
     bytes=$(awk "BEGIN { printf \"%.0f\", 1073741824 * ${BENCH_SCALE:-1} }")
     room=$(df --output=avail -B1 /dev/shm 2>/dev/null | tail -n 1)
     copy_dir=$tmp
@@ -49,22 +45,7 @@ copy_program_of() {
 
 # copy_figure FIGURE: its line. peers and present are those of the copies.
 copy_figure() {
+    copy_begin
     measure 5 "$1"
     report "${1#copy_}" "$1" MB/s
 }
-
-if [ "${BASH_SOURCE[0]}" = "$0" ]; then
-    figures=("${copy_figures[@]}")
-    peers=("${copy_peers[@]}")
-    program_of() { copy_program_of "$@"; }
-    begin "$@"
-    copy_begin
-    present=(troupe cp kernel loop)
-    [ -z "$(command -v node)" ] || present+=(node)
-    facts
-    echo "# node: $(node --version 2>/dev/null || echo absent)"
-    for figure in "${figures[@]}"; do
-        copy_figure "$figure"
-    done
-    exit $own_failed
-fi
