@@ -196,7 +196,7 @@ static const tr_behavior by_pipeline = {.name = "pipeline", .start = pipeline_st
 static int flow_to(tr_actor *self, tr_str address)
 {
     char text[TR_ADDRESS_MAX];
-    tr_stream socket;
+    tr_stream socket = {0};
     snprintf(text, sizeof text, "%.*s", TR_STR_ARG(address));
     int rc = spring_begin(self);
     if (rc == 0)
