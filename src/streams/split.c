@@ -23,7 +23,7 @@ static int split_tell(tr_actor *self, tr_stream stream, tr__split *split, tr_buf
     return rc;
 }
 
-// A whole item: `of`, a part of memory which take makes a buffer of.
+// A whole item, copied together.
 static int split_tell_held(tr_actor *self, tr_stream stream, tr__split *split)
 {
     tr_bytes all = {tr_buf_data(split->held.room), split->held.len}, item = all;
@@ -35,6 +35,7 @@ static int split_tell_held(tr_actor *self, tr_stream stream, tr__split *split)
     return rc < 0 ? rc : split_tell(self, stream, split, &buf);
 }
 
+// A whole item that lies in one chunk.
 static int split_tell_slice(tr_actor *self, tr_stream stream, tr__split *split, tr_buf *chunk,
                             tr_bytes item)
 {

@@ -83,7 +83,7 @@ static int zip_out_push(tr_actor *self, tr_stream stream, zip *s)
 }
 
 // One call of zlib with what input there is, up to a full buffer.
-// returns: zlib's code, or an error of ours below -999
+// returns: zlib's code
 static int zip_call(zip *s, int (*call)(z_stream *, int), tr_bytes in, int flush)
 {
     size_t have = in.len - s->at < UINT_MAX ? in.len - s->at : UINT_MAX;
@@ -112,7 +112,7 @@ static int gzip_construct(tr_actor *self, tr_stream stream, void *state)
 // Until all input is taken and, with a flush, all output is out. returns: as `transform`
 static int gzip_run(tr_actor *self, tr_stream stream, zip *s, tr_bytes in, int flush)
 {
-    do {
+    for (;;) {
         int rc = zip_out_prepare(s);
         if (rc == 0)
             rc = from_zlib(zip_call(s, deflate, in, flush));
@@ -125,7 +125,7 @@ static int gzip_run(tr_actor *self, tr_stream stream, zip *s, tr_bytes in, int f
             return 0; // then zlib has taken all
         if (rc == TR_WAIT)
             return TR_MORE;
-    } while (true);
+    }
 }
 
 static int gzip_transform(tr_actor *self, tr_stream stream, void *state, tr_buf *chunk)
@@ -178,6 +178,7 @@ static int gunzip_next_member(zip *s, tr_bytes in)
     return rc < 0 ? rc : 1;
 }
 
+// What came out before an error counts first, so that it does not matter how much comes at once.
 // returns: as tr_stream_push
 static int gunzip_step(tr_actor *self, tr_stream stream, zip *s, tr_bytes in)
 {
@@ -185,11 +186,11 @@ static int gunzip_step(tr_actor *self, tr_stream stream, zip *s, tr_bytes in)
     if (rc == 0)
         rc = from_zlib(code = zip_call(s, inflate, in, Z_NO_FLUSH));
     s->whole = code == Z_STREAM_END;
-    if (rc == 0 && s->out_to - s->out_from > s->left)
+    size_t came = s->out_to - s->out_from;
+    if (came > s->left)
         return TR_ETOOBIG;
-    s->left -= s->out_to - s->out_from;
-    int pushed = zip_out_push(self, stream, s);
-    return rc < 0 ? rc : pushed;
+    s->left -= came;
+    return rc < 0 ? rc : zip_out_push(self, stream, s);
 }
 
 // zlib may hold more than there was room for when it has filled all of that.
