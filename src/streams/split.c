@@ -49,7 +49,8 @@ static int split_tell_slice(tr_actor *self, tr_stream stream, tr__split *split, 
 
 static int split_hold(tr__split *split, tr_bytes part, bool whole)
 {
-    if (!whole && part.len + split->held.len > split->max + split->extra)
+    size_t have = split->held.len + part.len;
+    if (!whole && have > split->extra && have - split->extra > split->max)
         return TR_ETOOBIG;
     return tr__gather_add(&split->held, part);
 }

@@ -69,6 +69,21 @@ static void nothing_is_taken_for_a_promise(void **state)
     assert_true(counted.peak - before < 65536); // of 16 MiB each
 }
 
+static void the_largest_limit_is_none(void **state)
+{
+    (void)state;
+    IN_TURN(a)
+    {
+        tr_stream lines;
+        assert_int_equal(0, tr_lines(a, TR_LINES(.line_max = SIZE_MAX), &lines));
+        tr_stream_on(a, lines, &script_flow, (void *)(uintptr_t) "t");
+        script_write(a, lines, "ab");
+        script_write(a, lines, "cd\n");
+    }
+    stage_run();
+    assert_heard("t:data=abcd");
+}
+
 // ---- Taking ----
 
 static void what_is_written_after_the_last_one_is_dropped(void **state)
@@ -245,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TRANSFORM_TEST(one_chunk_of_many_lines_is_told_as_there_is_room),
         TRANSFORM_TEST(nothing_is_taken_for_a_promise),
+        TRANSFORM_TEST(the_largest_limit_is_none),
         TRANSFORM_TEST(what_is_written_after_the_last_one_is_dropped),
         TRANSFORM_TEST(a_source_is_closed_when_enough_is_taken),
         TRANSFORM_TEST(answers_are_told_in_order_and_few_are_open),
