@@ -187,29 +187,33 @@ int tr__file_run_replace(tr__file_task *t)
 // ---- Reading all ----
 
 // One more piece. Returns how many bytes came; 0: that was all.
-static int64_t read_more(const tr__file_task *t, int fd, size_t size, tr__out *all)
+static int64_t read_more(const tr__file_task *t, int fd, bool seeks, size_t size, tr__out *all)
 {
     size_t before = all->size;
     tr_iov iov = {tr__out_grow(all, size), size};
     if (iov.base == NULL)
         return TR_ENOMEM;
-    int64_t n = make(
-        t,
-        &(tr__file_call){.op = TR__FILE_READ, .fd = fd, .offset = before, .iov = &iov, .count = 1});
+    int64_t n = make(t, &(tr__file_call){.op = TR__FILE_READ,
+                                         .fd = fd,
+                                         .offset = seeks ? before : TR__FILE_HERE,
+                                         .iov = &iov,
+                                         .count = 1});
     all->size = before + (n > 0 ? (size_t)n : 0);
     return n;
 }
 
 // One byte more than the file has tells where its end is without a second piece.
-static int read_all(const tr__file_task *t, int fd, uint64_t bytes, tr__out *all)
+static int read_all(const tr__file_task *t, int fd, const tr_file_info *info, tr__out *all)
 {
     uint64_t max = t->call.size == 0         ? TR_FILE_MAX
                    : t->call.size < SIZE_MAX ? t->call.size
                                              : SIZE_MAX - 1;
-    uint64_t size = bytes > 0 ? bytes + 1 : READ_BYTES;
-    int64_t n = bytes > max ? TR_ETOOBIG : 1;
+    uint64_t size = info->bytes > 0 ? info->bytes + 1 : READ_BYTES;
+    int64_t n = info->bytes > max ? TR_ETOOBIG : 1;
+    bool seeks = info->type == TR_FILE_REGULAR;
     while (n > 0) {
-        n = read_more(t, fd, size > max + 1 - all->size ? max + 1 - all->size : size, all);
+        uint64_t left = max + 1 - all->size;
+        n = read_more(t, fd, seeks, size < left ? size : left, all);
         size = READ_BYTES;
         if (all->size > max)
             n = TR_ETOOBIG;
@@ -230,7 +234,7 @@ int tr__file_run_read_all(tr__file_task *t)
     int64_t fd = open_at(t, t->call.path, TR_OPEN_READ, 0, &info);
     if (fd < 0)
         return (int)fd;
-    int rc = finish(t, (int)fd, false, read_all(t, (int)fd, info.bytes, &all));
+    int rc = finish(t, (int)fd, false, read_all(t, (int)fd, &info, &all));
     if (rc == 0)
         rc = tr_buf_wrap(all.bytes, all.size, out_release, NULL, &t->result.data);
     if (rc == 0)
