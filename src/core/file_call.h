@@ -10,7 +10,7 @@
 typedef enum tr__file_op {
     TR__FILE_OPEN,  // path, flags, mode, info: the descriptor. Never waits for a FIFO's other end
     TR__FILE_CLOSE, // fd
-    TR__FILE_READ,  // fd, offset, iov, at_once: bytes; 0 at the end
+    TR__FILE_READ,  // fd, offset, iov: bytes; 0 at the end
     TR__FILE_WRITE, // fd, offset, iov: bytes
     TR__FILE_MOVE,  // fd, offset, to_fd, to_offset, size: bytes that the system has copied
     TR__FILE_SEND,  // fd, offset, to_fd, size: likewise, into a socket
@@ -47,7 +47,6 @@ struct tr__file_call {
     const char *path, *to;
     unsigned flags; // of tr_file_flags
     uint32_t mode;
-    bool at_once; // TR_EAGAIN rather than wait for a disk
     uint64_t offset, to_offset, size;
     const tr_iov *iov;
     int count; // 1 to TR__IOV_MAX

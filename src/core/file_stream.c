@@ -2,8 +2,9 @@
 //
 // A stream's file is opened, read, written and closed by tasks on the pool, one at a time. What a
 // task needs it holds itself, so a stream may end under it; what comes back for a stream that is
-// gone is dropped. A reader first asks for what lies in memory, which does not wait and saves the
-// way to a thread and back; what does not comes from the pool.
+// gone is dropped. What lies in memory could be read without waiting (RWF_NOWAIT), but from the
+// pool it comes as fast or faster: the next piece is read while the last one is looked at or
+// written.
 //
 // Between a reader and a writer, or a socket, that stand side by side in a pipeline the kernel
 // moves the bytes, a piece at a time, so that it can be stopped and its totals tell how far it is.
@@ -35,7 +36,6 @@ typedef struct reader {
     end end;
     uint64_t stop;
     size_t high;
-    bool tries;   // reads that do not wait
     bool decodes; // what is read, before it is pushed
     tr_decoder decoder;
     tr__file *socket; // the next stream's, while the kernel moves. NULL: none
@@ -231,20 +231,6 @@ static int reader_run(tr__file_task *t)
     return rc == 0 && info.bytes < t->file->info.bytes ? -ENODATA : rc;
 }
 
-// Returns what was there at once, or TR_EAGAIN.
-static int64_t reader_try(reader *r, const tr__file_task *t)
-{
-    if (!r->tries || !r->end.file->seeks)
-        return TR_EAGAIN;
-    tr__file_call call = t->call;
-    call.fd = r->end.file->fd;
-    call.offset = r->end.at;
-    call.at_once = true;
-    int64_t n = t->world->ops->file(t->world, &call);
-    r->tries = n > 0 || n == TR_EAGAIN; // its end and its errors are for the pool to find
-    return n > 0 ? n : TR_EAGAIN;
-}
-
 static int reader_read(tr_actor *self, tr_stream stream, void *state, size_t want)
 {
     reader *r = state;
@@ -256,12 +242,6 @@ static int reader_read(tr_actor *self, tr_stream stream, void *state, size_t wan
     int rc = tr__file_task_read(self, size, &t);
     if (rc < 0)
         return rc;
-    int64_t n = reader_try(r, t);
-    if (n > 0) {
-        rc = reader_got(self, stream, r, t->chunk, (size_t)n);
-        tr__file_task_free(&t);
-        return rc;
-    }
     t->run = reader_run;
     return end_start(self, stream, &r->end, reader_done, &t);
 }
@@ -417,7 +397,7 @@ int tr_file_reader(tr_actor *self, const char *path, const tr_file_read_opts *op
                    tr_stream *ret_stream)
 {
     tr_file_read_opts o;
-    reader like = {.tries = true};
+    reader like = {.socket = NULL};
     tr_encoding encoding = TR_UTF8;
     tr__stream *s;
     if (tr__opts_copy(opts, &o, sizeof o) < 0 || !tr__actor_here(self) || path == NULL ||

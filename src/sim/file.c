@@ -207,8 +207,6 @@ static int64_t sim_read(tr_sim *sim, const tr__file_call *call)
     int rc = open_get(sim, call->fd, &o);
     if (rc < 0)
         return rc;
-    if (call->at_once && tr__sim_below(sim, 2) == 0)
-        return TR_EAGAIN; // the disk is to be waited for
     uint64_t offset = call->offset == TR__FILE_HERE ? 0 : call->offset;
     size_t left = left_at(o->file, offset), size = iov_size(call);
     size = part_of(sim, size < left ? size : left);

@@ -153,8 +153,7 @@ static int64_t file_read(const tr__file_call *call)
     if (call->offset == TR__FILE_HERE && !has_come(call->fd))
         return TR_EAGAIN;
     do
-        rc = checked(preadv2(call->fd, iov, call->count, offset_of(call->offset),
-                             call->at_once ? RWF_NOWAIT : 0));
+        rc = checked(preadv2(call->fd, iov, call->count, offset_of(call->offset), 0));
     while (rc == -EINTR);
     return rc;
 }

@@ -35,6 +35,7 @@ int main(int argc, char **argv)
     for (ssize_t n; (n = recv(fd, bytes, sizeof bytes, 0)) != 0; got += (uint64_t)n)
         bench_must(n > 0);
     double ns = (double)(bench_now_ns() - begun);
+    close(fd);
     bench_must(waitpid(pid, &status, 0) == pid && status == 0);
     bench_must(got == (uint64_t)st.st_size);
     bench_emit("socket", (double)got * 1000 / ns);
