@@ -181,6 +181,10 @@ void tr__pipeline_check(tr__stream *s)
     bool writes = pipeline_has(p->places + 1, p->count - 1, s), keeps = pipeline_keeps(p, s);
     if (reads && s->read.told && s->to != NULL)
         pipeline_pass_end(p, s->to);
+    if (writes && s->write.told && !stream_has_all(s)) {
+        pipeline_fail(p, TR_EPIPE); // its peer has left in peace, but there is more for it
+        return;
+    }
     if (reads && writes && s->read.told && s->ops->transform != NULL && !s->final && !s->closing)
         pipeline_cut(p, s);
     bool wrote = keeps ? stream_has_all(s) && tr__write_is_idle(s) : s->write.told;

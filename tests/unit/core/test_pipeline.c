@@ -347,9 +347,28 @@ static void what_cannot_be_joined_is_left_alone(void **state)
     assert_non_null(strstr(stage.heard, "done=0"));
 }
 
+// As a socket's, whose peer has left and which ends its other side by itself.
+static void a_sink_that_ends_by_itself_before_all_has_come_is_an_error(void **state)
+{
+    (void)state;
+    tr_stream w = {0};
+    IN_TURN(a)
+    {
+        w = script_new(a, &script_duplex, TR_STREAM(.end_with_read = true), &(script){.name = "w"},
+                       NULL);
+        JOIN(script_new(a, &script_source, NULL, &(script){.name = "r"}, NULL), w);
+    }
+    stage_run();
+    IN_TURN(a)
+    script_push(a, w, NULL);
+    stage_run();
+    assert_heard("w:final r:destroy=-32 w:destroy=-32 done=-32");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        PIPELINE_TEST(a_sink_that_ends_by_itself_before_all_has_come_is_an_error),
         PIPELINE_TEST(all_goes_through_and_the_end_after_it),
         PIPELINE_TEST(a_slow_sink_holds_the_source_back),
         PIPELINE_TEST(whoever_fails_takes_all_along_and_is_told_once),
