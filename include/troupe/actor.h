@@ -162,9 +162,9 @@ static inline int tr_reply(tr_actor *self, const tr_msg *msg, tr_val body)
 }
 
 /* Call cb once when `to`, which was full, has room again, or is gone: then the next send says so.
- * Comes at once (in a turn of its own) when it is not full.
- * borrows: arg, until cb has returned or the actor has ended
- * errors:  TR_EINVAL, TR_ENOMEM */
+ * Comes at once (in a turn of its own) when it is not full. Those on one loop that wait for the
+ * same room are called in the order of their waiting, before any that need not wait. borrows: arg,
+ * until cb has returned or the actor has ended errors:  TR_EINVAL, TR_ENOMEM */
 TR_API int tr_on_writable(tr_actor *self, tr_addr to, tr_callback cb, void *arg);
 
 #define TR_NORMAL 0 /* the exit reason of one that is done */

@@ -346,7 +346,9 @@ typedef struct tr__waiter {
     void (*ready)(struct tr__waiter *waiter); // outside of any turn; unlinked before the call
 } tr__waiter;
 
-void tr__waiters_run(tr_loop *loop); // those in loop->writable
+// Wait in the list of what has refused somebody; NULL: there is room.
+void tr__waiter_add(tr_loop *loop, tr__list *list, tr__waiter *waiter);
+void tr__waiters_run(tr_loop *loop); // those for whom there is room
 
 // A monitor: owned by the one who watches. Its notice is made when it is set, so that the end of
 // the other can always be told.
@@ -430,6 +432,7 @@ struct tr_loop {
     tr__list idlers;                     // tr__extra: see idle.c
     tr__list later;                      // tr__later
     tr__list writable;                   // tr__waiter: there is room now
+    tr__list not_refused;                // tr__waiter: there was room; they come after those
     tr__immediates immediates, checking; // armed; being run
     tr__jobs jobs;                       // of the current turn
     tr__heap timers;

@@ -94,7 +94,8 @@ uint64_t tr__loop_due(const tr_loop *loop)
     if (!tr__list_empty(&loop->births) || !tr__list_empty(&loop->runnable) ||
         !tr__list_empty(&loop->closing) || !tr__list_empty(&loop->pending) ||
         !tr__list_empty(&loop->later) || !tr__list_empty(&loop->writable) ||
-        loop->immediates.count > 0 || loop->inbox_at != NULL || loop->restless)
+        !tr__list_empty(&loop->not_refused) || loop->immediates.count > 0 ||
+        loop->inbox_at != NULL || loop->restless)
         return 0;
     const tr__heap_entry *first = tr__heap_first(&loop->timers);
     return first == NULL ? TR__NEVER : first->key;

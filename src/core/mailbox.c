@@ -456,14 +456,22 @@ static void waiter_ready(tr__waiter *waiter)
         tr__turn(w.actor, &what, w.cb, w.arg);
 }
 
+void tr__waiter_add(tr_loop *loop, tr__list *list, tr__waiter *waiter)
+{
+    tr__list_append(list == NULL ? &loop->not_refused : list, &waiter->link);
+}
+
+// Those that were refused come first: else one that sends once and asks again, each time, might
+// take the room away from those that wait in the line, and go on so.
 void tr__waiters_run(tr_loop *loop)
 {
     tr__list batch;
-    if (tr__list_empty(&loop->writable))
-        return;
-    tr__look_anew(loop);
     tr__list_init(&batch);
     tr__list_splice(&batch, &loop->writable);
+    tr__list_splice(&batch, &loop->not_refused);
+    if (tr__list_empty(&batch))
+        return;
+    tr__look_anew(loop);
     for (tr__list *node; (node = tr__list_pop(&batch)) != NULL;) {
         tr__waiter *waiter = tr__container(node, tr__waiter, link);
         waiter->ready(waiter);
@@ -500,7 +508,6 @@ int tr_on_writable(tr_actor *self, tr_addr to, tr_callback cb, void *arg)
                        .cb = cb,
                        .arg = arg};
     tr__list_append(&self->owned, &w->owned.link);
-    tr__list *list = room_list(self->loop, to);
-    tr__list_append(list == NULL ? &self->loop->writable : list, &w->waiter.link);
+    tr__waiter_add(self->loop, room_list(self->loop, to), &w->waiter);
     return 0;
 }

@@ -39,6 +39,7 @@ int tr__loop_new(tr_node *node, uint32_t index, tr_world **world, tr_loop **ret_
     tr__list_init(&loop->later);
     tr__list_init(&loop->idlers);
     tr__list_init(&loop->writable);
+    tr__list_init(&loop->not_refused);
     tr__windows_init(&loop->windows, 0);
     tr__windows_init(&loop->relayed, TR__WINDOW_PEER_BYTES);
     tr__asks_init(loop);

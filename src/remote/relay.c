@@ -84,8 +84,7 @@ static void line_free(relay_line *line)
 static void line_wait(relay_line *line, tr_addr to)
 {
     tr_loop *loop = line->remote->loop;
-    tr__list *list = loop->node->route->waiters(loop, to);
-    tr__list_append(list == NULL ? &loop->writable : list, &line->waiter.link);
+    tr__waiter_add(loop, loop->node->route->waiters(loop, to), &line->waiter);
 }
 
 static void line_ready(tr__waiter *waiter)

@@ -321,6 +321,18 @@ static void who_was_refused_hears_of_room_once(void **state)
     assert_heard("b:m");
 }
 
+static void who_was_refused_comes_before_who_was_not(void **state)
+{
+    (void)state;
+    tr_actor *a = stage_actor("a"), *b = stage_actor_with("b", TR_SPAWN(.mail_max = 1));
+    wait_for(a, b, "not refused");
+    IN_TURN(a)
+    send(a, b, "m");
+    wait_for(a, b, "refused");
+    stage_step();
+    assert_heard("b:m refused not refused");
+}
+
 static void half_of_the_mailbox_is_room(void **state)
 {
     (void)state;
@@ -510,6 +522,7 @@ int main(void)
         STAGE_TEST(a_message_that_nobody_takes_stays_the_senders),
         STAGE_TEST(nobody_can_send_a_false_down),
         STAGE_TEST(who_was_refused_hears_of_room_once),
+        STAGE_TEST(who_was_refused_comes_before_who_was_not),
         STAGE_TEST(half_of_the_mailbox_is_room),
         STAGE_TEST(who_was_refused_for_bytes_waits_until_they_are_gone),
         STAGE_TEST(who_was_not_refused_hears_in_the_next_iteration),
