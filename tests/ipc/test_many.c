@@ -21,6 +21,7 @@ static size_t rss_trimmed(void)
 
 #define SENDERS    10000u
 #define PER_SENDER 10u
+#define MAIL_MAX   4096u                 // the default
 #define COST_NS    TR_US(5)              // of a message, to the receiver
 #define SOON       (TR_MS(10) / COST_NS) // messages that it handles in 10 ms at most
 #define GROWTH_MAX (64u << 20)
@@ -35,14 +36,13 @@ static struct {
     tr_addr receiver;
     atomic_uint_fast64_t accepted, refused, waits, resumed, ended;
     atomic_bool stop_sent;
+    uint32_t passes[SENDERS]; // how often it found no room, at most, before it got some
 
     // The receiver's.
     uint64_t handled;
     uint64_t asked_at;           // so many were handled when it asked for the next two
     uint64_t down_at, answer_at; // and when they had come
     uint64_t after_stop;
-    uint8_t got[SENDERS];
-    uint32_t behind; // senders of which nothing had come when all of one had
 
     // The driver's.
     size_t rss_before, rss_most;
@@ -50,7 +50,7 @@ static struct {
 } flood;
 
 struct sender {
-    uint32_t index, left;
+    uint32_t index, left, refused; // refused: in a row
 };
 
 static void sender_resume(tr_actor *self, void *arg);
@@ -67,8 +67,12 @@ static bool sender_send(tr_actor *self, struct sender *s)
     int rc = tr_send(self, flood.receiver, "m", TR_V(s->index));
     if (rc == TR_EFULL) {
         atomic_fetch_add(&flood.refused, 1);
+        s->refused++;
         return false;
     }
+    if (flood.passes[s->index] < s->refused)
+        flood.passes[s->index] = s->refused;
+    s->refused = 0;
     if (TR_CHECK(rc == 0 || (rc == TR_ENOACTOR && flood.stops)))
         atomic_fetch_add(&flood.accepted, rc == 0);
     s->left--;
@@ -132,26 +136,13 @@ static int receiver_ask_system(tr_actor *self)
     return rc < 0 ? rc : tr_ask(self, asked, "echo", TR_NULL, NULL, NULL, on_answer, NULL);
 }
 
-static void receiver_count(uint32_t index)
-{
-    flood.handled++;
-    flood.after_stop += atomic_load(&flood.stop_sent);
-    if (++flood.got[index] < PER_SENDER || flood.behind != UINT32_MAX)
-        return;
-    flood.behind = 0;
-    for (uint32_t i = 0; i < flood.senders; i++)
-        flood.behind += flood.got[i] == 0;
-}
-
 static int receiver_receive(tr_actor *self, const tr_msg *msg)
 {
-    uint64_t index, until = tr_now(self) + COST_NS;
+    uint64_t until = tr_now(self) + COST_NS;
     if (tr_msg_down(msg) != NULL)
         return flood.down_at = flood.handled, 0;
-    int rc = tr_as_uint(tr_msg_body(msg), &index);
-    if (rc < 0)
-        return rc;
-    receiver_count((uint32_t)index);
+    flood.handled++;
+    flood.after_stop += atomic_load(&flood.stop_sent);
     while (tr_now(self) < until)
         continue;
     if (flood.handled == flood.total / 2)
@@ -215,9 +206,8 @@ static void run_flood(tr_isolation isolation, bool greedy, bool stops)
     flood.isolation = isolation;
     flood.greedy = greedy;
     flood.stops = stops;
-    flood.senders = (uint32_t)ipc_scaled(SENDERS);
+    flood.senders = greedy ? (uint32_t)ipc_scaled(SENDERS) : SENDERS;
     flood.total = (uint64_t)flood.senders * PER_SENDER;
-    flood.behind = UINT32_MAX;
     uint64_t dead_letters = run(&driver);
 
     assert_int_equal(flood.senders, flood.ended);
@@ -264,16 +254,18 @@ static void a_flood_of_one_that_stops_on_a_thread_is_accounted_for(void **state)
     assert_in_range(flood.handled, flood.total / 2, flood.total);
 }
 
-// Goal:   of those that wait for room none starves.
-// Method: each sends one message when it is told that there is room. When the first one has sent
-// all
-//         of its ten, the others have sent some, too.
+// Goal:   of those that wait for room none is passed over.
+// Method: each sends one message when it is told that there is room, which is half of the mailbox.
+//         So many halves serve a line of all senders of a loop; nobody is refused more often. How
+//         the loops share is the scheduler's business. Sanitizers have all the senders, too: fewer
+//         would not fill the mailbox.
 static void a_herd_that_waits_for_room_gets_on_together(void **state)
 {
     (void)state;
     run_flood(TR_SHARED, false, false);
     assert_int_equal(flood.total, flood.handled);
-    assert_int_equal(0, flood.behind);
+    for (uint32_t i = 0; i < SENDERS; i++)
+        assert_in_range(flood.passes[i], 0, 1 + SENDERS / LOOPS / (MAIL_MAX / 2));
 }
 
 // ---- A thousand that are idle ----
