@@ -74,7 +74,6 @@ struct child {
     struct child *before, *behind;
     struct child *chain; // in the table
     const struct plan *plan;
-    const char *id;
     tr_val args;
     tr_buf *args_memory; // NULL: they are the plan's
     uint64_t number;     // its place in the order
@@ -88,6 +87,7 @@ struct child {
     uint32_t failures; // since it last lived long enough
     uint64_t restarts;
     struct limit own;
+    char id[];
 };
 
 struct supervisor {
@@ -405,10 +405,9 @@ static int child_new(struct supervisor *s, const struct plan *plan, tr_str id, c
     if (rc < 0)
         return rc;
     struct child *c = tr_buf_data(memory);
-    char *name = (char *)(c + 1);
-    memcpy(name, id.ptr, id.len);
-    name[id.len] = '\0';
-    *c = (struct child){.memory = memory, .plan = plan, .id = name, .args = plan->opts.args};
+    *c = (struct child){.memory = memory, .plan = plan, .args = plan->opts.args};
+    memcpy(c->id, id.ptr, id.len);
+    c->id[id.len] = '\0';
     child_append(s, c);
     const tr_child_spec *spec = &plan->spec;
     if (spec->restart_max > 0)
