@@ -57,8 +57,8 @@ for figure in "${figures[@]}"; do
         transform_figure "$figure"
         ;;
     *)
-        beside uv node
-        loop_report "$figure"
+        beside libuv node
+        loop_figure "$figure"
         ;;
     esac
 done
