@@ -66,6 +66,13 @@ typedef enum tr_mail_policy {
     TR_MAIL_DROP_OLDEST  /* those that wait longest are dropped until there is room for it */
 } tr_mail_policy;
 
+/* What a standard descriptor of a process is: its input (0), its output (1), or for errors (2). */
+typedef enum tr_stdio {
+    TR_STDIO_INHERIT, /* this process's own */
+    TR_STDIO_NULL,    /* /dev/null */
+    TR_STDIO_PIPE     /* a pipe, whose other end is a stream: see tr_child_stream */
+} tr_stdio;
+
 typedef struct tr_spawn_opts {
     size_t size; /* set by TR_SPAWN */
     tr_isolation isolation;
@@ -102,6 +109,9 @@ typedef struct tr_spawn_opts {
      * but those that tr_timer_keep says do not count, and nothing else that has yet to end, as an
      * ask, work, a stream, a child or a monitor. So a program of Node's ends. Not TR_PROCESS. */
     bool until_idle;
+
+    /* TR_PROCESS and tr_fork only: its standard descriptors. */
+    tr_stdio stdio[3];
 } tr_spawn_opts;
 #define TR_SPAWN(...) (&(const tr_spawn_opts){.size = sizeof(tr_spawn_opts), __VA_ARGS__})
 

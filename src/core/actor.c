@@ -240,6 +240,14 @@ static int actor_spawn_here(tr_actor *self, const tr_behavior *behavior, const t
     return rc;
 }
 
+static bool stdio_is_sound(const tr_spawn_opts *opts, bool process)
+{
+    for (int fd = 0; fd < TR__STDIO; fd++)
+        if ((unsigned)opts->stdio[fd] > (process ? TR_STDIO_PIPE : TR_STDIO_INHERIT))
+            return false;
+    return true;
+}
+
 static int spawn_check(const tr_loop *loop, const tr_behavior *behavior, const tr_spawn_opts *opts)
 {
     if (behavior == NULL || tr__name_check(behavior->name) == 0)
@@ -247,7 +255,8 @@ static int spawn_check(const tr_loop *loop, const tr_behavior *behavior, const t
     if ((unsigned)opts->isolation > TR_PROCESS || (unsigned)opts->placement > TR_BY_KEY ||
         (unsigned)opts->mail_policy > TR_MAIL_DROP_OLDEST)
         return TR_EINVAL;
-    if (opts->until_idle && opts->isolation == TR_PROCESS)
+    bool process = opts->isolation == TR_PROCESS;
+    if ((opts->until_idle && process) || !stdio_is_sound(opts, process))
         return TR_EINVAL;
     if (opts->placement == TR_BY_KEY && opts->placement_key == NULL)
         return TR_EINVAL;
@@ -280,7 +289,7 @@ int tr_fork(tr_actor *self, const char *path, const tr_spawn_opts *opts, tr_addr
 {
     tr_spawn_opts o;
     if (!tr__actor_here(self) || self->state > TR__RUNNING || path == NULL ||
-        tr__opts_copy(opts, &o, sizeof o) < 0)
+        tr__opts_copy(opts, &o, sizeof o) < 0 || !stdio_is_sound(&o, true))
         return TR_EINVAL;
     const tr__route *route = self->loop->node->route;
     if (self->loop->asked)

@@ -1,27 +1,38 @@
 // The console: sockets' streams with one side each, over the descriptors that the process was
-// started with. What makes those different from others' is the world's business.
+// started with, and over the other ends of those that its children were. What makes those different
+// from others' is the world's business.
 #include <troupe/console.h>
 
+#include "core/node.h"
+#include "core/route.h"
 #include "core/socket.h"
+
+// moves: *endpoint
+static int stream_over(tr_actor *self, const tr_stream_ops *ops, tr_endpoint **endpoint,
+                       tr_stream *ret_stream)
+{
+    tr__socket *socket;
+    int rc = tr__socket_new(self, ops, NULL, true, &socket);
+    if (rc < 0)
+        return rc;
+    tr__socket_attach(socket, *endpoint);
+    *endpoint = NULL;
+    *ret_stream = socket->stream;
+    return 0;
+}
 
 static int console_open(tr_actor *self, int fd, const tr_stream_ops *ops, tr_stream *ret_stream)
 {
     tr_endpoint *endpoint;
-    tr__socket *socket;
     if (!tr__actor_here(self) || ret_stream == NULL)
         return TR_EINVAL;
     tr_world *world = self->loop->world;
     int rc = world->ops->borrow(world, fd, &endpoint);
     if (rc < 0)
         return rc;
-    rc = tr__socket_new(self, ops, NULL, true, &socket);
-    if (rc < 0) {
-        tr__endpoint_drop(&endpoint);
-        return rc;
-    }
-    tr__socket_attach(socket, endpoint);
-    *ret_stream = socket->stream;
-    return 0;
+    rc = stream_over(self, ops, &endpoint, ret_stream);
+    tr__endpoint_drop(&endpoint);
+    return rc;
 }
 
 int tr_stdin(tr_actor *self, tr_stream *ret_stream)
@@ -37,6 +48,19 @@ int tr_stdout(tr_actor *self, tr_stream *ret_stream)
 int tr_stderr(tr_actor *self, tr_stream *ret_stream)
 {
     return console_open(self, 2, &tr__output_ops, ret_stream);
+}
+
+int tr_child_stream(tr_actor *self, tr_addr child, int fd, tr_stream *ret_stream)
+{
+    if (!tr__actor_here(self) || (unsigned)fd >= TR__STDIO || ret_stream == NULL)
+        return TR_EINVAL;
+    const tr__route *route = self->loop->node->route;
+    if (route == NULL || route->child_end == NULL)
+        return TR_ENOSYS;
+    tr_endpoint **end = route->child_end(self, child, fd);
+    if (end == NULL || *end == NULL)
+        return end == NULL ? TR_ENOACTOR : TR_ENOENT;
+    return stream_over(self, fd == 0 ? &tr__output_ops : &tr__input_ops, end, ret_stream);
 }
 
 static int endpoint_of(tr_actor *self, tr_stream stream, tr_endpoint **ret_endpoint)

@@ -104,12 +104,24 @@ typedef struct tr_thread_up {
     uint64_t (*due)(void *owner);
 } tr_thread_up;
 
+// The descriptors of a new process that this one may have the other end of: its standard ones, and
+// the link, by which nodes talk.
+enum { TR__STDIO = 3, TR__LINK_FD = TR__STDIO, TR__ENDS };
+
 // A program to start. All borrowed until spawn returns.
 typedef struct tr_program {
-    const char *path;        // NULL: this very program
-    const char *const *argv; // NULL-terminated, argv[0] first
-    const char *const *env;  // "NAME=value", NULL-terminated: added to this process's environment
+    const char *path;          // NULL: this very program
+    const char *const *argv;   // NULL-terminated, argv[0] first
+    const char *const *env;    // "NAME=value", NULL-terminated: added to this process's environment
+    tr_stdio stdio[TR__STDIO]; // what its standard descriptors are
+    bool alone;                // it is no node, and has no link
 } tr_program;
+
+// Whether the other end of that descriptor is this process's.
+static inline bool tr__program_has_end(const tr_program *program, int fd)
+{
+    return fd == TR__LINK_FD ? !program->alone : program->stdio[fd] == TR_STDIO_PIPE;
+}
 
 typedef struct tr_world_ops {
     const char *name;
@@ -192,10 +204,12 @@ typedef struct tr_world_ops {
     int (*terminal_size)(tr_endpoint *endpoint, unsigned *ret_columns, unsigned *ret_rows);
     int (*terminal_raw)(tr_endpoint *endpoint, bool raw);
 
-    // Start a program, connected by an endpoint to its descriptor 3. Costs the same whatever the
-    // size of this process. Errors of starting are returned here: on an error nothing is left.
+    // Start a program. ret_ends: by its descriptors: what is at the other end of each; NULL:
+    // nothing of ours. The link goes both ways, to descriptor 0 is written, from 1 and 2 is read.
+    // Costs the same whatever the size of this process. Errors of starting are returned here: on an
+    // error nothing is left.
     int (*spawn)(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
-                 tr_process **ret_process, tr_endpoint **ret_endpoint);
+                 tr_process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
     // Send a signal. One that has been reaped: no-op.
     void (*process_signal)(tr_process *process, int signal);
     int64_t (*process_pid)(const tr_process *process);

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/socket.h"
 #include "data/doc.h"
 #include "remote/remote.h"
 
@@ -72,10 +73,18 @@ void tr__child_lost(tr__child *child)
     child_arm(child, child->stop_ns);
 }
 
+static void child_drop_ends(tr__child *child)
+{
+    for (int fd = 0; fd < TR__ENDS; fd++)
+        tr__endpoint_drop(&child->ends[fd]);
+}
+
 static void child_owner_ended(tr__owned *owned)
 {
+    tr__child *child = tr__container(owned, tr__child, owned);
     tr__list_init(&owned->link);
-    tr__child_stop(tr__container(owned, tr__child, owned));
+    child_drop_ends(child); // it may wait for somebody to read them
+    tr__child_stop(child);
 }
 
 void tr__child_free(tr__child *child)
@@ -84,6 +93,7 @@ void tr__child_free(tr__child *child)
     tr__timer_disarm(loop, &child->timer);
     tr__list_remove(&child->owned.link);
     tr__list_remove(&child->link_in_remote);
+    child_drop_ends(child);
     if (child->process != NULL)
         loop->world->ops->process_close(&child->process);
     tr__peer_free(&child->peer);
@@ -125,6 +135,7 @@ static int child_new(tr_actor *self, const tr_spawn_opts *opts, tr__child **ret_
     if (child == NULL)
         return TR_ENOMEM;
     child->remote = remote;
+    child->spawner = self->id;
     child->owned.close = child_owner_ended;
     child->timer.fire = child_step;
     child->stop_ns = TR_MS(opts->stop_ms == 0 ? STOP_MS : opts->stop_ms);
@@ -175,7 +186,7 @@ static const char **list_join(const char *first, const char *const *a, const cha
 }
 
 static int child_start_process(tr__child *child, const tr_behavior *behavior, const char *path,
-                               const tr_spawn_opts *opts, tr_endpoint **ret_endpoint)
+                               const tr_spawn_opts *opts)
 {
     const tr__outside *outside = child->remote->outside;
     tr_loop *loop = child_loop(child);
@@ -184,10 +195,11 @@ static int child_start_process(tr__child *child, const tr_behavior *behavior, co
     const char *const shown[] = {behavior == NULL ? NULL : behavior->name, NULL};
     const char **argv = list_join(path == NULL ? outside->program : path, shown, opts->argv);
     const char **env = list_join(NULL, outside->child_env, opts->env);
+    tr_program program = {.path = path, .argv = argv, .env = env};
+    memcpy(program.stdio, opts->stdio, sizeof program.stdio);
     int rc = TR_ENOMEM;
     if (argv != NULL && env != NULL)
-        rc = world->ops->spawn(world, &(tr_program){.path = path, .argv = argv, .env = env},
-                               &CHILD_UP, child, &child->process, ret_endpoint);
+        rc = world->ops->spawn(world, &program, &CHILD_UP, child, &child->process, child->ends);
     tr__free(argv);
     tr__free(env);
     if (rc < 0)
@@ -213,11 +225,13 @@ static int child_hello(tr__child *child, tr_actor *self, const tr_behavior *beha
 static int child_start(tr__child *child, const tr_behavior *behavior, const char *path,
                        const tr_spawn_opts *opts, tr_buf *hello)
 {
-    tr_endpoint *endpoint;
     tr_val envelope;
-    int rc = child_start_process(child, behavior, path, opts, &endpoint);
-    if (rc == 0)
-        rc = tr__peer_connect(child->peer, endpoint);
+    int rc = child_start_process(child, behavior, path, opts);
+    if (rc < 0)
+        return rc;
+    tr_endpoint *link = child->ends[TR__LINK_FD];
+    child->ends[TR__LINK_FD] = NULL;
+    rc = tr__peer_connect(child->peer, link);
     if (rc < 0)
         return rc;
     tr__doc_view(tr_buf_data(hello), &envelope);
@@ -261,4 +275,11 @@ int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *pat
     if (ret_addr != NULL)
         *ret_addr = addr;
     return 0;
+}
+
+tr_endpoint **tr__child_end(tr_actor *self, tr_addr addr, int fd)
+{
+    tr__peer *peer = tr__peer_find(self->loop->remote, addr.node);
+    tr__child *child = peer == NULL || addr.actor != TR__ROOT_ID ? NULL : peer->child;
+    return child == NULL || child->spawner != self->id ? NULL : &child->ends[fd];
 }

@@ -130,13 +130,16 @@ struct tr__child {
     tr__owned owned;         // in the spawner's; itself when that has ended
     tr__peer *peer;
     tr_process *process;
-    tr__timer timer; // the next step of stopping
+    uint64_t spawner;
+    tr_endpoint *ends[TR__ENDS]; // of its descriptors, that nobody has taken; NULL: none
+    tr__timer timer;             // the next step of stopping
     tr__child_stage stage;
     uint64_t stop_ns, term_ns;
 };
 
 int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *path,
                     const tr_spawn_opts *opts, tr_addr *ret_addr);
+tr_endpoint **tr__child_end(tr_actor *self, tr_addr addr, int fd); // as of a tr__route
 void tr__child_stop(tr__child *child);
 void tr__child_kill(tr__child *child);
 void tr__child_lost(tr__child *child); // its link is

@@ -330,6 +330,7 @@ static const tr__route ROUTE = {
     .send = route_send,
     .answer = route_answer,
     .spawn = route_spawn,
+    .child_end = tr__child_end,
     .watch = route_watch,
     .stop = route_stop,
     .signal = route_signal,

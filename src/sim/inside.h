@@ -60,9 +60,10 @@ struct sim_process {
     uint64_t last_sent;            // when the last of all that it sent arrives
     const tr_sim_program *program; // NULL: the test itself, behind tr__sim_world
     void *state;
-    struct sim_child *child; // how its parent knows it
-    bool opened;             // state is there
-    bool busy;               // its code is on the stack: may be dead, must not be freed
+    struct sim_child *child;       // how its parent knows it
+    tr_endpoint *stdio[TR__STDIO]; // pipes to its parent that nobody has borrowed; NULL: none
+    bool opened;                   // state is there
+    bool busy;                     // its code is on the stack: may be dead, must not be freed
     bool dead;
 };
 
@@ -135,7 +136,8 @@ int tr__sim_process_new(tr_sim *sim, const tr_sim_program *program,
 void tr__sim_process_step(struct sim_world *world); // of one of its loops
 void tr__sim_process_end(struct sim_process *process, int code, int signal);
 int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
-                  tr_process **ret_process, tr_endpoint **ret_endpoint);
+                  tr_process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
+int tr__sim_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint);
 void tr__sim_process_signal(tr_process *process, int signal);
 int64_t tr__sim_process_pid(const tr_process *process);
 void tr__sim_process_close(tr_process **process);

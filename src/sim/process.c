@@ -250,29 +250,42 @@ static struct sim_child *child_new(tr_world *world, const tr_process_up *up, voi
     return child;
 }
 
-static int child_start(struct sim_child *child, const tr_sim_program *code,
-                       const tr_program *program, tr_endpoint **ret_endpoint)
+// ours: NULL where there is none, and where it has failed
+static int child_connect(struct sim_child *child, const tr_program *program,
+                         tr_endpoint *ours[TR__ENDS], tr_endpoint **ret_link)
 {
-    tr_world *parent = child->base.world;
-    tr_endpoint *endpoint = NULL, *link = NULL;
-    int rc = tr__sim_process_new(sim_process_of(parent)->sim, code, &child->process);
+    struct sim_process *process = child->process;
+    int rc = 0;
+    for (int fd = 0; fd < TR__ENDS && rc == 0; fd++) {
+        tr_endpoint **theirs = fd == TR__LINK_FD ? ret_link : &process->stdio[fd];
+        if (tr__program_has_end(program, fd))
+            rc = tr__sim_pipe(child->base.world, &process->main.base, &ours[fd], theirs);
+    }
+    return rc;
+}
+
+static int child_start(struct sim_child *child, const tr_sim_program *code,
+                       const tr_program *program, tr_endpoint *ret_ends[TR__ENDS])
+{
+    tr_endpoint *ours[TR__ENDS] = {NULL}, *link = NULL;
+    int rc = tr__sim_process_new(sim_process_of(child->base.world)->sim, code, &child->process);
     if (rc < 0)
         return rc;
     child->pid = child->process->pid;
     child->process->child = child;
-    rc = tr__sim_pipe(parent, &child->process->main.base, &endpoint, &link);
-    if (rc < 0)
-        return rc;
-    rc = process_open(child->process, link, program->argv, program->env);
-    if (rc < 0)
-        tr__sim_endpoint_close(endpoint);
-    else
-        *ret_endpoint = endpoint;
+    rc = child_connect(child, program, ours, &link);
+    if (rc == 0)
+        rc = process_open(child->process, link, program->argv, program->env);
+    if (rc == 0)
+        memcpy(ret_ends, ours, sizeof ours);
+    for (int fd = 0; fd < TR__ENDS && rc < 0; fd++)
+        if (ours[fd] != NULL)
+            tr__sim_endpoint_close(ours[fd]);
     return rc;
 }
 
 int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
-                  tr_process **ret_process, tr_endpoint **ret_endpoint)
+                  tr_process **ret_process, tr_endpoint *ret_ends[TR__ENDS])
 {
     struct sim_process *parent = sim_process_of(world);
     tr_sim *sim = parent->sim;
@@ -287,12 +300,22 @@ int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_u
     struct sim_child *child = child_new(world, up, owner);
     if (child == NULL)
         return TR_ENOMEM;
-    int rc = child_start(child, code, program, ret_endpoint);
+    int rc = child_start(child, code, program, ret_ends);
     if (rc < 0)
         child_free(&child->source, false);
     else
         *ret_process = &child->base;
     return rc;
+}
+
+int tr__sim_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint)
+{
+    struct sim_process *process = sim_process_of(world);
+    if (fd >= TR__STDIO || world != &process->main.base || process->stdio[fd] == NULL)
+        return TR_ENOSYS;
+    *ret_endpoint = process->stdio[fd];
+    process->stdio[fd] = NULL;
+    return 0;
 }
 
 // Every signal has its default action, which is to end the process; 0 only asks.

@@ -117,13 +117,7 @@ static void world_wake(tr_world *world)
     sim_world_of(world)->woken = true;
 }
 
-// A simulated process has no descriptors, and no terminal.
-static int world_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint)
-{
-    (void)world, (void)fd, (void)ret_endpoint;
-    return TR_ENOSYS;
-}
-
+// A simulated process has no terminal.
 static int world_terminal_size(tr_endpoint *endpoint, unsigned *ret_columns, unsigned *ret_rows)
 {
     (void)endpoint, (void)ret_columns, (void)ret_rows;
@@ -162,7 +156,7 @@ const tr_world_ops tr__sim_world_ops = {
     .process_pid = tr__sim_process_pid,
     .process_close = tr__sim_process_close,
     .resolve = tr__sim_resolve,
-    .borrow = world_borrow,
+    .borrow = tr__sim_borrow,
     .terminal_size = world_terminal_size,
     .terminal_raw = world_terminal_raw,
     .listen = tr__sim_listen,

@@ -28,7 +28,7 @@ struct real_endpoint {
     enum {
         REAL_SOCKET,
         REAL_BORROWED, // a socket that others have, too
-        REAL_OPENED,   // a pipe or terminal, opened once more
+        REAL_OPENED,   // a pipe or terminal, opened by us
         REAL_SHARED,   // one that could not be: it may block, and is asked before
         REAL_FILE      // never has one wait, or always
     } kind;
@@ -153,7 +153,7 @@ int tr__uv_terminal_raw(tr_endpoint *endpoint, bool raw);
 
 // process.c
 int tr__uv_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
-                 tr_process **ret_process, tr_endpoint **ret_endpoint);
+                 tr_process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
 void tr__uv_process_signal(tr_process *process, int signal);
 int64_t tr__uv_process_pid(const tr_process *process);
 void tr__uv_process_close(tr_process **process);

@@ -5,11 +5,14 @@
 // SIGCHLD handler, which a library must not take from its host.
 //
 // A child gets the standard descriptors and one end of a socket pair as descriptor 3, no other; no
-// blocked signals and no ignored ones, whatever this process has made of its own.
+// blocked signals and no ignored ones, whatever this process has made of its own. Where a standard
+// descriptor has its other end here it is a pipe, not a socket: programs open /dev/stdin once more.
+// And a pipe's ends are two open files, so ours does not block and the child's does.
 //
 // The pidfd tells when, wait4 tells how it ended and what it has used: until then the pid is its
 // own.
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -21,8 +24,6 @@
 
 #include "base/memory.h"
 #include "uv/inside.h"
-
-#define LINK_FD 3
 
 struct real_process {
     tr_process base;
@@ -120,6 +121,92 @@ void tr__uv_process_close(tr_process **base)
     *base = NULL;
 }
 
+// ---- Its descriptors ----
+
+// Both ends of each, while it is being started.
+struct process_ends {
+    tr_endpoint *ours[TR__ENDS]; // NULL: none
+    int theirs[TR__ENDS];        // -1: left as it is
+};
+
+// pair: ours, theirs
+static int pair_open(int fd, int pair[2])
+{
+    if (fd == TR__LINK_FD)
+        return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    pair[0] = ends[fd == 0];
+    pair[1] = ends[fd != 0];
+    return 0;
+}
+
+// returns: theirs
+static int end_open(struct real_world *world, int fd, tr_endpoint **ret_ours)
+{
+    int pair[2];
+    if (pair_open(fd, pair) < 0)
+        return -errno;
+    int rc = fd == TR__LINK_FD
+                 ? tr__uv_endpoint_open(world, pair[0], ret_ours)
+                 : tr__uv_endpoint_open_as(world, REAL_OPENED, pair[0], pair[0], ret_ours);
+    if (rc == 0)
+        return pair[1];
+    close(pair[0]);
+    close(pair[1]);
+    return rc;
+}
+
+static int null_open(void)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+// Out of the way of those that are set in the child, one after the other.
+static int fd_lift(int fd)
+{
+    if (fd < 0 || fd >= TR__ENDS)
+        return fd;
+    int lifted = fcntl(fd, F_DUPFD_CLOEXEC, TR__ENDS), rc = -errno;
+    close(fd);
+    return lifted < 0 ? rc : lifted;
+}
+
+static int ends_open(struct real_world *world, const tr_program *program, struct process_ends *ends)
+{
+    for (int fd = 0; fd < TR__ENDS; fd++) {
+        int theirs = -1;
+        if (tr__program_has_end(program, fd))
+            theirs = fd_lift(end_open(world, fd, &ends->ours[fd]));
+        else if (fd < TR__STDIO && program->stdio[fd] == TR_STDIO_NULL)
+            theirs = fd_lift(null_open());
+        else
+            continue;
+        if (theirs < 0)
+            return theirs;
+        ends->theirs[fd] = theirs;
+    }
+    return 0;
+}
+
+static void ends_close_ours(struct process_ends *ends)
+{
+    for (int fd = 0; fd < TR__ENDS; fd++)
+        if (ends->ours[fd] != NULL)
+            tr__uv_endpoint_close(ends->ours[fd]);
+}
+
+static void ends_close_theirs(struct process_ends *ends)
+{
+    for (int fd = 0; fd < TR__ENDS; fd++)
+        if (ends->theirs[fd] >= 0)
+            close(ends->theirs[fd]);
+}
+
+// ---- Its environment ----
+
 static bool env_replaces(const char *const *added, const char *inherited)
 {
     size_t name = strcspn(inherited, "=");
@@ -154,7 +241,9 @@ static int env_join(const char *const *added, char ***ret_env)
     return 0;
 }
 
-static int spawn_prepare(int link_fd, posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr)
+// ---- Starting it ----
+
+static void spawn_set_signals(posix_spawnattr_t *attr)
 {
     sigset_t none, all;
     sigemptyset(&none);
@@ -162,12 +251,19 @@ static int spawn_prepare(int link_fd, posix_spawn_file_actions_t *actions, posix
     posix_spawnattr_setsigmask(attr, &none);
     posix_spawnattr_setsigdefault(attr, &all);
     posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    // Where link_fd is LINK_FD already, this still takes its close-on-exec mark away.
-    int rc = posix_spawn_file_actions_adddup2(actions, link_fd, LINK_FD);
-    return rc != 0 ? rc : posix_spawn_file_actions_addclosefrom_np(actions, LINK_FD + 1);
 }
 
-static int program_exec(const tr_program *program, char **env, int link_fd, pid_t *ret_pid)
+static int spawn_set_descriptors(const int theirs[TR__ENDS], posix_spawn_file_actions_t *actions)
+{
+    int rc = 0, end = theirs[TR__LINK_FD] < 0 ? TR__LINK_FD : TR__ENDS;
+    for (int fd = 0; fd < TR__ENDS && rc == 0; fd++)
+        if (theirs[fd] >= 0)
+            rc = posix_spawn_file_actions_adddup2(actions, theirs[fd], fd);
+    return rc != 0 ? rc : posix_spawn_file_actions_addclosefrom_np(actions, end);
+}
+
+static int program_exec(const tr_program *program, char **env, const int theirs[TR__ENDS],
+                        pid_t *ret_pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
@@ -175,7 +271,8 @@ static int program_exec(const tr_program *program, char **env, int link_fd, pid_
     posix_spawnattr_init(&attr);
     const char *path = program->path != NULL ? program->path : "/proc/self/exe";
     char **argv = (char **)(uintptr_t)program->argv;
-    int rc = spawn_prepare(link_fd, &actions, &attr);
+    spawn_set_signals(&attr);
+    int rc = spawn_set_descriptors(theirs, &actions);
     if (rc == 0)
         rc = posix_spawn(ret_pid, path, &actions, &attr, argv, env);
     posix_spawnattr_destroy(&attr);
@@ -183,14 +280,14 @@ static int program_exec(const tr_program *program, char **env, int link_fd, pid_
     return -rc;
 }
 
-static int program_start(const tr_program *program, int link_fd, pid_t *ret_pid)
+static int program_start(const tr_program *program, const int theirs[TR__ENDS], pid_t *ret_pid)
 {
     static const char *const nothing[] = {NULL};
     char **env;
     int rc = env_join(program->env != NULL ? program->env : nothing, &env);
     if (rc < 0)
         return rc;
-    rc = program_exec(program, env, link_fd, ret_pid);
+    rc = program_exec(program, env, theirs, ret_pid);
     tr__free(env);
     return rc;
 }
@@ -216,11 +313,11 @@ static int process_open(struct real_world *world, pid_t pid, struct real_process
     return 0;
 }
 
-static int process_spawn(struct real_world *world, const tr_program *program, int link_fd,
-                         struct real_process **ret_process)
+static int process_spawn(struct real_world *world, const tr_program *program,
+                         const int theirs[TR__ENDS], struct real_process **ret_process)
 {
     pid_t pid;
-    int rc = program_start(program, link_fd, &pid);
+    int rc = program_start(program, theirs, &pid);
     if (rc < 0)
         return rc;
     rc = process_open(world, pid, ret_process);
@@ -232,29 +329,22 @@ static int process_spawn(struct real_world *world, const tr_program *program, in
 }
 
 int tr__uv_spawn(tr_world *base, const tr_program *program, const tr_process_up *up, void *owner,
-                 tr_process **ret_process, tr_endpoint **ret_endpoint)
+                 tr_process **ret_process, tr_endpoint *ret_ends[TR__ENDS])
 {
     struct real_world *world = real_world_of(base);
     struct real_process *process = NULL;
-    tr_endpoint *endpoint = NULL;
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-        return -errno;
-    int rc = tr__uv_endpoint_open(world, ends[0], &endpoint);
+    struct process_ends ends = {.theirs = {-1, -1, -1, -1}};
+    int rc = ends_open(world, program, &ends);
+    if (rc == 0)
+        rc = process_spawn(world, program, ends.theirs, &process);
+    ends_close_theirs(&ends);
     if (rc < 0) {
-        close(ends[0]);
-        close(ends[1]);
-        return rc;
-    }
-    rc = process_spawn(world, program, ends[1], &process);
-    close(ends[1]);
-    if (rc < 0) {
-        tr__uv_endpoint_close(endpoint);
+        ends_close_ours(&ends);
         return rc;
     }
     process->up = up;
     process->owner = owner;
     *ret_process = &process->base;
-    *ret_endpoint = endpoint;
+    memcpy(ret_ends, ends.ours, sizeof ends.ours);
     return 0;
 }

@@ -13,11 +13,19 @@
 static tr_sim *sim;
 static uint64_t seed;
 
+static void must(int rc)
+{
+    if (rc == 0)
+        return;
+    fprintf(stderr, "the simulator cannot: %s\n", tr_strerror(rc));
+    abort();
+}
+
 // ---- The program that plays the roles of world_suite.h ----
 
 struct player {
     tr_world *world;
-    tr_endpoint *link;
+    tr_endpoint *in, *out;          // the link, or standard ones
     void (*play)(struct player *p); // after each poll
     int number;
     bool started, left;
@@ -40,15 +48,17 @@ static void echo_play(struct player *p)
     tr_iov whole = {p->bytes, sizeof p->bytes}, rest = {p->bytes + p->at, p->size - p->at};
     ssize_t n;
     if (rest.len > 0) {
-        n = p->world->ops->endpoint_write(p->link, &rest, 1);
+        n = p->world->ops->endpoint_write(p->out, &rest, 1);
         p->at += n > 0 ? (size_t)n : 0;
     } else {
-        n = p->world->ops->endpoint_read(p->link, &whole, 1);
+        n = p->world->ops->endpoint_read(p->in, &whole, 1);
         p->at = 0;
         p->size = n > 0 ? (size_t)n : 0;
     }
     p->left = n <= 0 && n != TR_EAGAIN;
-    p->world->ops->endpoint_want(p->link, p->at < p->size ? TR__WRITE : TR__READ);
+    bool full = p->at < p->size;
+    p->world->ops->endpoint_want(full ? p->in : p->out, 0); // which may be one
+    p->world->ops->endpoint_want(full ? p->out : p->in, full ? TR__WRITE : TR__READ);
 }
 
 static void last_words_play(struct player *p)
@@ -57,9 +67,9 @@ static void last_words_play(struct player *p)
     memset(p->bytes, 'w', sizeof p->bytes);
     if (words.len > sizeof p->bytes)
         words.len = sizeof p->bytes;
-    ssize_t n = p->world->ops->endpoint_write(p->link, &words, 1);
+    ssize_t n = p->world->ops->endpoint_write(p->out, &words, 1);
     p->size += n > 0 ? (size_t)n : 0;
-    p->world->ops->endpoint_want(p->link, TR__WRITE);
+    p->world->ops->endpoint_want(p->out, TR__WRITE);
     if (p->size == LAST_WORDS)
         tr__sim_kill(sim, tr__sim_pid(p->world), SIGKILL);
 }
@@ -74,6 +84,17 @@ static void player_told(void *owner)
     (void)owner;
 }
 
+// What cat does at first.
+static void player_take_stdio(struct player *p)
+{
+    tr_endpoint *errors;
+    const tr_world_ops *ops = p->world->ops;
+    must(ops->borrow(p->world, 0, &p->in));
+    must(ops->borrow(p->world, 1, &p->out));
+    must(ops->borrow(p->world, 2, &errors));
+    must(ops->endpoint_write(errors, &(tr_iov){(char[]){'e'}, 1}, 1) == 1 ? 0 : TR_EIO);
+}
+
 static int player_open(tr_world *world, tr_endpoint *link, const char *const *argv,
                        const char *const *env, void *arg, void **ret_state)
 {
@@ -84,12 +105,13 @@ static int player_open(tr_world *world, tr_endpoint *link, const char *const *ar
     } roles[] = {{"exit:", exit_play},
                  {"signal:", signal_play},
                  {"echo", echo_play},
+                 {"cat", echo_play},
                  {"last-words", last_words_play}};
     struct player *p = calloc(1, sizeof *p);
     (void)env;
     (void)arg;
     p->world = world;
-    p->link = link;
+    p->in = p->out = link;
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
         size_t size = strlen(roles[i].name);
         if (strncmp(argv[1], roles[i].name, size) != 0)
@@ -97,7 +119,12 @@ static int player_open(tr_world *world, tr_endpoint *link, const char *const *ar
         p->play = roles[i].play;
         p->number = atoi(argv[1] + size);
     }
-    world->ops->endpoint_bind(link, &up, p);
+    if (strcmp(argv[1], "cat") == 0)
+        player_take_stdio(p);
+    if (p->in != NULL) {
+        world->ops->endpoint_bind(p->in, &up, p);
+        world->ops->endpoint_bind(p->out, &up, p);
+    }
     *ret_state = p;
     return 0;
 }
@@ -132,14 +159,6 @@ static const tr_sim_program player = {
 };
 
 // ---- The harness ----
-
-static void must(int rc)
-{
-    if (rc == 0)
-        return;
-    fprintf(stderr, "the simulator cannot: %s\n", tr_strerror(rc));
-    abort();
-}
 
 static tr_world *sim_world_open(void)
 {

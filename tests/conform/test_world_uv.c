@@ -15,26 +15,29 @@
 #include "support/cmocka.h"
 #include "uv/uv.h"
 
-#define LINK_FD 3
-
 // ---- The roles ----
 
-static int role_echo(void)
+static int copy(int from, int to)
 {
     char bytes[4096];
     ssize_t n;
-    while ((n = read(LINK_FD, bytes, sizeof bytes)) > 0)
+    while ((n = read(from, bytes, sizeof bytes)) > 0)
         for (ssize_t done = 0, put; done < n; done += put)
-            if ((put = write(LINK_FD, bytes + done, (size_t)(n - done))) < 0)
+            if ((put = write(to, bytes + done, (size_t)(n - done))) < 0)
                 return 1;
     return n < 0;
+}
+
+static int role_cat(void)
+{
+    return write(STDERR_FILENO, "e", 1) == 1 ? copy(STDIN_FILENO, STDOUT_FILENO) : 1;
 }
 
 static int role_last_words(void)
 {
     static char words[LAST_WORDS];
     memset(words, 'w', sizeof words);
-    ssize_t n = write(LINK_FD, words, sizeof words);
+    ssize_t n = write(TR__LINK_FD, words, sizeof words);
     raise(SIGKILL);
     return n != sizeof words;
 }
@@ -47,7 +50,9 @@ static int role_play(const char *role)
     if (strncmp(role, "signal:", 7) == 0)
         return raise(atoi(role + 7));
     if (strcmp(role, "echo") == 0)
-        return role_echo();
+        return copy(TR__LINK_FD, TR__LINK_FD);
+    if (strcmp(role, "cat") == 0)
+        return role_cat();
     if (strcmp(role, "last-words") == 0)
         return role_last_words();
     return 99;

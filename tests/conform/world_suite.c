@@ -750,14 +750,16 @@ static const tr_process_up child_up = {.exited = exited};
 
 static void child_spawn(struct child *child, const char *role)
 {
-    tr_endpoint *endpoint;
+    tr_endpoint *ends[TR__ENDS];
     *child = (struct child){0};
     if (harness->program == NULL)
         skip();
     const tr_program *program = harness->program(w, role);
-    int rc = w->ops->spawn(w, program, &child_up, child, &child->process, &endpoint);
+    int rc = w->ops->spawn(w, program, &child_up, child, &child->process, ends);
     assert_int_equal(0, rc);
-    side_bind(&child->side, endpoint);
+    for (int fd = 0; fd < TR__STDIO; fd++)
+        assert_null(ends[fd]);
+    side_bind(&child->side, ends[TR__LINK_FD]);
 }
 
 static void child_expect(struct child *child, int code, int signal)
@@ -802,12 +804,14 @@ static void test_spawn_of_what_cannot_run_is_an_error(void **state)
     if (harness->program == NULL)
         skip();
     tr_process *process = NULL;
-    tr_endpoint *endpoint = NULL;
+    tr_endpoint *ends[TR__ENDS] = {NULL};
     struct child child = {0};
-    const tr_program *program = harness->program(w, "missing");
-    assert_int_equal(TR_ENOENT, w->ops->spawn(w, program, &child_up, &child, &process, &endpoint));
+    tr_program program = *harness->program(w, "missing");
+    program.stdio[1] = TR_STDIO_PIPE;
+    assert_int_equal(TR_ENOENT, w->ops->spawn(w, &program, &child_up, &child, &process, ends));
     assert_null(process);
-    assert_null(endpoint);
+    assert_null(ends[1]);
+    assert_null(ends[TR__LINK_FD]);
     linger();
     assert_int_equal(0, child.exited);
 }
@@ -876,6 +880,75 @@ static void test_process_close_kills(void **state)
     w->ops->process_close(&child.process);
     UNTIL(child.side.end != OPEN);
     assert_int_equal(0, child.exited);
+}
+
+// ---- The standard descriptors of processes ----
+
+struct pipes {
+    struct child child;
+    struct side sides[TR__STDIO];
+};
+
+// One that has nothing but them.
+static void pipes_spawn(struct pipes *pipes, const char *role, const tr_stdio stdio[TR__STDIO])
+{
+    tr_endpoint *ends[TR__ENDS];
+    *pipes = (struct pipes){0};
+    if (harness->program == NULL)
+        skip();
+    tr_program program = *harness->program(w, role);
+    program.alone = true;
+    memcpy(program.stdio, stdio, sizeof program.stdio);
+    assert_int_equal(
+        0, w->ops->spawn(w, &program, &child_up, &pipes->child, &pipes->child.process, ends));
+    assert_null(ends[TR__LINK_FD]);
+    for (int fd = 0; fd < TR__STDIO; fd++) {
+        assert_int_equal(stdio[fd] == TR_STDIO_PIPE, ends[fd] != NULL);
+        if (ends[fd] != NULL)
+            side_bind(&pipes->sides[fd], ends[fd]);
+    }
+}
+
+static const tr_stdio all_pipes[] = {TR_STDIO_PIPE, TR_STDIO_PIPE, TR_STDIO_PIPE};
+
+static void test_standard_descriptors_are_pipes(void **state)
+{
+    (void)state;
+    static struct pipes p;
+    pipes_spawn(&p, "cat", all_pipes);
+    side_listen(&p.sides[1]);
+    side_say(&p.sides[0], 300000); // more than is on the way at one time
+    UNTIL(p.sides[1].got == 300000);
+    assert_false(p.sides[1].wrong);
+    side_close(&p.sides[0]); // the end of its input
+    child_expect(&p.child, 0, 0);
+    UNTIL(p.sides[1].end != OPEN);
+    assert_int_equal(0, p.sides[1].end);
+    char error[2];
+    tr_iov iov = {error, sizeof error};
+    assert_int_equal(1, w->ops->endpoint_read(p.sides[2].endpoint, &iov, 1));
+    assert_int_equal('e', error[0]);
+    side_listen(&p.sides[2]);
+    UNTIL(p.sides[2].end != OPEN);
+    assert_int_equal(0, p.sides[2].end);
+}
+
+static void test_a_pipe_that_nobody_reads_is_an_error(void **state)
+{
+    (void)state;
+    static struct pipes p;
+    pipes_spawn(&p, "exit:0", all_pipes);
+    child_expect(&p.child, 0, 0);
+    tr_iov iov = {(char[]){'x'}, 1};
+    assert_int_equal(TR_EPIPE, w->ops->endpoint_write(p.sides[0].endpoint, &iov, 1));
+}
+
+static void test_null_is_no_pipe(void **state)
+{
+    (void)state;
+    static struct pipes p;
+    pipes_spawn(&p, "exit:4", (tr_stdio[]){TR_STDIO_NULL, TR_STDIO_INHERIT, TR_STDIO_NULL});
+    child_expect(&p.child, 4, 0);
 }
 
 // ---- Listeners and connecting ----
@@ -1235,6 +1308,9 @@ int world_suite(const struct world_harness *of)
         TEST(test_last_words_are_there_after_exited),
         TEST(test_signal_reaches_the_process),
         TEST(test_process_close_kills),
+        TEST(test_standard_descriptors_are_pipes),
+        TEST(test_a_pipe_that_nobody_reads_is_an_error),
+        TEST(test_null_is_no_pipe),
         TEST(test_listener_accepts),
         TEST(test_sites_are_known),
         TEST(test_guest_may_be_refused_in_the_upcall),

@@ -18,6 +18,7 @@ struct world_harness {
     //   exit:N     leaves with code N
     //   signal:N   dies by signal N
     //   echo       writes back what it reads from descriptor 3; leaves with 0 at the end of it
+    //   cat        the same from 0 to 1, and first says "e" to 2
     //   last-words writes LAST_WORDS bytes of 'w' to descriptor 3 and dies by SIGKILL
     //   missing    cannot be executed: TR_ENOENT
     const tr_program *(*program)(tr_world *world, const char *role);

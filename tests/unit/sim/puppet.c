@@ -116,12 +116,22 @@ int64_t stage_start(struct stage *stage, const char *role)
     return pid;
 }
 
+static int program_spawn(tr_world *world, const tr_program *program, const tr_process_up *up,
+                         void *owner, tr_process **ret_process, tr_endpoint **ret_link)
+{
+    tr_endpoint *ends[TR__ENDS];
+    int rc = world->ops->spawn(world, program, up, owner, ret_process, ends);
+    if (rc == 0)
+        *ret_link = ends[TR__LINK_FD];
+    return rc;
+}
+
 int world_spawn(tr_world *world, const char *role, const tr_process_up *up, void *owner,
-                tr_process **ret_process, tr_endpoint **ret_endpoint)
+                tr_process **ret_process, tr_endpoint **ret_link)
 {
     const char *argv[] = {"puppet", role, NULL}, *env[] = {NULL};
     tr_program program = {.path = "puppet", .argv = argv, .env = env};
-    return world->ops->spawn(world, &program, up, owner, ret_process, ret_endpoint);
+    return program_spawn(world, &program, up, owner, ret_process, ret_link);
 }
 
 int puppet_spawn(struct puppet *p, const char *role)
@@ -129,7 +139,7 @@ int puppet_spawn(struct puppet *p, const char *role)
     static const tr_process_up up = {.exited = child_exited};
     const char *argv[] = {"puppet", role, NULL}, *env[] = {NULL};
     tr_program program = {.argv = argv, .env = env}; // path NULL: this very program
-    return p->world->ops->spawn(p->world, &program, &up, p, &p->child, &p->child_link);
+    return program_spawn(p->world, &program, &up, p, &p->child, &p->child_link);
 }
 
 ssize_t endpoint_read(tr_endpoint *endpoint, void *bytes, size_t size)

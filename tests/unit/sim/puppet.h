@@ -51,7 +51,7 @@ int64_t stage_start(struct stage *stage, const char *role);
 // Start a role as a child of p, or of a plain world.
 int puppet_spawn(struct puppet *p, const char *role);
 int world_spawn(tr_world *world, const char *role, const tr_process_up *up, void *owner,
-                tr_process **ret_process, tr_endpoint **ret_endpoint);
+                tr_process **ret_process, tr_endpoint **ret_link);
 
 ssize_t endpoint_read(tr_endpoint *endpoint, void *bytes, size_t size);
 ssize_t endpoint_write(tr_endpoint *endpoint, const void *bytes, size_t size);

@@ -153,15 +153,16 @@ static void test_what_cannot_start_is_an_error_of_the_spawn(void **state)
     (void)state;
     struct fixture f;
     int64_t pid = 0;
+    tr_endpoint *ends[TR__ENDS];
     const char *argv[] = {"nobody", NULL};
     tr_program unknown = {.path = "nobody", .argv = argv, .env = argv + 1};
     tr_program itself = {.argv = argv, .env = argv + 1};
     fixture_open(&f, 1);
     assert_int_equal(TR_EACCES, fixture_spawn(&f, "refuse"));
-    assert_int_equal(TR_ENOENT, f.world->ops->spawn(f.world, &unknown, &ear_process_up, &f.ear,
-                                                    &f.child, &f.link));
-    assert_int_equal(TR_ENOENT, f.world->ops->spawn(f.world, &itself, &ear_process_up, &f.ear,
-                                                    &f.child, &f.link));
+    assert_int_equal(
+        TR_ENOENT, f.world->ops->spawn(f.world, &unknown, &ear_process_up, &f.ear, &f.child, ends));
+    assert_int_equal(
+        TR_ENOENT, f.world->ops->spawn(f.world, &itself, &ear_process_up, &f.ear, &f.child, ends));
     assert_int_equal(TR_ENOENT, tr__sim_start(f.stage.sim, "nobody", argv, &pid));
     assert_null(f.child);
     assert_null(f.link);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <troupe/error.h>
 #include <unistd.h>
@@ -23,6 +24,25 @@ static void role_descriptors(void)
     for (int fd = 0; fd < 1024; fd++)
         if (fcntl(fd, F_GETFD) >= 0)
             dprintf(3, "%d ", fd);
+}
+
+// What the first four are: a pipe, a device or a socket, to be read and written.
+static void role_kinds(void)
+{
+    for (int fd = 0; fd < 4; fd++) {
+        struct stat file;
+        int flags = fcntl(fd, F_GETFL), mode = flags & O_ACCMODE;
+        fstat(fd, &file);
+        dprintf(3, "%c%s%s ",
+                S_ISFIFO(file.st_mode)   ? 'p'
+                : S_ISSOCK(file.st_mode) ? 's'
+                : S_ISCHR(file.st_mode)  ? 'c'
+                                         : '?',
+                mode == O_RDONLY   ? "r"
+                : mode == O_WRONLY ? "w"
+                                   : "rw",
+                flags & O_NONBLOCK ? "n" : "");
+    }
 }
 
 static void role_environment(const char *prefix)
@@ -48,6 +68,8 @@ static int role_play(const char *role)
 {
     if (strcmp(role, "descriptors") == 0)
         role_descriptors();
+    else if (strcmp(role, "kinds") == 0)
+        role_kinds();
     else if (strcmp(role, "environment") == 0)
         role_environment("TROUPE_TEST");
     else if (strcmp(role, "signals") == 0)
@@ -63,7 +85,7 @@ static tr_world *world;
 
 struct child {
     tr_process *process;
-    tr_endpoint *endpoint;
+    tr_endpoint *ends[TR__ENDS];
     tr_exit_status status;
     bool exited;
     char said[256];
@@ -79,12 +101,15 @@ static void exited(void *owner, const tr_exit_status *status)
 
 static const tr_process_up child_up = {.exited = exited};
 
+static tr_stdio stdio[TR__STDIO]; // of the children of one test
+
 static int child_spawn(struct child *child, const char *role, const char *const *env)
 {
     const char *const argv[] = {"test_process", "--role", role, NULL};
     tr_program program = {.argv = argv, .env = env};
+    memcpy(program.stdio, stdio, sizeof stdio);
     *child = (struct child){0};
-    return world->ops->spawn(world, &program, &child_up, child, &child->process, &child->endpoint);
+    return world->ops->spawn(world, &program, &child_up, child, &child->process, child->ends);
 }
 
 static void child_end(struct child *child)
@@ -93,12 +118,14 @@ static void child_end(struct child *child)
         world->ops->poll(world, TR__NEVER);
     tr_iov iov = {child->said, sizeof child->said - 1};
     ssize_t n;
-    while ((n = world->ops->endpoint_read(child->endpoint, &iov, 1)) > 0) {
+    while ((n = world->ops->endpoint_read(child->ends[TR__LINK_FD], &iov, 1)) > 0) {
         iov.base = (char *)iov.base + n;
         iov.len -= (size_t)n;
     }
     assert_int_equal(0, n);
-    world->ops->endpoint_close(child->endpoint);
+    for (int fd = 0; fd < TR__ENDS; fd++)
+        if (child->ends[fd] != NULL)
+            world->ops->endpoint_close(child->ends[fd]);
     world->ops->process_close(&child->process);
 }
 
@@ -121,6 +148,7 @@ static bool pidfds(void)
 static int setup(void **state)
 {
     (void)state;
+    memset(stdio, 0, sizeof stdio);
     return tr__uv_open(&world);
 }
 
@@ -159,6 +187,37 @@ static void test_descriptor_3_may_be_one_of_the_pair(void **state)
     if (was >= 0)
         dup2(was, 3);
     close(was);
+}
+
+static void use_pipes(void)
+{
+    for (int fd = 0; fd < TR__STDIO; fd++)
+        stdio[fd] = TR_STDIO_PIPE;
+}
+
+// Goal:   pipes are pipes, which block in the child, whatever numbers they have here.
+// Method: close the first four descriptors of this process, so that they have those themselves.
+static void test_standard_descriptors_may_have_any_number(void **state)
+{
+    int kept[4];
+    world->ops->close(&world);
+    for (int fd = 0; fd < 4; fd++)
+        kept[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 60);
+    dup2(kept[0], 3);
+    assert_int_equal(0, setup(state)); // the world's own numbers are above 3
+    use_pipes();
+    char said[2][32];
+    for (int fd = 0; fd < 4; fd++)
+        close(fd);
+    snprintf(said[0], sizeof said[0], "%s", child_says("kinds", NULL));
+    stdio[0] = stdio[2] = TR_STDIO_NULL;
+    snprintf(said[1], sizeof said[1], "%s", child_says("kinds", NULL));
+    for (int fd = 0; fd < 4; fd++) {
+        dup2(kept[fd], fd);
+        close(kept[fd]);
+    }
+    assert_string_equal("pr pw pw srw ", said[0]);
+    assert_string_equal("crw pw crw srw ", said[1]);
 }
 
 static void test_the_environment_is_added_to(void **state)
@@ -230,6 +289,8 @@ static void test_a_spawn_without_descriptors_leaves_nothing(void **state)
     (void)state;
     struct child child;
     struct rlimit was, limit;
+    use_pipes();
+    stdio[2] = TR_STDIO_NULL;
     int first = free_descriptor(), failed = 0, rc;
     getrlimit(RLIMIT_NOFILE, &was);
     limit = (struct rlimit){(rlim_t)first, was.rlim_max};
@@ -244,13 +305,14 @@ static void test_a_spawn_without_descriptors_leaves_nothing(void **state)
         assert_int_equal(-1, waitpid(-1, NULL, WNOHANG));
         assert_int_equal(ECHILD, errno);
     }
-    assert_true(failed >= 3); // for one end, for the other, for watching
+    assert_true(failed >= 8); // for each end, for watching
 }
 
 static void test_a_spawn_without_memory_leaves_nothing(void **state)
 {
     static struct child child;
     size_t fail_at = 0;
+    use_pipes();
     world->ops->close(&world);
     do {
         counted_memory_start(++fail_at);
@@ -274,7 +336,7 @@ static void test_a_program_that_cannot_run_leaves_nothing(void **state)
     const char *const argv[] = {"x", NULL};
     tr_program program = {.path = "/dev/null", .argv = argv};
     assert_int_equal(TR_EACCES, world->ops->spawn(world, &program, &child_up, &child,
-                                                  &child.process, &child.endpoint));
+                                                  &child.process, child.ends));
     assert_int_equal(first, free_descriptor());
     assert_int_equal(-1, waitpid(-1, NULL, WNOHANG));
 }
@@ -292,6 +354,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(test_a_child_has_four_descriptors),
         TEST(test_descriptor_3_may_be_one_of_the_pair),
+        TEST(test_standard_descriptors_may_have_any_number),
         TEST(test_the_environment_is_added_to),
         TEST(test_a_child_starts_with_default_signals),
         TEST(test_a_host_that_ignores_children_still_hears_of_the_end),
