@@ -84,7 +84,7 @@ static const tr_behavior nothing = {.name = "nothing", .start = nothing_start};
 // Leaves its streams to a child of its own, which outlives it.
 static int heir_start(tr_actor *self, const tr_val *args)
 {
-    char *argv[] = {"cat", NULL};
+    char name[] = "cat", *argv[] = {name, NULL};
     (void)args;
     int rc = posix_spawn(&(pid_t){0}, "/bin/cat", NULL, NULL, argv, NULL);
     return rc != 0 ? -rc : tr_exit(self, TR_NORMAL);
@@ -359,7 +359,7 @@ static void a_child_that_does_not_read_holds_its_writer_back(void **state)
     assert_true(seen.waited);
     assert_true(seen.full);
     assert_in_range(seen.buffered, CHUNK, TR_STREAM_WRITE_MAX);
-    assert_in_range(seen.taken - seen.buffered, 1, BIG); // what is in the pipe
+    assert_in_range(seen.taken, seen.buffered, seen.buffered + BIG); // or in the pipe
     assert_int_equal(TR_EPIPE, seen.fates[0].status);
     assert_int_equal(TR_REASON_SHUTDOWN, seen.reason.kind);
 }
