@@ -40,13 +40,13 @@ TR_API int tr_terminal_raw(tr_actor *self, tr_stream stream, bool raw);
 
 /* The other end of a pipe that a child was spawned with (tr_spawn_opts.stdio): fd 0: a stream to
  * write to; 1 and 2: streams to read from. Each is given once, to the actor that has spawned the
- * child; call it in the turn of the spawn, for those that are not taken close when the child has
- * ended.
+ * child (a supervisor or a pool takes none); call it in the turn of the spawn, for those that are
+ * not taken close when the child has ended.
  *
  * A stream and its child end apart. All that the child has written is read, also after its "down",
  * and the end comes when nobody has the pipe any more: a grandchild that has inherited it keeps it
- * open. Ending the stream to fd 0 is the end of the child's input; writing to it when nobody reads
- * it any more fails it with TR_EPIPE.
+ * open. Ending the stream to fd 0 is the end of the child's input. Writing to it when nobody reads
+ * it any more fails it with TR_EPIPE; one that is not written to does not find out.
  * gives:  *ret_stream
  * errors: TR_ENOACTOR (it is no child of self's, or its process has ended), TR_ENOENT (no pipe, or
  *         it has been given), TR_EINVAL, TR_ENOMEM, TR_ENOSYS (the kit's children have none) */

@@ -7,8 +7,8 @@
 // drawn from the seed: who runs next, what is told first, how many bytes a read or a write moves,
 // and when they arrive. The same seed gives the same run, to the last byte: tr__sim_hash proves it.
 //
-// A process has no descriptors but those of its standard ones that are pipes to its parent: each may
-// be borrowed once, by its main loop, and is closed with the endpoint.
+// A process has no descriptors but those of its standard ones that are pipes to its parent: each
+// may be borrowed once, by its main loop, and is closed with the endpoint.
 //
 // A process may have threads, which the machine steps as it steps processes. It is itself in one
 // thread of the real system, and nothing may come from another, not even wake.

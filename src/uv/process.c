@@ -126,7 +126,7 @@ void tr__uv_process_close(tr_process **base)
 // Both ends of each, while it is being started.
 struct process_ends {
     tr_endpoint *ours[TR__ENDS]; // NULL: none
-    int theirs[TR__ENDS];        // -1: left as it is
+    int theirs[TR__ENDS];        // lifted; 0: left as it is
 };
 
 // pair: ours, theirs
@@ -177,13 +177,10 @@ static int fd_lift(int fd)
 static int ends_open(struct real_world *world, const tr_program *program, struct process_ends *ends)
 {
     for (int fd = 0; fd < TR__ENDS; fd++) {
-        int theirs = -1;
-        if (tr__program_has_end(program, fd))
-            theirs = fd_lift(end_open(world, fd, &ends->ours[fd]));
-        else if (fd < TR__STDIO && program->stdio[fd] == TR_STDIO_NULL)
-            theirs = fd_lift(null_open());
-        else
+        bool has_end = tr__program_has_end(program, fd);
+        if (!has_end && (fd == TR__LINK_FD || program->stdio[fd] == TR_STDIO_INHERIT))
             continue;
+        int theirs = fd_lift(has_end ? end_open(world, fd, &ends->ours[fd]) : null_open());
         if (theirs < 0)
             return theirs;
         ends->theirs[fd] = theirs;
@@ -201,7 +198,7 @@ static void ends_close_ours(struct process_ends *ends)
 static void ends_close_theirs(struct process_ends *ends)
 {
     for (int fd = 0; fd < TR__ENDS; fd++)
-        if (ends->theirs[fd] >= 0)
+        if (ends->theirs[fd] > 0)
             close(ends->theirs[fd]);
 }
 
@@ -255,9 +252,9 @@ static void spawn_set_signals(posix_spawnattr_t *attr)
 
 static int spawn_set_descriptors(const int theirs[TR__ENDS], posix_spawn_file_actions_t *actions)
 {
-    int rc = 0, end = theirs[TR__LINK_FD] < 0 ? TR__LINK_FD : TR__ENDS;
+    int rc = 0, end = theirs[TR__LINK_FD] > 0 ? TR__ENDS : TR__LINK_FD;
     for (int fd = 0; fd < TR__ENDS && rc == 0; fd++)
-        if (theirs[fd] >= 0)
+        if (theirs[fd] > 0)
             rc = posix_spawn_file_actions_adddup2(actions, theirs[fd], fd);
     return rc != 0 ? rc : posix_spawn_file_actions_addclosefrom_np(actions, end);
 }
@@ -333,7 +330,7 @@ int tr__uv_spawn(tr_world *base, const tr_program *program, const tr_process_up 
 {
     struct real_world *world = real_world_of(base);
     struct real_process *process = NULL;
-    struct process_ends ends = {.theirs = {-1, -1, -1, -1}};
+    struct process_ends ends = {0};
     int rc = ends_open(world, program, &ends);
     if (rc == 0)
         rc = process_spawn(world, program, ends.theirs, &process);

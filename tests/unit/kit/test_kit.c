@@ -374,6 +374,27 @@ static void the_end_of_a_process_takes_its_link_with_it(void **state)
     TR_EXPECT(tr_kit_parent(), "sent", TR_V((int)TR_EDOWN));
 }
 
+static int piper_start(tr_actor *self, const tr_val *args)
+{
+    tr_addr kid = TR_NOBODY;
+    tr_stream in;
+    (void)args;
+    int rc =
+        tr_spawn(self, &helper, TR_SPAWN(.isolation = TR_PROCESS, .stdio = {TR_STDIO_PIPE}), &kid);
+    if (rc == 0)
+        rc = tr_child_stream(self, kid, 0, &in);
+    return tr_send(self, tr_parent(self), "stream", TR_V(rc));
+}
+static const tr_behavior piper = {.name = "piper", .start = piper_start};
+
+static void a_process_that_is_not_started_has_no_streams(void **state)
+{
+    (void)state;
+    TR_START(&piper, NULL);
+    assert_int_equal(TR_STDIO_PIPE, TR_TAKE_SPAWN()->opts.stdio[0]);
+    TR_EXPECT(tr_kit_parent(), "stream", TR_V((int)TR_ENOSYS));
+}
+
 static void a_stop_that_is_asked_for_is_seen(void **state)
 {
     (void)state;
@@ -448,6 +469,7 @@ static const struct CMUnitTest tests[] = {
     TR_TEST(a_probe_without_room_refuses_until_there_is_some),
     TR_TEST(an_end_is_told_to_monitors_and_the_address_misses),
     TR_TEST(the_end_of_a_process_takes_its_link_with_it),
+    TR_TEST(a_process_that_is_not_started_has_no_streams),
     TR_TEST(a_stop_that_is_asked_for_is_seen),
     TR_TEST(an_exit_is_seen_with_its_reason),
     TR_TEST(an_error_ends_the_actor_with_a_warning),
