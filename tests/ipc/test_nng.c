@@ -85,6 +85,7 @@ static void a_program_written_with_libnng_talks_with_a_node(void **state)
     waitpid(pid, &status, 0);
     assert_int_equal(0, status);
     nng_close(socket); // its peer is gone: nng 1.5's close can hang while one sends
+    nng_fini();        // waits for its threads, which close descriptors when they come to it
 }
 
 // ---- nngcat ----
@@ -147,10 +148,6 @@ int main(int argc, char **argv)
     int rc = server_main(argc, argv);
     if (rc >= 0)
         return rc;
-    nng_socket first;
-    if (nng_pair1_open(&first) != 0) // its threads stay: before they are counted
-        return 1;
-    nng_close(first);
     const struct CMUnitTest tests[] = {
         TR_PROCESS_TEST(a_program_written_with_libnng_talks_with_a_node),
         TR_PROCESS_TEST(nngcat_talks_with_a_node),
