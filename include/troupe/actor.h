@@ -70,7 +70,7 @@ typedef enum tr_mail_policy {
 typedef enum tr_stdio {
     TR_STDIO_INHERIT, /* this process's own */
     TR_STDIO_NULL,    /* /dev/null */
-    TR_STDIO_PIPE     /* a pipe, whose other end is a stream: see tr_child_stream */
+    TR_STDIO_PIPE     /* a pipe; its other end is a stream: tr_child_stream (troupe/console.h) */
 } tr_stdio;
 
 typedef struct tr_spawn_opts {

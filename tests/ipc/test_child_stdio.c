@@ -435,7 +435,9 @@ static int misuse_start(tr_actor *self, const tr_val *args)
     *rc++ = tr_spawn(self, &deaf, TR_SPAWN(.isolation = TR_THREAD, .stdio = {PIPES}), NULL);
     *rc++ = tr_spawn(self, &deaf, TR_SPAWN(.isolation = TR_PROCESS, .stdio = {(tr_stdio)3}), NULL);
     *rc++ = tr_fork(self, "/bin/cat", TR_SPAWN(.stdio = {(tr_stdio)-1}), NULL);
-    *rc++ = tr_spawn(self, &cat, TR_SPAWN(.isolation = TR_PROCESS, .stdio = {TR_STDIO_PIPE}),
+    *rc++ = tr_spawn(self, &cat,
+                     TR_SPAWN(.isolation = TR_PROCESS,
+                              .stdio = {TR_STDIO_PIPE, TR_STDIO_INHERIT, TR_STDIO_NULL}),
                      &seen.kid);
     *rc++ = tr_child_stream(self, seen.kid, -1, &stream);
     *rc++ = tr_child_stream(self, seen.kid, 3, &stream);
