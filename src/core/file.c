@@ -118,7 +118,7 @@ static void handle_close(tr__owned *owned)
 // A file with a handle, which is not told before it is open.
 static int handle_new(tr_actor *self, tr__file **ret_file)
 {
-    tr__file *f;
+    tr__file *f = NULL;
     int rc = tr__file_new(self, &f);
     if (rc < 0)
         return rc;
@@ -172,7 +172,7 @@ int tr__file_task_new(tr_actor *self, const char *path, const char *to, size_t r
 
 int tr__file_task_write(tr_actor *self, tr_buf *const *bufs, size_t count, tr__file_task **ret_task)
 {
-    tr__file_task *t;
+    tr__file_task *t = NULL;
     tr_assert(count <= TR__IOV_MAX);
     int rc = tr__file_task_new(self, NULL, NULL, count * (sizeof *t->iov + sizeof *t->bufs), &t);
     if (rc < 0)
@@ -192,7 +192,7 @@ int tr__file_task_write(tr_actor *self, tr_buf *const *bufs, size_t count, tr__f
 
 int tr__file_task_read(tr_actor *self, size_t size, tr__file_task **ret_task)
 {
-    tr__file_task *t;
+    tr__file_task *t = NULL;
     int rc = tr__file_task_new(self, NULL, NULL, sizeof *t->iov, &t);
     if (rc < 0)
         return rc;
@@ -314,7 +314,7 @@ static int call_path(tr_actor *self, tr__file_op op, const char *path, const cha
                      const tr_file_opts *opts, tr_file_done cb, void *arg)
 {
     tr_file_opts o;
-    tr__file_task *t;
+    tr__file_task *t = NULL;
     int rc = path == NULL ? TR_EINVAL : call_check(self, opts, 0, cb, &o);
     if (rc == 0)
         rc = tr__file_task_new(self, path, to, room, &t);
@@ -333,8 +333,8 @@ static int call_file(tr_actor *self, tr__file_op op, tr_file file, const tr_file
                      tr_file_done cb, void *arg)
 {
     tr_file_opts o;
-    tr__file *f;
-    tr__file_task *t;
+    tr__file *f = NULL;
+    tr__file_task *t = NULL;
     int rc = call_check(self, opts, 0, cb, &o);
     if (rc == 0)
         rc = handle_find(self, file, &f);
@@ -355,8 +355,8 @@ int tr_file_open(tr_actor *self, const char *path, const tr_file_opts *opts, tr_
                  void *arg)
 {
     tr_file_opts o;
-    tr__file *f;
-    tr__file_task *t;
+    tr__file *f = NULL;
+    tr__file_task *t = NULL;
     int rc = path == NULL ? TR_EINVAL : call_check(self, opts, OPEN_FLAGS, cb, &o);
     if (rc == 0)
         rc = tr__file_task_new(self, path, NULL, 0, &t);
@@ -381,8 +381,8 @@ int tr_file_open(tr_actor *self, const char *path, const tr_file_opts *opts, tr_
 
 int tr_file_close(tr_actor *self, tr_file file, tr_file_done cb, void *arg)
 {
-    tr__file *f;
-    tr__file_task *t;
+    tr__file *f = NULL;
+    tr__file_task *t = NULL;
     int rc = handle_find(self, file, &f);
     if (rc == 0 && f->refs > 1)
         rc = -EBUSY;
@@ -401,8 +401,8 @@ int tr_file_close(tr_actor *self, tr_file file, tr_file_done cb, void *arg)
 int tr_file_read(tr_actor *self, tr_file file, const tr_file_opts *opts, tr_file_done cb, void *arg)
 {
     tr_file_opts o;
-    tr__file *f;
-    tr__file_task *t;
+    tr__file *f = NULL;
+    tr__file_task *t = NULL;
     int rc = call_check(self, opts, 0, cb, &o);
     if (rc == 0)
         rc = handle_find(self, file, &f);
@@ -419,8 +419,8 @@ int tr_file_write(tr_actor *self, tr_file file, tr_buf **chunk, const tr_file_op
                   tr_file_done cb, void *arg)
 {
     tr_file_opts o;
-    tr__file *f;
-    tr__file_task *t;
+    tr__file *f = NULL;
+    tr__file_task *t = NULL;
     int rc = chunk == NULL || *chunk == NULL ? TR_EINVAL : call_check(self, opts, 0, cb, &o);
     if (rc == 0)
         rc = handle_find(self, file, &f);
@@ -467,7 +467,7 @@ static int call_whole(tr_actor *self, const whole *w, const tr_file_opts *opts, 
                       void *arg)
 {
     tr_file_opts o;
-    tr__file_task *t;
+    tr__file_task *t = NULL;
     int rc = w->path == NULL ? TR_EINVAL : call_check(self, opts, w->flags, cb, &o);
     if (rc == 0)
         rc = tr__file_task_new(self, w->path, w->to, 0, &t);

@@ -54,7 +54,7 @@ static const tr_stream_ops reader_ops, writer_ops;
 static int end_new(tr_actor *self, const char *path, unsigned flags, uint32_t mode, uint64_t at,
                    end *ret_end)
 {
-    tr__file_task *t;
+    tr__file_task *t = NULL;
     end e = {.at = at, .actor = self};
     int rc = tr__file_task_new(self, path, NULL, 0, &t);
     if (rc == 0 && (rc = tr__file_new(self, &e.file)) < 0)
@@ -234,7 +234,7 @@ static int reader_run(tr__file_task *t)
 static int reader_read(tr_actor *self, tr_stream stream, void *state, size_t want)
 {
     reader *r = state;
-    tr__file_task *t;
+    tr__file_task *t = NULL;
     size_t size = r->stop - r->end.at < r->high ? (size_t)(r->stop - r->end.at) : r->high;
     (void)want; // a file has as much as one likes
     if (size == 0)
@@ -277,7 +277,7 @@ static int writer_write(tr_actor *self, tr_stream stream, void *state, tr_buf *c
                         size_t count)
 {
     writer *w = state;
-    tr__file_task *t;
+    tr__file_task *t = NULL;
     int rc = tr__file_task_write(self, chunks, count, &t);
     if (rc == 0)
         rc = end_start(self, stream, &w->end, writer_done, &t);
@@ -296,7 +296,7 @@ static int writer_run_final(tr__file_task *t)
 static int writer_final(tr_actor *self, tr_stream stream, void *state)
 {
     writer *w = state;
-    tr__file_task *t;
+    tr__file_task *t = NULL;
     int rc = tr__file_task_new(self, NULL, NULL, 0, &t);
     if (rc < 0)
         return rc;
@@ -369,7 +369,7 @@ static bool reader_move(tr__stream *s, tr__stream *to)
 {
     reader *r = (reader *)(void *)s->state;
     tr__file *target = move_target(r, to);
-    tr__file_task *t;
+    tr__file_task *t = NULL;
     uint64_t left = r->stop - r->end.at;
     if (target == NULL || !r->end.file->seeks || left == 0 ||
         tr__file_task_new(s->actor, NULL, NULL, sizeof(tr_stream), &t) < 0)

@@ -106,27 +106,38 @@ void tr__post_birth(tr_loop *from, tr_loop *to, tr__post *post)
         from->births_in = to->index + 1;
 }
 
-// All that has been posted so far, unless the rest of an earlier chain has still to be linked.
+// All that has been posted so far.
 static void inbox_take(tr_loop *loop)
 {
     tr__post *first = atomic_load_explicit(&loop->posted_first, memory_order_acquire);
-    if (loop->inbox_at != NULL || first == NULL)
+    if (first == NULL)
         return;
     atomic_store_explicit(&loop->posted_first, NULL, memory_order_relaxed);
     loop->inbox_at = first;
     loop->inbox_last = atomic_exchange(&loop->posted_last, NULL);
 }
 
-void tr__inbox_run(tr_loop *loop)
+// Returns whether all that was taken out has arrived: not at the gap.
+static bool inbox_drain(tr_loop *loop)
 {
-    inbox_take(loop);
     while (loop->inbox_at != NULL) {
         tr__post *post = loop->inbox_at;
         tr__post *next = atomic_load_explicit(&post->next, memory_order_acquire);
         if (next == NULL && post != loop->inbox_last)
-            return; // the gap
+            return false;
         loop->inbox_at = next;
         atomic_store_explicit(&post->next, NULL, memory_order_relaxed); // messages link by it, too
         post->arrive(loop, post);
     }
+    return true;
+}
+
+// What a gap has left first, and then what came since: who posted that has woken this loop already,
+// and the poll that went by at the gap has taken the wake.
+void tr__inbox_run(tr_loop *loop)
+{
+    if (!inbox_drain(loop))
+        return;
+    inbox_take(loop);
+    inbox_drain(loop);
 }

@@ -188,7 +188,7 @@ static size_t iov_size(const tr__file_call *call)
 // Between the bytes of a file and those of a call.
 static void iov_move(const tr__file_call *call, unsigned char *bytes, size_t size, bool out)
 {
-    for (int i = 0; size > 0; i++) {
+    for (int i = 0; size > 0 && i < call->count; i++) {
         size_t part = call->iov[i].len < size ? call->iov[i].len : size;
         memcpy(out ? call->iov[i].base : bytes, out ? bytes : call->iov[i].base, part);
         bytes += part;

@@ -142,7 +142,8 @@ static bool hex_stops(tr_str digits)
 // All groups that are full, and at the text's end the last one as it is.
 static int groups_parse(tr_actor *self, tr_stream stream, text *t, tr_bytes piece)
 {
-    size_t rest = t->over ? 0 : piece.len % group_size(t->encoding);
+    size_t group = group_size(t->encoding);
+    size_t rest = t->over || group == 0 ? 0 : piece.len % group;
     tr_bytes full = {piece.ptr, piece.len - rest};
     if (t->encoding == TR_HEX)
         t->over = hex_stops((tr_str){full.ptr, full.len});

