@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-#define TR_JOBS_MAX 1000 /* ticks and microtasks after one callback */
+#define TR_JOBS_MAX 1000 /* ticks, microtasks and steps of streams after one callback */
 
 #define TR_US(n) ((uint64_t)(n)*1000u)
 #define TR_MS(n) ((uint64_t)(n)*1000000u)

@@ -189,7 +189,7 @@ bool tr__read_step(tr__stream *s)
         return read_move(s);
     if (s->read.count > 0 && s->read.flowing)
         return read_tell(s);
-    return read_tell_readable(s) || read_tell_end(s) || read_fill(s);
+    return read_tell_readable(s) || read_tell_end(s);
 }
 
 void tr__read_drop(tr__stream *s)
