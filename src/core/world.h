@@ -19,7 +19,7 @@
 
 typedef struct tr_world tr_world;
 typedef struct tr_endpoint tr_endpoint; // one end of a stream of bytes
-typedef struct tr_process tr_process;   // a child process
+typedef struct tr__process tr__process; // a child process
 typedef struct tr_listener tr_listener; // accepts endpoints
 typedef struct tr_lookout tr_lookout;   // watches a file or a directory
 typedef struct tr__file_call tr__file_call;
@@ -209,12 +209,12 @@ typedef struct tr_world_ops {
     // Costs the same whatever the size of this process. Errors of starting are returned here: on an
     // error nothing is left.
     int (*spawn)(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
-                 tr_process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
+                 tr__process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
     // Send a signal. One that has been reaped: no-op.
-    void (*process_signal)(tr_process *process, int signal);
-    int64_t (*process_pid)(const tr_process *process);
+    void (*process_signal)(tr__process *process, int signal);
+    int64_t (*process_pid)(const tr__process *process);
     // Forget it. One that still lives is killed and reaped here. Sets *process to NULL.
-    void (*process_close)(tr_process **process);
+    void (*process_close)(tr__process **process);
 
     // A call about files, which may take long. Any thread; several at a time.
     // returns: as core/file_call.h says
@@ -246,7 +246,7 @@ struct tr_endpoint {
     tr_world *world;
 };
 
-struct tr_process {
+struct tr__process {
     tr_world *world;
 };
 

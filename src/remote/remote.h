@@ -129,7 +129,7 @@ struct tr__child {
     tr__list link_in_remote; // remote->children
     tr__owned owned;         // in the spawner's; itself when that has ended
     tr__peer *peer;
-    tr_process *process;
+    tr__process *process;
     uint64_t spawner;
     tr_endpoint *ends[TR__ENDS]; // of its descriptors, that nobody has taken; NULL: none
     tr__timer timer;             // the next step of stopping

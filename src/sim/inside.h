@@ -136,11 +136,11 @@ int tr__sim_process_new(tr_sim *sim, const tr_sim_program *program,
 void tr__sim_process_step(struct sim_world *world); // of one of its loops
 void tr__sim_process_end(struct sim_process *process, int code, int signal);
 int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
-                  tr_process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
+                  tr__process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
 int tr__sim_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint);
-void tr__sim_process_signal(tr_process *process, int signal);
-int64_t tr__sim_process_pid(const tr_process *process);
-void tr__sim_process_close(tr_process **process);
+void tr__sim_process_signal(tr__process *process, int signal);
+int64_t tr__sim_process_pid(const tr__process *process);
+void tr__sim_process_close(tr__process **process);
 
 // pipe.c
 void tr__sim_endpoint_bind(tr_endpoint *endpoint, const tr_endpoint_up *up, void *owner);

@@ -13,7 +13,7 @@
 #include <troupe/error.h>
 
 struct sim_child {
-    tr_process base;
+    tr__process base;
     struct sim_source source;
     struct sim_process *process; // NULL when it has ended
     int64_t pid;
@@ -285,7 +285,7 @@ static int child_start(struct sim_child *child, const tr_sim_program *code,
 }
 
 int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
-                  tr_process **ret_process, tr_endpoint *ret_ends[TR__ENDS])
+                  tr__process **ret_process, tr_endpoint *ret_ends[TR__ENDS])
 {
     struct sim_process *parent = sim_process_of(world);
     tr_sim *sim = parent->sim;
@@ -319,19 +319,19 @@ int tr__sim_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint)
 }
 
 // Every signal has its default action, which is to end the process; 0 only asks.
-void tr__sim_process_signal(tr_process *process, int signal)
+void tr__sim_process_signal(tr__process *process, int signal)
 {
     struct sim_child *child = (struct sim_child *)process;
     if (child->process != NULL && signal != 0)
         tr__sim_process_end(child->process, 0, signal);
 }
 
-int64_t tr__sim_process_pid(const tr_process *process)
+int64_t tr__sim_process_pid(const tr__process *process)
 {
     return ((const struct sim_child *)process)->pid;
 }
 
-void tr__sim_process_close(tr_process **process)
+void tr__sim_process_close(tr__process **process)
 {
     if (*process != NULL)
         child_free(&((struct sim_child *)*process)->source, false);

@@ -153,10 +153,10 @@ int tr__uv_terminal_raw(tr_endpoint *endpoint, bool raw);
 
 // process.c
 int tr__uv_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
-                 tr_process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
-void tr__uv_process_signal(tr_process *process, int signal);
-int64_t tr__uv_process_pid(const tr_process *process);
-void tr__uv_process_close(tr_process **process);
+                 tr__process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
+void tr__uv_process_signal(tr__process *process, int signal);
+int64_t tr__uv_process_pid(const tr__process *process);
+void tr__uv_process_close(tr__process **process);
 
 // listener.c
 int tr__uv_listen(tr_world *world, const tr_site *site, const tr_listen_how *how,

@@ -26,7 +26,7 @@
 #include "uv/inside.h"
 
 struct real_process {
-    tr_process base;
+    tr__process base;
     struct real_source source; // its pidfd
     pid_t pid;
     bool reaped;
@@ -34,7 +34,7 @@ struct real_process {
     void *owner;
 };
 
-static struct real_process *process_of(const tr_process *base)
+static struct real_process *process_of(const tr__process *base)
 {
     return (struct real_process *)(uintptr_t)base;
 }
@@ -87,14 +87,14 @@ static void process_exited(uv_poll_t *poll, int status, int events)
     process->up->exited(process->owner, &exit);
 }
 
-void tr__uv_process_signal(tr_process *base, int signal)
+void tr__uv_process_signal(tr__process *base, int signal)
 {
     struct real_process *process = process_of(base);
     if (!process->reaped)
         pidfd_send_signal(process->source.fd, signal, NULL, 0);
 }
 
-int64_t tr__uv_process_pid(const tr_process *base)
+int64_t tr__uv_process_pid(const tr__process *base)
 {
     return process_of(base)->pid;
 }
@@ -114,7 +114,7 @@ static void process_close_source(struct real_source *source)
     tr__uv_source_close(source, process_let_go);
 }
 
-void tr__uv_process_close(tr_process **base)
+void tr__uv_process_close(tr__process **base)
 {
     if (*base != NULL)
         process_close_source(&process_of(*base)->source);
@@ -326,7 +326,7 @@ static int process_spawn(struct real_world *world, const tr_program *program,
 }
 
 int tr__uv_spawn(tr_world *base, const tr_program *program, const tr_process_up *up, void *owner,
-                 tr_process **ret_process, tr_endpoint *ret_ends[TR__ENDS])
+                 tr__process **ret_process, tr_endpoint *ret_ends[TR__ENDS])
 {
     struct real_world *world = real_world_of(base);
     struct real_process *process = NULL;

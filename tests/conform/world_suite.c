@@ -730,7 +730,7 @@ static void test_a_thread_has_threads(void **state)
 // ---- Processes ----
 
 struct child {
-    tr_process *process;
+    tr__process *process;
     struct side side;
     unsigned exited;
     tr_exit_status status;
@@ -803,7 +803,7 @@ static void test_spawn_of_what_cannot_run_is_an_error(void **state)
     (void)state;
     if (harness->program == NULL)
         skip();
-    tr_process *process = NULL;
+    tr__process *process = NULL;
     tr_endpoint *ends[TR__ENDS] = {NULL};
     struct child child = {0};
     tr_program program = *harness->program(w, "missing");

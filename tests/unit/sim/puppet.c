@@ -117,7 +117,7 @@ int64_t stage_start(struct stage *stage, const char *role)
 }
 
 static int program_spawn(tr_world *world, const tr_program *program, const tr_process_up *up,
-                         void *owner, tr_process **ret_process, tr_endpoint **ret_link)
+                         void *owner, tr__process **ret_process, tr_endpoint **ret_link)
 {
     tr_endpoint *ends[TR__ENDS];
     int rc = world->ops->spawn(world, program, up, owner, ret_process, ends);
@@ -127,7 +127,7 @@ static int program_spawn(tr_world *world, const tr_program *program, const tr_pr
 }
 
 int world_spawn(tr_world *world, const char *role, const tr_process_up *up, void *owner,
-                tr_process **ret_process, tr_endpoint **ret_link)
+                tr__process **ret_process, tr_endpoint **ret_link)
 {
     const char *argv[] = {"puppet", role, NULL}, *env[] = {NULL};
     tr_program program = {.path = "puppet", .argv = argv, .env = env};

@@ -14,7 +14,7 @@ struct puppet {
     uint64_t due; // at first: 0
     bool left;
     int code;
-    tr_process *child;
+    tr__process *child;
     tr_endpoint *child_link;
     tr_exit_status child_status;
     bool child_exited;
@@ -51,7 +51,7 @@ int64_t stage_start(struct stage *stage, const char *role);
 // Start a role as a child of p, or of a plain world.
 int puppet_spawn(struct puppet *p, const char *role);
 int world_spawn(tr_world *world, const char *role, const tr_process_up *up, void *owner,
-                tr_process **ret_process, tr_endpoint **ret_link);
+                tr__process **ret_process, tr_endpoint **ret_link);
 
 ssize_t endpoint_read(tr_endpoint *endpoint, void *bytes, size_t size);
 ssize_t endpoint_write(tr_endpoint *endpoint, const void *bytes, size_t size);

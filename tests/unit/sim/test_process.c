@@ -92,7 +92,7 @@ static const struct role roles[] = {
 struct fixture {
     struct stage stage;
     tr_world *world;
-    tr_process *child;
+    tr__process *child;
     tr_endpoint *link;
     struct ear ear;
 };

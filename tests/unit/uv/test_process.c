@@ -84,7 +84,7 @@ static int role_play(const char *role)
 static tr_world *world;
 
 struct child {
-    tr_process *process;
+    tr__process *process;
     tr_endpoint *ends[TR__ENDS];
     tr_exit_status status;
     bool exited;
