@@ -71,7 +71,7 @@ static int role_play(const char *role)
     else if (strcmp(role, "kinds") == 0)
         role_kinds();
     else if (strcmp(role, "environment") == 0)
-        role_environment("TROUPE_TEST");
+        role_environment("TROUPE_SEEN");
     else if (strcmp(role, "signals") == 0)
         role_signals();
     else
@@ -223,14 +223,14 @@ static void test_standard_descriptors_may_have_any_number(void **state)
 static void test_the_environment_is_added_to(void **state)
 {
     (void)state;
-    setenv("TROUPE_TEST", "old", 1);
-    setenv("TROUPE_TEST_MORE", "kept", 1);
-    assert_string_equal("TROUPE_TEST=old TROUPE_TEST_MORE=kept ", child_says("environment", NULL));
-    const char *const env[] = {"TROUPE_TEST=new", "TROUPE_TEST_M=x", NULL};
-    assert_string_equal("TROUPE_TEST=new TROUPE_TEST_M=x TROUPE_TEST_MORE=kept ",
+    setenv("TROUPE_SEEN", "old", 1);
+    setenv("TROUPE_SEEN_MORE", "kept", 1);
+    assert_string_equal("TROUPE_SEEN=old TROUPE_SEEN_MORE=kept ", child_says("environment", NULL));
+    const char *const env[] = {"TROUPE_SEEN=new", "TROUPE_SEEN_M=x", NULL};
+    assert_string_equal("TROUPE_SEEN=new TROUPE_SEEN_M=x TROUPE_SEEN_MORE=kept ",
                         child_says("environment", env));
-    unsetenv("TROUPE_TEST");
-    unsetenv("TROUPE_TEST_MORE");
+    unsetenv("TROUPE_SEEN");
+    unsetenv("TROUPE_SEEN_MORE");
 }
 
 static void test_a_child_starts_with_default_signals(void **state)
