@@ -14,6 +14,7 @@
  *   troupe/bytes.h    bytes: search, compare, numbers in them       tr_bytes_find, tr_room_uint
  *   troupe/encoding.h utf8, hex, base64 and more, whole or in pieces  tr_bytes_print
  *   troupe/net.h      sockets and servers, TCP and local              tr_connect, tr_listen
+ *   troupe/http.h     HTTP/1.1: a server, and a client                 tr_http_listen
  *   troupe/console.h  standard input, output and error as streams     tr_stdin, tr_stdout
  *   troupe/timer.h    timers, immediates, ticks, microtasks           tr_timer_start
  *   troupe/promise.h  results that come later                         tr_promise_then
@@ -49,6 +50,7 @@
 #include <troupe/ends.h>
 #include <troupe/error.h>
 #include <troupe/file.h>
+#include <troupe/http.h>
 #include <troupe/memory.h>
 #include <troupe/msg.h>
 #include <troupe/net.h>
