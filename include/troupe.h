@@ -16,6 +16,8 @@
  *   troupe/net.h      sockets and servers, TCP and local              tr_connect, tr_listen
  *   troupe/http.h     HTTP/1.1: a server, and a client                 tr_http_listen
  *   troupe/console.h  standard input, output and error as streams     tr_stdin, tr_stdout
+ *   troupe/service.h  a service's manners: drain, reload, notify       tr_service_start
+ *   troupe/signal.h   signals of the process                          tr_signal_start
  *   troupe/timer.h    timers, immediates, ticks, microtasks           tr_timer_start
  *   troupe/promise.h  results that come later                         tr_promise_then
  *   troupe/cancel.h   one token that ends whatever carries it          tr_cancel_now
@@ -58,6 +60,8 @@
 #include <troupe/pool.h>
 #include <troupe/promise.h>
 #include <troupe/registry.h>
+#include <troupe/service.h>
+#include <troupe/signal.h>
 #include <troupe/stats.h>
 #include <troupe/stream.h>
 #include <troupe/struct.h>

@@ -143,18 +143,53 @@ void tr_node_close(tr_node **node)
 
 // ---- A program that is a node ----
 
+// An error of an actor's own has been told when that ended.
+static void main_tell(const tr_node *node)
+{
+    char why[64];
+    if (node->root_ended && node->first_reason.kind > TR_REASON_ERROR)
+        tr__error("node.failed", "%s", tr_reason_text(node->first_reason, why, sizeof why));
+}
+
 // Run to the end. Returns the process's exit status.
 static int main_run(tr_node *node)
 {
-    int rc = tr_node_run(node);
+    tr_node_run(node);
+    main_tell(node);
+    int status = tr_node_status(node);
     tr_node_close(&node);
-    return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }
 
 static int main_failed(int rc)
 {
-    tr__warn("node.open", "error=%s (%s)", tr_errname(rc), tr_strerror(rc));
+    tr__error("node.open", "error=%s (%s)", tr_errname(rc), tr_strerror(rc));
     return EXIT_FAILURE;
+}
+
+// What the service's group is sent is the service's to act on: it asks its children in its order.
+// Who is in a hurry sends a second signal. The parent's own, which ends one that is stuck, does.
+static void child_signalled(int signum, siginfo_t *info, void *context)
+{
+    static volatile sig_atomic_t before;
+    (void)context;
+    if (info->si_pid != getppid() && !before) {
+        before = 1;
+        return;
+    }
+    signal(signum, SIG_DFL);
+    raise(signum); // it comes when this returns
+}
+
+static void child_leave_signals(void)
+{
+    struct sigaction first = {.sa_sigaction = child_signalled, .sa_flags = SA_SIGINFO | SA_RESTART};
+    if (getenv(SERVICE_ENV) == NULL)
+        return;
+    sigemptyset(&first.sa_mask);
+    sigaction(SIGINT, &first, NULL);
+    sigaction(SIGTERM, &first, NULL);
+    signal(SIGHUP, SIG_IGN);
 }
 
 // A child must not outlive its parent, not even in an endless loop of its own. The parent may have
@@ -171,6 +206,7 @@ static void child_tie_to(pid_t parent)
 static int main_child(pid_t parent, const tr_app *app)
 {
     child_tie_to(parent);
+    child_leave_signals();
     tr__remote_opts opts = remote_opts(program_invocation_name, app);
     tr_world *world = NULL;
     tr_endpoint *endpoint;
@@ -208,6 +244,7 @@ static int main_first(int argc, char **argv, const tr_app *app)
     tr__remote_opts opts = remote_opts(program, app);
     tr_world *world;
     tr_node *node = NULL;
+    unsetenv(SERVICE_ENV); // was said to this one's spawner
     int rc = tr__uv_open(&world);
     if (rc == 0)
         rc = tr__remote_open(&opts, &world, &node);

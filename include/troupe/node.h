@@ -32,8 +32,7 @@ typedef struct tr_app {
 /* Run a program. Started by a person, it runs the first behaviour, with the arguments as a list of
  * text; started by tr_spawn or tr_fork, it runs the behaviour that the parent wants, linked to it.
  * Returns when that actor has ended and everything sent has left.
- * returns: the process's exit status: 0 when the actor ended normally or was asked to; 1 when it
- *          ended with an error, which is logged */
+ * returns: the process's exit status: as tr_node_status */
 TR_API int tr_main(int argc, char **argv, const tr_app *app);
 
 typedef struct tr_node tr_node;
@@ -108,6 +107,12 @@ TR_API int tr_node_listen(tr_node *node, const char *url);
  * returns: 0, or the first error that one of the actors of tr_node_spawn ended with */
 TR_API int tr_node_run(tr_node *node);
 
+/* What a program exits with whose node has ended: what an actor has said (tr_status_set,
+ * troupe/service.h); otherwise 0 when the first actor ended normally or was asked to; 128 + the
+ * signal's number when it ended because of a linked process that a signal has killed; 1 for any
+ * other error. An error has been logged, once. */
+TR_API int tr_node_status(const tr_node *node);
+
 /* Ask all actors to shut down, so that tr_node_run returns. Any thread, any time before
  * tr_node_close. */
 TR_API void tr_node_stop(tr_node *node);
@@ -130,15 +135,31 @@ TR_API uint64_t tr_node_dead_letters(const tr_node *node);
 /* One sentence on what went wrong last in opening, listening or spawning; "" if nothing did. */
 TR_API const char *tr_node_errmsg(const tr_node *node);
 
-/* Where warnings go: one line of text without its end. NULL: to stderr. Set before the first other
- * call. id is stable, for programs; text is for people. A sink is called on the thread that warns:
- * of a node with several loops on any of theirs, on two at a time perhaps. */
+/* How grave a line is, in syslog's numbers. The library has warnings, and errors for what has
+ * failed for good: an actor, a node that cannot be opened. */
+typedef enum tr_log_level {
+    TR_LOG_ERROR = 3,
+    TR_LOG_WARNING = 4,
+    TR_LOG_NOTICE = 5,
+    TR_LOG_INFO = 6,
+    TR_LOG_DEBUG = 7
+} tr_log_level;
+
+/* Where warnings go: one line of text without its end. NULL: to stderr, with "<4>" or the like in
+ * front if that is what JOURNAL_STREAM in the environment names. Set before the first other call.
+ * id is stable, for programs; text is for people. A sink is called on the thread that warns: of a
+ * node with several loops on any of theirs, on two at a time perhaps. */
 typedef void (*tr_log_sink)(const char *id, const char *text, void *arg);
 TR_API void tr_log_set(tr_log_sink sink, void *arg);
+
+/* In a sink: how grave the line is that it is told. */
+TR_API tr_log_level tr_log_level_get(void);
 
 /* Warn as the library does: id and one line of text, made as printf makes it, go to the sink. Any
  * thread. */
 TR_API void tr_log(const char *id, const char *format, ...) __attribute__((format(printf, 2, 3)));
+TR_API void tr_log_at(tr_log_level level, const char *id, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #ifdef __cplusplus
 }

@@ -5,22 +5,44 @@
 // memory, and the default sink puts it out by one write, so that the lines of a node and of its
 // children, which share stderr, do not mix.
 //
+// A journal that reads stderr wants to be told how grave a line is, in front of it, and says that
+// it reads in JOURNAL_STREAM: the device and inode of what stderr was then. A child may have
+// another.
+//
 // The sink is set before the library is used and only read afterwards, hence needs no lock.
 #include "base/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <troupe/node.h>
 #include <unistd.h>
 
 #define LOG_TEXT_MAX 512 // with its NUL
 
+static _Thread_local tr_log_level log_level = TR_LOG_WARNING; // of the line that is told
+
+static bool log_is_to_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct stat info;
+    char ours[64];
+    if (stream == NULL || fstat(STDERR_FILENO, &info) < 0)
+        return false;
+    snprintf(ours, sizeof ours, "%llu:%llu", (unsigned long long)info.st_dev,
+             (unsigned long long)info.st_ino);
+    return strcmp(stream, ours) == 0;
+}
+
 static void log_to_stderr(const char *id, const char *text, void *arg)
 {
     (void)arg;
-    char line[LOG_TEXT_MAX + 128];
-    int size = snprintf(line, sizeof line - 1, "troupe: %s: %s", id, text);
+    char line[LOG_TEXT_MAX + 128], level[8] = "";
+    if (log_is_to_journal())
+        snprintf(level, sizeof level, "<%d>", (int)log_level);
+    int size = snprintf(line, sizeof line - 1, "%stroupe: %s: %s", level, id, text);
     if (size < 0)
         return;
     size_t end = (size_t)size < sizeof line - 2 ? (size_t)size : sizeof line - 2;
@@ -38,8 +60,13 @@ void tr_log_set(tr_log_sink sink, void *arg)
     log_arg = arg;
 }
 
-__attribute__((format(printf, 2, 0))) static void log_line(const char *id, const char *format,
-                                                           va_list args)
+tr_log_level tr_log_level_get(void)
+{
+    return log_level;
+}
+
+__attribute__((format(printf, 3, 0))) static void log_line(tr_log_level level, const char *id,
+                                                           const char *format, va_list args)
 {
     char text[LOG_TEXT_MAX];
     if (vsnprintf(text, sizeof text, format, args) < 0)
@@ -47,14 +74,24 @@ __attribute__((format(printf, 2, 0))) static void log_line(const char *id, const
     for (char *c = text; *c != '\0'; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = '?';
+    log_level = level;
     log_sink(id, text, log_arg);
+    log_level = TR_LOG_WARNING;
 }
 
 void tr__warn(const char *id, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    log_line(id, format, args);
+    log_line(TR_LOG_WARNING, id, format, args);
+    va_end(args);
+}
+
+void tr__error(const char *id, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_line(TR_LOG_ERROR, id, format, args);
     va_end(args);
 }
 
@@ -62,6 +99,14 @@ void tr_log(const char *id, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    log_line(id, format, args);
+    log_line(TR_LOG_WARNING, id, format, args);
+    va_end(args);
+}
+
+void tr_log_at(tr_log_level level, const char *id, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_line(level, id, format, args);
     va_end(args);
 }

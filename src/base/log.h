@@ -4,5 +4,7 @@
 
 // id is stable, in lower case with dots: "child.stop". The rest is printf's.
 void tr__warn(const char *id, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// The same for what has failed for good.
+void tr__error(const char *id, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -478,8 +478,8 @@ static void actor_close_owned(tr_actor *actor)
 static void actor_log_end(const tr_actor *actor)
 {
     if (actor->reason.kind == TR_REASON_ERROR)
-        tr__warn("actor.failed", "actor=%s error=%s (%s)", actor->behavior->name,
-                 tr_errname(actor->reason.code), tr_strerror(actor->reason.code));
+        tr__error("actor.failed", "actor=%s error=%s (%s)", actor->behavior->name,
+                  tr_errname(actor->reason.code), tr_strerror(actor->reason.code));
 }
 
 static void actor_leave_node(tr_actor *actor)

@@ -37,8 +37,8 @@ static void lodger_arrive(tr_loop *loop, tr__post *post)
     int rc = tr__actor_settle(loop, lodger);
     if (rc == 0)
         return;
-    tr__warn("actor.failed", "actor=%s error=%s before its start", lodger->behavior->name,
-             tr_errname(rc));
+    tr__error("actor.failed", "actor=%s error=%s before its start", lodger->behavior->name,
+              tr_errname(rc));
     tr__actor_unmake(lodger);
     tr__lodger_ended(loop, lodger);
 }

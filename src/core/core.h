@@ -441,10 +441,11 @@ struct tr_loop {
     tr__slots streams, offers;
     tr__slots servers;
     tr__slots files, lookouts;
-    tr__slab slab;    // what sockets read into
-    tr__map monitors; // by ref
-    tr__map ties;     // the sides of links (links.c)
-    tr__map groups;   // tr__group_part: what it has of groups that it has members of, by id
+    tr__slots listeners; // for signals
+    tr__slab slab;       // what sockets read into
+    tr__map monitors;    // by ref
+    tr__map ties;        // the sides of links (links.c)
+    tr__map groups;      // tr__group_part: what it has of groups that it has members of, by id
     tr__group_ear ear;
     uint64_t next_ref;
     tr__slots asks;         // open, by the id that their messages carry

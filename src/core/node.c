@@ -85,6 +85,7 @@ static void loop_free(tr_loop *loop)
     tr_buf_unref(&loop->slab.buf);
     tr__slots_clear(&loop->files);
     tr__slots_clear(&loop->lookouts);
+    tr__slots_clear(&loop->listeners);
     tr__slots_clear(&loop->asks);
     tr__slots_clear(&loop->askers);
     tr__slots_clear(&loop->actors);

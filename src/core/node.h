@@ -54,6 +54,7 @@ struct tr_node {
     bool closing;            // without asking
     atomic_bool parked_mail; // something has been posted to one that is parked
     atomic_bool stop_asked;
+    atomic_int status; // that the process is to exit with, + 1; 0: nobody has said
     tr__names names;
     tr__groups groups;
     tr__works works;

@@ -22,6 +22,7 @@ typedef struct tr_endpoint tr_endpoint; // one end of a stream of bytes
 typedef struct tr__process tr__process; // a child process
 typedef struct tr_listener tr_listener; // accepts endpoints
 typedef struct tr_lookout tr_lookout;   // watches a file or a directory
+typedef struct tr_ear tr_ear;           // hears of a signal of this process
 typedef struct tr__file_call tr__file_call;
 
 #define TR__NEVER UINT64_MAX
@@ -93,6 +94,22 @@ typedef struct tr_lookout_up {
     // Something has happened there: as tr_file_heard. After an error nothing more follows.
     void (*heard)(void *owner, int status, unsigned events, const char *name);
 } tr_lookout_up;
+
+typedef struct tr_ear_up {
+    // The signal has come since this was called last, once or more often.
+    void (*heard)(void *owner);
+} tr_ear_up;
+
+// What a process does with itself.
+typedef enum tr__own {
+    TR__OWN_PID,   // returns: its id
+    TR__OWN_SERVE, // Take over what a service manager has left in the environment, and have
+                   // children of nodes leave the signals that end a service to this one.
+                   // returns: how often the manager wants a sign of life, in nanoseconds; 0: never
+    TR__OWN_FILES, // As many open descriptors as it may ever have. returns: so many
+    TR__OWN_REAP,  // Reap the children that none of its worlds has started. returns: how many
+    TR__OWN_QUIT   // End at once with status arg. Does not return in the real world
+} tr__own;
 
 // What a thread runs. Both are called on that thread.
 typedef struct tr_thread_up {
@@ -228,6 +245,18 @@ typedef struct tr_world_ops {
                  tr_lookout **ret_lookout);
     void (*lookout_close)(tr_lookout **lookout);
 
+    // Hear of a signal, from now on, in each poll after it has come. While anybody in the process
+    // does it has no other effect; afterwards it has what it had before.
+    // errors: TR_EINVAL (the system does not allow it), TR_EAGAIN (too many worlds hear), TR_ENOMEM
+    int (*hear)(tr_world *world, int signum, const tr_ear_up *up, void *owner, tr_ear **ret_ear);
+    void (*ear_close)(tr_ear **ear);
+
+    // errors: system errors
+    int64_t (*own)(tr_world *world, tr__own what, int arg);
+    // Tell the service manager, in the words of sd_notify(3).
+    // errors: TR_ENOSYS (there is none), TR_EAGAIN (it is behind), TR_ETOOBIG, system errors
+    int (*notify)(tr_world *world, const char *state);
+
     // Free the world with what is left in it. Not from inside poll, nor before its thread is
     // joined, nor while anybody may still wake it. The owners of endpoints, closed before or not,
     // hear closed from here: the one upcall outside of poll. Sets *world to NULL.
@@ -236,8 +265,8 @@ typedef struct tr_world_ops {
 
 #define TR__IOV_MAX 64
 
-// Implementations put this first in theirs. Endpoints, processes, listeners and lookouts begin with
-// a pointer to their world, so that the calls below find the table.
+// Implementations put this first in theirs. Endpoints, processes, listeners, lookouts and ears
+// begin with a pointer to their world, so that the calls below find the table.
 struct tr_world {
     const tr_world_ops *ops;
 };
@@ -255,6 +284,10 @@ struct tr_listener {
 };
 
 struct tr_lookout {
+    tr_world *world;
+};
+
+struct tr_ear {
     tr_world *world;
 };
 

@@ -47,6 +47,7 @@ void tr__sim_close(tr_sim **sim)
         tr__free(tr__container(n, struct sim_listed, node));
     tr_assert(tr__list_empty(&s->listeners));
     tr__sim_disk_clear(&s->disk);
+    tr__free(s->notified);
     tr__free(s);
     *sim = NULL;
 }

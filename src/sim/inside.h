@@ -26,6 +26,8 @@ struct tr_sim {
     size_t capacity;
     uint64_t delay_max;
     bool whole;
+    char *notified; // NULL: nothing yet
+    uint64_t watchdog_ns;
     int spawn_error;
     unsigned spawn_error_in; // 0: none will fail
 };
@@ -56,7 +58,8 @@ struct sim_process {
     tr__list node; // in sim->processes
     int64_t pid;
     struct sim_world main;
-    tr__list worlds;               // main, and those of its threads
+    tr__list worlds; // main, and those of its threads
+    tr__list ears;
     uint64_t last_sent;            // when the last of all that it sent arrives
     const tr_sim_program *program; // NULL: the test itself, behind tr__sim_world
     void *state;
@@ -74,11 +77,11 @@ enum {
     SIM_CLOSED = 4,
     SIM_ACCEPT = 8,
     SIM_EXIT = 16,
-    SIM_HEARD = 32
+    SIM_HEARD = 32 // by a lookout or an ear
 };
 #define SIM_LAST SIM_HEARD
 
-// Something of a world's that makes upcalls: an endpoint, a listener, a child or a lookout.
+// Something of a world's that makes upcalls: an endpoint, a listener, a child, a lookout or an ear.
 struct sim_source {
     tr__list node; // in its world's sources
     uint64_t id;   // for the hash
@@ -172,6 +175,14 @@ int64_t tr__sim_file(tr_world *world, const tr__file_call *call);
 int tr__sim_file_door(tr_world *world, int fd, tr_endpoint **ret_endpoint);
 int tr__sim_endpoint_twin(tr_endpoint *endpoint);
 void tr__sim_disk_clear(struct sim_disk *disk);
+
+// signal.c
+int tr__sim_hear(tr_world *world, int signum, const tr_ear_up *up, void *owner, tr_ear **ret_ear);
+void tr__sim_ear_close(tr_ear **ear);
+// Tell the ears of a process. Returns whether there are any.
+bool tr__sim_heard(struct sim_process *process, int signum);
+int64_t tr__sim_own(tr_world *world, tr__own what, int arg);
+int tr__sim_notify(tr_world *world, const char *state);
 
 // lookout.c
 int tr__sim_watch(tr_world *world, const char *path, const tr_lookout_up *up, void *owner,

@@ -100,6 +100,7 @@ int tr__sim_process_new(tr_sim *sim, const tr_sim_program *program,
     process->pid = ++sim->last_pid;
     process->program = program;
     tr__list_init(&process->worlds);
+    tr__list_init(&process->ears);
     tr__sim_world_init(&process->main, process);
     process->main.up = program != NULL ? &up : NULL;
     process->main.owner = process;
@@ -206,14 +207,21 @@ int tr__sim_start(tr_sim *sim, const char *path, const char *const *argv, int64_
     return rc;
 }
 
-static struct sim_process *process_find(const tr_sim *sim, int64_t pid)
+static struct sim_process *process_at(const tr_sim *sim, int64_t pid)
 {
     for (tr__list *n = sim->processes.next; n != &sim->processes; n = n->next) {
         struct sim_process *process = tr__container(n, struct sim_process, node);
-        if (process->pid == pid && process->program != NULL && !process->dead)
+        if (process->pid == pid && !process->dead)
             return process;
     }
     return NULL;
+}
+
+// Not the test itself.
+static struct sim_process *process_find(const tr_sim *sim, int64_t pid)
+{
+    struct sim_process *process = process_at(sim, pid);
+    return process == NULL || process->program == NULL ? NULL : process;
 }
 
 int tr__sim_kill(tr_sim *sim, int64_t pid, int signal)
@@ -222,6 +230,21 @@ int tr__sim_kill(tr_sim *sim, int64_t pid, int signal)
     if (process == NULL)
         return TR_ENOENT;
     tr__sim_process_end(process, 0, signal);
+    return 0;
+}
+
+static void process_signal(struct sim_process *process, int signal)
+{
+    if (signal != 0 && !tr__sim_heard(process, signal))
+        tr__sim_process_end(process, 0, signal);
+}
+
+int tr__sim_signal(tr_sim *sim, int64_t pid, int signal)
+{
+    struct sim_process *process = process_at(sim, pid);
+    if (process == NULL)
+        return TR_ENOENT;
+    process_signal(process, signal);
     return 0;
 }
 
@@ -318,12 +341,13 @@ int tr__sim_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint)
     return 0;
 }
 
-// Every signal has its default action, which is to end the process; 0 only asks.
+// A signal that nobody there hears has its default action, which is to end the process; 0 only
+// asks.
 void tr__sim_process_signal(tr__process *process, int signal)
 {
     struct sim_child *child = (struct sim_child *)process;
-    if (child->process != NULL && signal != 0)
-        tr__sim_process_end(child->process, 0, signal);
+    if (child->process != NULL)
+        process_signal(child->process, signal);
 }
 
 int64_t tr__sim_process_pid(const tr__process *process)

@@ -58,6 +58,9 @@ int tr__sim_start(tr_sim *sim, const char *path, const char *const *argv, int64_
 // and children end with it.
 // errors: TR_ENOENT
 int tr__sim_kill(tr_sim *sim, int64_t pid, int signal);
+// Send a process a signal: those who hear it do, or else it ends as if killed.
+// errors: TR_ENOENT
+int tr__sim_signal(tr_sim *sim, int64_t pid, int signal);
 bool tr__sim_alive(const tr_sim *sim, int64_t pid);
 
 // A world for a test that is its own program. Its poll runs the machine until this world has
@@ -93,6 +96,11 @@ void tr__sim_set_delay(tr_sim *sim, uint64_t max_ns); // of bytes and exits; at 
 void tr__sim_set_whole(tr_sim *sim, bool whole);      // reads and writes move all they can
 // The nth spawn from now (1: the next one) fails with this error, once.
 void tr__sim_set_spawn_error(tr_sim *sim, int error, unsigned nth);
+
+// The machine's service manager: all that it was told, a line of "PID STATE" for each time, ends of
+// lines in a state being spaces; and how often it wants a sign of life (at first 0: never).
+const char *tr__sim_notified(const tr_sim *sim);
+void tr__sim_set_watchdog(tr_sim *sim, uint64_t ns);
 
 // The machine's files, which are in memory, one tree for all its processes.
 // The nth call about files from now (1: the next one; closing does not count) fails so, once.

@@ -168,5 +168,9 @@ const tr_world_ops tr__sim_world_ops = {
     .file_door = tr__sim_file_door,
     .watch = tr__sim_watch,
     .lookout_close = tr__sim_lookout_close,
+    .hear = tr__sim_hear,
+    .ear_close = tr__sim_ear_close,
+    .own = tr__sim_own,
+    .notify = tr__sim_notify,
     .close = tr__sim_world_close,
 };

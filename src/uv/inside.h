@@ -63,6 +63,8 @@ struct real_world {
     struct real_spin spin;
     tr__list sources; // open
     tr__list lookouts;
+    tr__list ears;
+    unsigned ear_count, hears_at; // while it has any: its place among those that signals wake, + 1
     tr__list ended; // endpoints that libuv has let go of; their owners hear in the next poll
     const tr_thread_up *thread_up; // NULL: no thread, or joined
     void *thread_owner;
@@ -175,5 +177,27 @@ int tr__uv_watch(tr_world *world, const char *path, const tr_lookout_up *up, voi
                  tr_lookout **ret_lookout);
 void tr__uv_lookout_close(tr_lookout **lookout);
 void tr__uv_lookouts_close(struct real_world *world); // all that are left
+
+// signal.c
+int tr__uv_hear(tr_world *world, int signum, const tr_ear_up *up, void *owner, tr_ear **ret_ear);
+void tr__uv_ear_close(tr_ear **ear);
+void tr__uv_ears_tell(struct real_world *world); // what has come
+void tr__uv_ears_close(struct real_world *world);
+
+// own.c
+int64_t tr__uv_own(tr_world *world, tr__own what, int arg);
+int tr__uv_notify(tr_world *world, const char *state);
+
+// orphan.c: telling children of ours from others. Between the first two no child is reaped that is
+// not known.
+struct real_kin {
+    tr__list node;
+    pid_t pid;
+};
+void tr__uv_kin_begin(void);
+void tr__uv_kin_end(void);
+void tr__uv_kin_add(struct real_kin *kin, pid_t pid);
+void tr__uv_kin_remove(struct real_kin *kin); // it has been reaped
+int tr__uv_orphans_reap(void);                // returns: how many
 
 #endif

@@ -29,6 +29,7 @@ struct real_process {
     tr__process base;
     struct real_source source; // its pidfd
     pid_t pid;
+    struct real_kin kin;
     bool reaped;
     const tr_process_up *up;
     void *owner;
@@ -76,13 +77,20 @@ static tr_exit_status pid_reap(pid_t pid)
     return status_of(status, &usage);
 }
 
+static tr_exit_status process_reap(struct real_process *process)
+{
+    tr_exit_status exit = pid_reap(process->pid);
+    process->reaped = true;
+    tr__uv_kin_remove(&process->kin);
+    return exit;
+}
+
 static void process_exited(uv_poll_t *poll, int status, int events)
 {
     (void)status, (void)events;
     struct real_process *process = process_of_source(poll->data);
     tr__uv_source_watch(&process->source, 0, process_exited);
-    tr_exit_status exit = pid_reap(process->pid);
-    process->reaped = true;
+    tr_exit_status exit = process_reap(process);
     real_world_stir(real_world_of(process->base.world));
     process->up->exited(process->owner, &exit);
 }
@@ -109,7 +117,7 @@ static void process_close_source(struct real_source *source)
     struct real_process *process = process_of_source(source);
     if (!process->reaped) {
         tr__uv_process_signal(&process->base, SIGKILL);
-        pid_reap(process->pid);
+        process_reap(process);
     }
     tr__uv_source_close(source, process_let_go);
 }
@@ -305,6 +313,7 @@ static int process_open(struct real_world *world, pid_t pid, struct real_process
     }
     process->base.world = &world->base;
     process->pid = pid;
+    tr__uv_kin_add(&process->kin, pid);
     tr__uv_source_watch(&process->source, UV_READABLE, process_exited);
     *ret_process = process;
     return 0;
@@ -332,8 +341,11 @@ int tr__uv_spawn(tr_world *base, const tr_program *program, const tr_process_up 
     struct real_process *process = NULL;
     struct process_ends ends = {0};
     int rc = ends_open(world, program, &ends);
-    if (rc == 0)
+    if (rc == 0) {
+        tr__uv_kin_begin();
         rc = process_spawn(world, program, ends.theirs, &process);
+        tr__uv_kin_end();
+    }
     ends_close_theirs(&ends);
     if (rc < 0) {
         ends_close_ours(&ends);

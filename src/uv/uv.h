@@ -4,6 +4,10 @@
 
 #include "core/world.h"
 
+// Set in the environment of children of a service's nodes: they leave SIGINT, SIGHUP and SIGTERM
+// that their group is sent to the service.
+#define SERVICE_ENV "TROUPE_SERVICE"
+
 // gives:  *ret_world, for the thread that polls it
 // errors: TR_ENOMEM, system errors (-EMFILE, ...)
 int tr__uv_open(tr_world **ret_world);

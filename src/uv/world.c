@@ -134,6 +134,7 @@ static void world_poll(tr_world *base, uint64_t due)
         world_glance(world, start);
     else if (!tr__uv_spin(world, start, due))
         world_sleep(world, start, due);
+    tr__uv_ears_tell(world);
     world->polling = false;
 }
 
@@ -147,6 +148,7 @@ static void world_close(tr_world **base)
         source->close(source);
     }
     tr__uv_lookouts_close(world);
+    tr__uv_ears_close(world);
     uv_close((uv_handle_t *)&world->async, NULL);
     uv_close((uv_handle_t *)&world->timer, NULL);
     uv_run(&world->loop, UV_RUN_DEFAULT);
@@ -201,6 +203,10 @@ static const tr_world_ops world_ops = {
     .file_door = tr__uv_file_door,
     .watch = tr__uv_watch,
     .lookout_close = tr__uv_lookout_close,
+    .hear = tr__uv_hear,
+    .ear_close = tr__uv_ear_close,
+    .own = tr__uv_own,
+    .notify = tr__uv_notify,
     .close = world_close,
 };
 
@@ -235,6 +241,7 @@ static int world_init(struct real_world *world)
     tr__uv_spin_init(&world->spin);
     tr__list_init(&world->sources);
     tr__list_init(&world->lookouts);
+    tr__list_init(&world->ears);
     tr__list_init(&world->ended);
     return 0;
 }

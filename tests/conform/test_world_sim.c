@@ -184,6 +184,11 @@ static void sim_world_pair(tr_world *world, tr_endpoint **ret_a, tr_endpoint **r
     must(tr__sim_pipe(world, world, ret_a, ret_b));
 }
 
+static void sim_world_signal(tr_world *world, int signum)
+{
+    must(tr__sim_signal(sim, tr__sim_pid(world), signum));
+}
+
 static const tr_program *sim_world_program(tr_world *world, const char *role)
 {
     static const char *argv[3], *env[1];
@@ -209,6 +214,7 @@ int main(void)
             .close = sim_world_close,
             .pair = sim_world_pair,
             .program = sim_world_program,
+            .signal = sim_world_signal,
             .sites = sites,
             .site_count = 3,
         };

@@ -84,6 +84,12 @@ static void pair(tr_world *world, tr_endpoint **ret_a, tr_endpoint **ret_b)
     assert_int_equal(0, tr__uv_adopt(world, ends[1], ret_b));
 }
 
+static void signal_self(tr_world *world, int signum)
+{
+    (void)world;
+    kill(getpid(), signum);
+}
+
 static const tr_program *program(tr_world *world, const char *role)
 {
     (void)world;
@@ -110,6 +116,7 @@ static struct world_harness harness = {
     .close = close_world,
     .pair = pair,
     .program = program,
+    .signal = signal_self,
     .sites = sites,
     .threads = true,
 };

@@ -1218,6 +1218,133 @@ static void test_what_is_no_address_is_an_error(void **state)
     }
 }
 
+// ---- Signals ----
+
+struct ear {
+    tr_ear *ear;
+    unsigned heard;
+    struct ear *closes, *opens; // in its upcall; NULL: none
+};
+
+static void ear_open(struct ear *ear, int signum);
+
+static void heard(void *owner)
+{
+    struct ear *ear = owner;
+    ear->heard++;
+    if (ear->closes != NULL)
+        w->ops->ear_close(&ear->closes->ear);
+    if (ear->opens != NULL && ear->opens->ear == NULL)
+        ear_open(ear->opens, SIGUSR1);
+}
+
+static void ear_open(struct ear *ear, int signum)
+{
+    static const tr_ear_up up = {.heard = heard};
+    *ear = (struct ear){0};
+    assert_int_equal(0, w->ops->hear(w, signum, &up, ear, &ear->ear));
+}
+
+static void test_a_signal_is_heard_by_all_who_hear_it(void **state)
+{
+    (void)state;
+    struct ear one, two, other;
+    ear_open(&one, SIGUSR1);
+    ear_open(&two, SIGUSR1);
+    ear_open(&other, SIGUSR2);
+    harness->signal(w, SIGUSR1);
+    UNTIL(one.heard == 1 && two.heard == 1);
+    harness->signal(w, SIGUSR2);
+    UNTIL(other.heard == 1);
+    linger();
+    assert_int_equal(1, one.heard);
+    assert_int_equal(1, two.heard);
+    w->ops->ear_close(&one.ear);
+    w->ops->ear_close(&one.ear);
+    assert_null(one.ear);
+    harness->signal(w, SIGUSR1);
+    UNTIL(two.heard == 2);
+    linger();
+    assert_int_equal(1, one.heard);
+    w->ops->ear_close(&two.ear);
+    w->ops->ear_close(&other.ear);
+}
+
+// Goal:   however many come before a poll, and whatever else comes, the last one is heard.
+static void test_no_signal_crowds_out_another(void **state)
+{
+    (void)state;
+    struct ear many, one;
+    ear_open(&many, SIGUSR1);
+    ear_open(&one, SIGUSR2);
+    for (int i = 0; i < 10000; i++)
+        harness->signal(w, SIGUSR1);
+    harness->signal(w, SIGUSR2);
+    UNTIL(many.heard > 0 && one.heard == 1);
+    linger();
+    unsigned before = many.heard;
+    harness->signal(w, SIGUSR1);
+    UNTIL(many.heard == before + 1);
+    w->ops->ear_close(&many.ear);
+    w->ops->ear_close(&one.ear);
+}
+
+// Goal:   an upcall may close any ear and open new ones, which hear of what comes afterwards.
+static void test_ears_may_be_closed_and_opened_in_an_upcall(void **state)
+{
+    (void)state;
+    struct ear one, two, born = {0};
+    ear_open(&one, SIGUSR1);
+    ear_open(&two, SIGUSR1);
+    one.closes = &two;
+    two.closes = &one;
+    one.opens = two.opens = &born;
+    harness->signal(w, SIGUSR1);
+    UNTIL(one.heard + two.heard == 1);
+    linger();
+    assert_int_equal(1, one.heard + two.heard);
+    assert_int_equal(0, born.heard);
+    assert_true((one.ear == NULL) != (two.ear == NULL));
+    one.opens = two.opens = NULL;
+    born.closes = &born;
+    harness->signal(w, SIGUSR1);
+    UNTIL(born.heard == 1 && one.heard + two.heard == 2);
+    w->ops->ear_close(&one.ear);
+    w->ops->ear_close(&two.ear);
+}
+
+static void test_another_world_hears_too(void **state)
+{
+    (void)state;
+    tr_world *first = w, *second;
+    struct ear one, two;
+    assert_int_equal(0, w->ops->another(w, &second));
+    ear_open(&one, SIGUSR1);
+    w = second;
+    ear_open(&two, SIGUSR1);
+    w = first;
+    harness->signal(w, SIGUSR1);
+    UNTIL(one.heard == 1);
+    w = second;
+    UNTIL(two.heard == 1);
+    w->ops->close(&w); // with its ear
+    w = first;
+    harness->signal(w, SIGUSR1);
+    UNTIL(one.heard == 2);
+    w->ops->ear_close(&one.ear);
+}
+
+static void test_what_is_no_signal_is_an_error(void **state)
+{
+    (void)state;
+    static const tr_ear_up up = {.heard = heard};
+    tr_ear *ear = NULL;
+    assert_int_equal(TR_EINVAL, w->ops->hear(w, 0, &up, NULL, &ear));
+    assert_int_equal(TR_EINVAL, w->ops->hear(w, -1, &up, NULL, &ear));
+    assert_null(ear);
+    assert_true(w->ops->own(w, TR__OWN_PID, 0) > 0);
+}
+
 // ---- The end ----
 
 // Goal:   a world can be closed at any time; owners of endpoints hear closed once, nobody else.
@@ -1227,6 +1354,7 @@ static void test_world_closes_with_everything_open(void **state)
     (void)state;
     static struct side a, b, visitor;
     static struct door door;
+    struct ear ear;
     pair(&a, &b);
     side_say(&a, 100);
     assert_int_equal(0, door_open(&door, &harness->sites[0]));
@@ -1234,6 +1362,8 @@ static void test_world_closes_with_everything_open(void **state)
     side_want(&a, TR__READ | TR__WRITE);
     side_want(&b, TR__READ);
     side_close(&a);
+    ear_open(&ear, SIGUSR1);
+    harness->signal(w, SIGUSR1);
     w->ops->wake(w);
     harness->close(&w);
     assert_null(w);
@@ -1321,6 +1451,11 @@ int world_suite(const struct world_harness *of)
         TEST(test_a_listener_that_closes_ends_those_who_wait),
         TEST(test_nobody_there_is_an_error),
         TEST(test_what_is_no_address_is_an_error),
+        TEST(test_a_signal_is_heard_by_all_who_hear_it),
+        TEST(test_no_signal_crowds_out_another),
+        TEST(test_ears_may_be_closed_and_opened_in_an_upcall),
+        TEST(test_another_world_hears_too),
+        TEST(test_what_is_no_signal_is_an_error),
         TEST(test_world_closes_with_everything_open),
         TEST(test_world_closes_over_its_children),
     };

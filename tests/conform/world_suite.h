@@ -22,6 +22,8 @@ struct world_harness {
     //   last-words writes LAST_WORDS bytes of 'w' to descriptor 3 and dies by SIGKILL
     //   missing    cannot be executed: TR_ENOENT
     const tr_program *(*program)(tr_world *world, const char *role);
+    // Send the world's process a signal that it hears.
+    void (*signal)(tr_world *world, int signum);
     // Where nobody listens yet: a path first, then what there is of TCP, with port 0.
     const tr_site *sites;
     size_t site_count;

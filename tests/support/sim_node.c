@@ -58,7 +58,7 @@ static uint64_t node_due(void *state)
 static bool node_done(void *state, int *ret_code)
 {
     struct node *n = state;
-    *ret_code = n->node->error < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    *ret_code = tr_node_status(n->node);
     if (n->left && n->first)
         n->nodes->code = *ret_code;
     return n->left;
