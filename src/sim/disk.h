@@ -5,6 +5,9 @@
 #include "base/list.h"
 #include "core/file_call.h"
 
+struct sim_half;
+struct sim_process;
+
 // What a file is, with or without a name.
 struct sim_file {
     unsigned refs; // names, and descriptors that are open
@@ -25,9 +28,12 @@ struct sim_disk {
     tr__list names; // full paths: a directory has those that begin with its own and a slash
     tr__list lookouts;
     struct sim_open {
-        struct sim_file *file; // NULL: it is free
+        struct sim_process *process; // whose it is; NULL: it is free
+        struct sim_file *file;       // NULL: it is a half's
+        struct sim_half *half;
         unsigned flags;
     } open[SIM_FDS];
+    unsigned forgotten; // were still open as a test's own world was closed
     uint64_t last_inode, used;
     uint64_t room; // bytes at most; 0: no end of them
     int error;     // of the call that fails

@@ -21,6 +21,7 @@ int tr__sim_open(uint64_t seed, tr_sim **ret_sim)
     sim->random = seed;
     sim->capacity = 64 * 1024;
     sim->delay_max = 100 * 1000;
+    tr__sim_half_init(&sim->null, sim);
     tr__list_init(&sim->programs);
     tr__list_init(&sim->processes);
     tr__list_init(&sim->listeners);
@@ -46,7 +47,8 @@ void tr__sim_close(tr_sim **sim)
     for (tr__list *n; (n = tr__list_pop(&s->programs)) != NULL;)
         tr__free(tr__container(n, struct sim_listed, node));
     tr_assert(tr__list_empty(&s->listeners));
-    tr__sim_disk_clear(&s->disk);
+    tr_assert(s->null.refs == 1);
+    tr__sim_disk_clear(s);
     tr__free(s->notified);
     tr__free(s);
     *sim = NULL;

@@ -13,11 +13,11 @@
 
 // ---- Files and names ----
 
-static void file_unref(struct sim_disk *disk, struct sim_file *f)
+void tr__sim_file_unref(tr_sim *sim, struct sim_file *f)
 {
-    if (--f->refs > 0)
+    if (f == NULL || --f->refs > 0)
         return;
-    disk->used -= f->size;
+    sim->disk.used -= f->size;
     tr__free(f->bytes);
     tr__free(f);
 }
@@ -27,21 +27,36 @@ static struct sim_name *name_at(tr__list *node)
     return tr__container(node, struct sim_name, node);
 }
 
-static void name_remove(struct sim_disk *disk, struct sim_name *name)
+static void name_remove(tr_sim *sim, struct sim_name *name)
 {
     tr__list_remove(&name->node);
     name->file->info.links--;
-    file_unref(disk, name->file);
+    tr__sim_file_unref(sim, name->file);
     tr__free(name);
 }
 
-void tr__sim_disk_clear(struct sim_disk *disk)
+static void open_close(tr_sim *sim, struct sim_open *o)
 {
-    for (size_t fd = 0; fd < SIM_FDS; fd++)
-        if (disk->open[fd].file != NULL)
-            file_unref(disk, disk->open[fd].file);
-    while (!tr__list_empty(&disk->names))
-        name_remove(disk, name_at(disk->names.next));
+    tr__sim_file_unref(sim, o->file);
+    tr__sim_half_unref(&o->half, o->process);
+    *o = (struct sim_open){.file = NULL};
+}
+
+void tr__sim_files_close(struct sim_process *process)
+{
+    struct sim_disk *disk = &process->sim->disk;
+    for (size_t fd = 0; fd < SIM_FDS; fd++) {
+        if (disk->open[fd].process != process)
+            continue;
+        open_close(process->sim, &disk->open[fd]);
+        disk->forgotten += process->program == NULL;
+    }
+}
+
+void tr__sim_disk_clear(tr_sim *sim)
+{
+    while (!tr__list_empty(&sim->disk.names))
+        name_remove(sim, name_at(sim->disk.names.next));
 }
 
 static struct sim_name *name_find(const struct sim_disk *disk, const char *path)
@@ -171,26 +186,33 @@ static size_t part_of(tr_sim *sim, size_t size)
 
 static int open_get(tr_sim *sim, int fd, struct sim_open **ret_open)
 {
-    if (fd < 0 || fd >= SIM_FDS || sim->disk.open[fd].file == NULL)
+    if (fd < 0 || fd >= SIM_FDS || sim->disk.open[fd].process == NULL)
         return -EBADF;
     *ret_open = &sim->disk.open[fd];
     return 0;
 }
 
-static size_t iov_size(const tr__file_call *call)
+// One that is a file's.
+static int open_file_get(tr_sim *sim, int fd, struct sim_open **ret_open)
+{
+    int rc = open_get(sim, fd, ret_open);
+    return rc == 0 && (*ret_open)->file == NULL ? TR_EINVAL : rc;
+}
+
+static size_t iov_size(const tr_iov *iov, int count)
 {
     size_t size = 0;
-    for (int i = 0; i < call->count; i++)
-        size += call->iov[i].len;
+    for (int i = 0; i < count; i++)
+        size += iov[i].len;
     return size;
 }
 
 // Between the bytes of a file and those of a call.
-static void iov_move(const tr__file_call *call, unsigned char *bytes, size_t size, bool out)
+static void iov_move(const tr_iov *iov, unsigned char *bytes, size_t size, bool out)
 {
-    for (int i = 0; size > 0 && i < call->count; i++) {
-        size_t part = call->iov[i].len < size ? call->iov[i].len : size;
-        memcpy(out ? call->iov[i].base : bytes, out ? bytes : call->iov[i].base, part);
+    for (; size > 0; iov++) {
+        size_t part = iov->len < size ? iov->len : size;
+        memcpy(out ? iov->base : bytes, out ? bytes : iov->base, part);
         bytes += part;
         size -= part;
     }
@@ -201,18 +223,26 @@ static size_t left_at(const struct sim_file *f, uint64_t offset)
     return offset < f->size ? f->size - (size_t)offset : 0;
 }
 
+ssize_t tr__sim_file_read(tr_sim *sim, const struct sim_file *f, size_t at, const tr_iov *iov,
+                          int count)
+{
+    size_t left = left_at(f, at), size = iov_size(iov, count);
+    if (f->info.type == TR_FILE_DIRECTORY)
+        return -EISDIR;
+    size = part_of(sim, size < left ? size : left);
+    if (size > 0)
+        iov_move(iov, f->bytes + at, size, true);
+    return (ssize_t)size;
+}
+
 static int64_t sim_read(tr_sim *sim, const tr__file_call *call)
 {
     struct sim_open *o;
-    int rc = open_get(sim, call->fd, &o);
+    int rc = open_file_get(sim, call->fd, &o);
     if (rc < 0)
         return rc;
     uint64_t offset = call->offset == TR__FILE_HERE ? 0 : call->offset;
-    size_t left = left_at(o->file, offset), size = iov_size(call);
-    size = part_of(sim, size < left ? size : left);
-    if (size > 0)
-        iov_move(call, o->file->bytes + offset, size, true);
-    return (int64_t)size;
+    return tr__sim_file_read(sim, o->file, (size_t)offset, call->iov, call->count);
 }
 
 // How much of it the disk has room for, from 1 on.
@@ -226,67 +256,88 @@ static int64_t room_for(const struct sim_disk *disk, const struct sim_file *f, u
     return room == 0 ? -ENOSPC : room < size ? (int64_t)room : (int64_t)size;
 }
 
-static int64_t sim_write_at(tr_sim *sim, struct sim_file *f, uint64_t offset,
-                            const tr__file_call *call)
+ssize_t tr__sim_file_write(tr_sim *sim, struct sim_file *f, size_t at, const tr_iov *iov, int count)
 {
-    int64_t size = room_for(&sim->disk, f, offset, iov_size(call));
+    int64_t size = room_for(&sim->disk, f, at, iov_size(iov, count));
     if (size <= 0)
-        return size;
-    size = (int64_t)part_of(sim, (size_t)size);
-    size_t end = (size_t)offset + (size_t)size;
+        return (ssize_t)size;
+    size_t part = part_of(sim, (size_t)size), end = at + part;
     int rc = end > f->size ? file_resize(&sim->disk, f, end) : 0;
     if (rc < 0)
         return rc;
-    iov_move(call, f->bytes + offset, (size_t)size, false);
+    iov_move(iov, f->bytes + at, part, false);
     f->info.written_ns = (int64_t)sim->now;
     file_touch(sim, f);
-    return size;
+    return (ssize_t)part;
 }
 
 static int64_t sim_write(tr_sim *sim, const tr__file_call *call)
 {
     struct sim_open *o;
-    int rc = open_get(sim, call->fd, &o);
+    int rc = open_file_get(sim, call->fd, &o);
     if (rc < 0 || (o->flags & (TR_OPEN_WRITE | TR_OPEN_APPEND)) == 0)
         return rc < 0 ? rc : -EBADF;
-    return sim_write_at(sim, o->file, call->offset == TR__FILE_HERE ? o->file->size : call->offset,
-                        call);
+    uint64_t offset = call->offset == TR__FILE_HERE ? o->file->size : call->offset;
+    return tr__sim_file_write(sim, o->file, (size_t)offset, call->iov, call->count);
+}
+
+// What is to be copied by the system itself. TR_EINVAL: it cannot. len 0: there is nothing
+static int64_t from_get(tr_sim *sim, const tr__file_call *call, tr_iov *ret_iov)
+{
+    struct sim_open *from;
+    int rc = open_file_get(sim, call->fd, &from);
+    if (rc < 0 || !sim->disk.moves)
+        return rc < 0 ? rc : TR_EINVAL;
+    size_t size = left_at(from->file, call->offset);
+    *ret_iov = (tr_iov){NULL, size < call->size ? size : (size_t)call->size};
+    if (ret_iov->len > 0)
+        ret_iov->base = from->file->bytes + call->offset;
+    return 0;
 }
 
 static int64_t sim_move(tr_sim *sim, const tr__file_call *call)
 {
-    struct sim_open *from, *to;
-    int rc = open_get(sim, call->fd, &from);
+    struct sim_open *to;
+    tr_iov iov;
+    int64_t rc = open_file_get(sim, call->to_fd, &to);
     if (rc == 0)
-        rc = open_get(sim, call->to_fd, &to);
-    if (rc < 0 || !sim->disk.moves)
-        return rc < 0 ? rc : TR_EINVAL;
-    size_t size = left_at(from->file, call->offset);
-    tr_iov iov = {NULL, size < call->size ? size : (size_t)call->size};
-    if (iov.len == 0)
-        return 0;
-    iov.base = from->file->bytes + call->offset;
-    return sim_write_at(sim, to->file, call->to_offset, &(tr__file_call){.iov = &iov, .count = 1});
+        rc = from_get(sim, call, &iov);
+    if (rc < 0 || iov.len == 0)
+        return rc;
+    return tr__sim_file_write(sim, to->file, (size_t)call->to_offset, &iov, 1);
 }
 
 static int64_t sim_send(tr_sim *sim, const tr__file_call *call)
 {
-    (void)sim, (void)call;
-    return TR_ENOSYS;
+    struct sim_open *to;
+    tr_iov iov;
+    int64_t rc = open_get(sim, call->to_fd, &to);
+    if (rc == 0)
+        rc = to->half == NULL ? TR_EINVAL : from_get(sim, call, &iov);
+    if (rc < 0 || iov.len == 0)
+        return rc;
+    return tr__sim_half_write(to->half, to->process, &iov, 1);
 }
 
 // ---- Open files ----
 
-static int64_t fd_take(struct sim_disk *disk, struct sim_file *f, unsigned flags)
+static int fd_take(tr_sim *sim, const struct sim_open *like)
 {
     for (int fd = 0; fd < SIM_FDS; fd++) {
-        if (disk->open[fd].file == NULL) {
-            disk->open[fd] = (struct sim_open){f, flags};
-            f->refs++;
+        if (sim->disk.open[fd].process == NULL) {
+            sim->disk.open[fd] = *like;
             return fd;
         }
     }
     return -EMFILE;
+}
+
+int tr__sim_file_twin(struct sim_process *process, struct sim_half *half)
+{
+    int fd = fd_take(process->sim, &(struct sim_open){.process = process, .half = half});
+    if (fd >= 0)
+        half->refs++;
+    return fd;
 }
 
 static void info_get(const struct sim_file *f, tr_file_info *ret_info)
@@ -310,12 +361,25 @@ static int file_find(tr_sim *sim, const tr__file_call *call, struct sim_file **r
     return name->file->info.type == TR_FILE_DIRECTORY ? -EISDIR : 0;
 }
 
-static int64_t sim_open(tr_sim *sim, const tr__file_call *call)
+int tr__sim_file_find(tr_sim *sim, const char *path, struct sim_file **ret_file)
 {
+    const struct sim_name *name = name_follow(&sim->disk, path);
+    if (name == NULL)
+        return TR_ENOENT;
+    name->file->refs++;
+    *ret_file = name->file;
+    return 0;
+}
+
+static int64_t file_open(struct sim_process *process, const tr__file_call *call)
+{
+    tr_sim *sim = process->sim;
     struct sim_file *f;
     int64_t rc = file_find(sim, call, &f);
     if (rc == 0)
-        rc = fd_take(&sim->disk, f, call->flags);
+        rc = fd_take(sim, &(struct sim_open){process, f, NULL, call->flags});
+    if (rc >= 0)
+        f->refs++;
     if (rc >= 0 && (call->flags & TR_OPEN_TRUNCATE) != 0) {
         file_resize(&sim->disk, f, 0);
         file_touch(sim, f);
@@ -331,21 +395,20 @@ static int64_t sim_close(tr_sim *sim, const tr__file_call *call)
     int rc = open_get(sim, call->fd, &o);
     if (rc < 0)
         return rc;
-    file_unref(&sim->disk, o->file);
-    o->file = NULL;
+    open_close(sim, o);
     return 0;
 }
 
 static int64_t sim_sync(tr_sim *sim, const tr__file_call *call)
 {
     struct sim_open *o;
-    return open_get(sim, call->fd, &o);
+    return open_file_get(sim, call->fd, &o);
 }
 
 static int64_t sim_truncate(tr_sim *sim, const tr__file_call *call)
 {
     struct sim_open *o;
-    int rc = open_get(sim, call->fd, &o);
+    int rc = open_file_get(sim, call->fd, &o);
     if (rc == 0)
         rc = file_resize(&sim->disk, o->file, (size_t)call->size);
     if (rc == 0)
@@ -356,7 +419,7 @@ static int64_t sim_truncate(tr_sim *sim, const tr__file_call *call)
 static int64_t sim_fstat(tr_sim *sim, const tr__file_call *call)
 {
     struct sim_open *o;
-    int rc = open_get(sim, call->fd, &o);
+    int rc = open_file_get(sim, call->fd, &o);
     if (rc == 0)
         info_get(o->file, call->info);
     return rc;
@@ -408,7 +471,7 @@ static int64_t sim_chmod(tr_sim *sim, const tr__file_call *call)
 {
     const struct sim_name *name = call->path == NULL ? NULL : name_follow(&sim->disk, call->path);
     struct sim_open *o = NULL;
-    int rc = name != NULL ? 0 : call->path != NULL ? TR_ENOENT : open_get(sim, call->fd, &o);
+    int rc = name != NULL ? 0 : call->path != NULL ? TR_ENOENT : open_file_get(sim, call->fd, &o);
     if (rc == 0)
         (name != NULL ? name->file : o->file)->info.mode = call->mode;
     return rc;
@@ -425,7 +488,7 @@ static int64_t sim_mkdir(tr_sim *sim, const tr__file_call *call)
 static int64_t name_take_away(tr_sim *sim, struct sim_name *name)
 {
     tr__sim_lookouts_tell(sim, name->path, TR_FILE_MOVED);
-    name_remove(&sim->disk, name);
+    name_remove(sim, name);
     return 0;
 }
 
@@ -463,7 +526,7 @@ static int64_t sim_rename(tr_sim *sim, const tr__file_call *call)
     if (rc < 0 || name == old)
         return rc;
     if (old != NULL)
-        name_remove(&sim->disk, old);
+        name_remove(sim, old);
     name_take_away(sim, name);
     tr__sim_lookouts_tell(sim, call->to, TR_FILE_MOVED);
     return 0;
@@ -515,36 +578,30 @@ static int64_t sim_sync_dir(tr_sim *sim, const tr__file_call *call)
 int64_t tr__sim_file(tr_world *world, const tr__file_call *call)
 {
     static int64_t (*const ops[TR__FILE_OPS])(tr_sim * sim, const tr__file_call *call) = {
-        [TR__FILE_OPEN] = sim_open,         [TR__FILE_CLOSE] = sim_close,
-        [TR__FILE_READ] = sim_read,         [TR__FILE_WRITE] = sim_write,
-        [TR__FILE_MOVE] = sim_move,         [TR__FILE_SYNC] = sim_sync,
-        [TR__FILE_TRUNCATE] = sim_truncate, [TR__FILE_FSTAT] = sim_fstat,
-        [TR__FILE_STAT] = sim_stat,         [TR__FILE_LSTAT] = sim_lstat,
-        [TR__FILE_LIST] = sim_list,         [TR__FILE_ACCESS] = sim_access,
-        [TR__FILE_CHMOD] = sim_chmod,       [TR__FILE_MKDIR] = sim_mkdir,
-        [TR__FILE_RMDIR] = sim_rmdir,       [TR__FILE_UNLINK] = sim_unlink,
-        [TR__FILE_RENAME] = sim_rename,     [TR__FILE_SYMLINK] = sim_symlink,
-        [TR__FILE_READLINK] = sim_readlink, [TR__FILE_REALPATH] = sim_realpath,
-        [TR__FILE_SYNC_DIR] = sim_sync_dir, [TR__FILE_SEND] = sim_send,
+        [TR__FILE_CLOSE] = sim_close,       [TR__FILE_READ] = sim_read,
+        [TR__FILE_WRITE] = sim_write,       [TR__FILE_MOVE] = sim_move,
+        [TR__FILE_SYNC] = sim_sync,         [TR__FILE_TRUNCATE] = sim_truncate,
+        [TR__FILE_FSTAT] = sim_fstat,       [TR__FILE_STAT] = sim_stat,
+        [TR__FILE_LSTAT] = sim_lstat,       [TR__FILE_LIST] = sim_list,
+        [TR__FILE_ACCESS] = sim_access,     [TR__FILE_CHMOD] = sim_chmod,
+        [TR__FILE_MKDIR] = sim_mkdir,       [TR__FILE_RMDIR] = sim_rmdir,
+        [TR__FILE_UNLINK] = sim_unlink,     [TR__FILE_RENAME] = sim_rename,
+        [TR__FILE_SYMLINK] = sim_symlink,   [TR__FILE_READLINK] = sim_readlink,
+        [TR__FILE_REALPATH] = sim_realpath, [TR__FILE_SYNC_DIR] = sim_sync_dir,
+        [TR__FILE_SEND] = sim_send,
     };
     struct sim_process *process = sim_process_of(world);
     tr_sim *sim = process->sim;
     tr__sim_note(sim, (uint64_t)call->op);
     if (call->op != TR__FILE_CLOSE && sim->disk.error_in > 0 && --sim->disk.error_in == 0)
         return sim->disk.error;
-    return ops[call->op](sim, call);
+    return call->op == TR__FILE_OPEN ? file_open(process, call) : ops[call->op](sim, call);
 }
 
 int tr__sim_file_door(tr_world *world, int fd, tr_endpoint **ret_endpoint)
 {
     (void)world, (void)fd, (void)ret_endpoint;
     return TR_ENOSYS; // these are files of a disk
-}
-
-int tr__sim_endpoint_twin(tr_endpoint *endpoint)
-{
-    (void)endpoint;
-    return TR_ENOSYS;
 }
 
 // ---- What a test can ask for ----
@@ -554,6 +611,13 @@ void tr__sim_set_file_error(tr_sim *sim, int error, unsigned nth)
     tr_assert(error < 0 && nth > 0);
     sim->disk.error = error;
     sim->disk.error_in = nth;
+}
+
+bool tr__sim_clear_file_error(tr_sim *sim)
+{
+    bool waits = sim->disk.error_in > 0;
+    sim->disk.error_in = 0;
+    return waits;
 }
 
 void tr__sim_set_file_room(tr_sim *sim, uint64_t bytes)
@@ -568,8 +632,8 @@ void tr__sim_set_file_moves(tr_sim *sim, bool moves)
 
 unsigned tr__sim_files_open(const tr_sim *sim)
 {
-    unsigned count = 0;
+    unsigned count = sim->disk.forgotten;
     for (size_t fd = 0; fd < SIM_FDS; fd++)
-        count += sim->disk.open[fd].file != NULL;
+        count += sim->disk.open[fd].process != NULL;
     return count;
 }

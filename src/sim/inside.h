@@ -10,6 +10,22 @@
 #include "sim/disk.h"
 #include "sim/sim.h"
 
+// What descriptors and endpoints lead to: one half of a pipe, a file, or nothing.
+struct sim_half {
+    tr_sim *sim;
+    unsigned refs;
+    struct sim_half *peer;  // NULL: it has gone
+    tr__list segments;      // on their way here
+    size_t used;            // bytes in them
+    uint64_t last_due;      // of the last arrival
+    bool ended;             // the end arrives, too, at last_due
+    int end;                // what is read then: 0 or an error
+    struct sim_file *file;  // NULL: it is none
+    size_t at;              // where the next byte of the file is read or written
+    unsigned columns, rows; // of a terminal; 0: it is none
+    bool raw;
+};
+
 struct tr_sim {
     uint64_t now;
     uint64_t random; // the generator's state
@@ -22,6 +38,7 @@ struct tr_sim {
     tr__list processes;
     tr__list listeners;
     struct sim_disk disk;
+    struct sim_half null; // the one that is empty and takes all
     bool stepping;
     size_t capacity;
     uint64_t delay_max;
@@ -63,10 +80,10 @@ struct sim_process {
     uint64_t last_sent;            // when the last of all that it sent arrives
     const tr_sim_program *program; // NULL: the test itself, behind tr__sim_world
     void *state;
-    struct sim_child *child;       // how its parent knows it
-    tr_endpoint *stdio[TR__STDIO]; // pipes to its parent that nobody has borrowed; NULL: none
-    bool opened;                   // state is there
-    bool busy;                     // its code is on the stack: may be dead, must not be freed
+    struct sim_child *child;           // how its parent knows it
+    struct sim_half *stdio[TR__STDIO]; // NULL: closed
+    bool opened;                       // state is there
+    bool busy;                         // its code is on the stack: may be dead, must not be freed
     bool dead;
 };
 
@@ -99,6 +116,12 @@ struct sim_source_ops {
     // An endpoint's owner hears closed, if it is to be told.
     void (*free)(struct sim_source *source, bool tell);
 };
+
+static inline struct sim_half *tr__sim_half_ref(struct sim_half *half)
+{
+    half->refs++;
+    return half;
+}
 
 static inline struct sim_world *sim_world_of(tr_world *world)
 {
@@ -140,12 +163,22 @@ void tr__sim_process_step(struct sim_world *world); // of one of its loops
 void tr__sim_process_end(struct sim_process *process, int code, int signal);
 int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
                   tr__process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
-int tr__sim_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint);
 void tr__sim_process_signal(tr__process *process, int signal);
 int64_t tr__sim_process_pid(const tr__process *process);
 void tr__sim_process_close(tr__process **process);
 
 // pipe.c
+void tr__sim_half_init(struct sim_half *half, tr_sim *sim);
+struct sim_half *tr__sim_half_new(tr_sim *sim); // NULL: no memory
+int tr__sim_halves_new(tr_sim *sim, struct sim_half *ret_halves[2]);
+void tr__sim_half_unref(struct sim_half **half, struct sim_process *by); // No-op on NULL
+uint64_t tr__sim_half_due(const struct sim_half *half, unsigned event);  // SIM_READ, SIM_WRITE
+ssize_t tr__sim_half_read(struct sim_half *half, const tr_iov *iov, int count);
+ssize_t tr__sim_half_write(struct sim_half *half, struct sim_process *by, const tr_iov *iov,
+                           int count);
+void tr__sim_half_shutdown(struct sim_half *half, struct sim_process *by);
+
+// endpoint.c
 void tr__sim_endpoint_bind(tr_endpoint *endpoint, const tr_endpoint_up *up, void *owner);
 void tr__sim_endpoint_want(tr_endpoint *endpoint, unsigned events);
 ssize_t tr__sim_endpoint_read(tr_endpoint *endpoint, const tr_iov *iov, int count);
@@ -156,6 +189,10 @@ int tr__sim_endpoint_connected(tr_endpoint *endpoint);
 void tr__sim_endpoint_tune(tr_endpoint *endpoint, const tr_tuning *tuning);
 int tr__sim_endpoint_site(tr_endpoint *endpoint, bool peer, tr_site *ret_site);
 int tr__sim_endpoint_cred(tr_endpoint *endpoint, tr_peer_cred *ret_cred);
+int tr__sim_endpoint_twin(tr_endpoint *endpoint);
+int tr__sim_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint);
+int tr__sim_terminal_size(tr_endpoint *endpoint, unsigned *ret_columns, unsigned *ret_rows);
+int tr__sim_terminal_raw(tr_endpoint *endpoint, bool raw);
 int tr__sim_endpoint_lone(tr_world *world, tr_endpoint **ret_endpoint); // nobody is to answer it
 // Where it is, and when it is known to be connected, or refused.
 void tr__sim_endpoint_place(tr_endpoint *endpoint, const tr_site *site, const tr_site *peer,
@@ -173,8 +210,16 @@ void tr__sim_listener_close(tr_listener **listener);
 // file.c
 int64_t tr__sim_file(tr_world *world, const tr__file_call *call);
 int tr__sim_file_door(tr_world *world, int fd, tr_endpoint **ret_endpoint);
-int tr__sim_endpoint_twin(tr_endpoint *endpoint);
-void tr__sim_disk_clear(struct sim_disk *disk);
+void tr__sim_files_close(struct sim_process *process);                     // that it has left open
+int tr__sim_file_twin(struct sim_process *process, struct sim_half *half); // a descriptor for it
+int tr__sim_file_find(tr_sim *sim, const char *path,
+                      struct sim_file **ret_file);           // gives a reference
+void tr__sim_file_unref(tr_sim *sim, struct sim_file *file); // No-op on NULL
+ssize_t tr__sim_file_read(tr_sim *sim, const struct sim_file *file, size_t at, const tr_iov *iov,
+                          int count);
+ssize_t tr__sim_file_write(tr_sim *sim, struct sim_file *file, size_t at, const tr_iov *iov,
+                           int count);
+void tr__sim_disk_clear(tr_sim *sim);
 
 // signal.c
 int tr__sim_hear(tr_world *world, int signum, const tr_ear_up *up, void *owner, tr_ear **ret_ear);

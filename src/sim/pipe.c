@@ -1,13 +1,17 @@
-// Pipes: two endpoints, and the bytes on their way between them.
+// Pipes: two halves, and the bytes on their way between them.
 //
-// An endpoint owns the bytes that travel towards it, one segment a write, each with the time of
-// its arrival; arrivals never overtake each other, and the end of the stream is the last of them.
-// So a writer works on its peer's half, and `peer` is NULL on both sides as soon as one has gone:
-// the one that is left reads what had been sent to it, then the end, and may not write any more.
+// A half owns the bytes that travel towards it, one segment a write, each with the time of its
+// arrival; arrivals never overtake each other, and the end of the stream is the last of them. So a
+// writer works on its peer's half, and `peer` is NULL on both sides as soon as one has gone: the
+// one that is left reads what had been sent to it, then the end, and may not write any more.
 //
-// As in a socket pair of Linux, an endpoint that goes with bytes unread leaves its peer
-// -ECONNRESET in place of the end. A read or write moves a part that the seed decides, so whoever
-// takes one for a message is soon found out.
+// A half is what a real descriptor leads to, and may have several of them: endpoints, the standard
+// descriptors of several processes, those of calls about files. It goes with the last one. Instead
+// of a peer it may have a file, which never has anybody wait, or nothing, as /dev/null.
+//
+// As in a socket pair of Linux, a half that goes with bytes unread leaves its peer -ECONNRESET in
+// place of the end. A read or write moves a part that the seed decides, so whoever takes one for a
+// message is soon found out.
 #include "base/memory.h"
 #include "sim/inside.h"
 #include <string.h>
@@ -20,80 +24,50 @@ struct segment {
     unsigned char bytes[];
 };
 
-struct sim_endpoint {
-    tr_endpoint base;
-    struct sim_source source;
-    struct sim_endpoint *peer;
-    tr__list segments;
-    size_t used;        // bytes in the segments
-    uint64_t last_due;  // of the last arrival
-    bool ended;         // the end arrives, too, at last_due
-    int end;            // what is read then: 0 or an error
-    uint64_t connected; // when that is known
-    tr_site site, peer_site;
-    int64_t peer_pid;
-    const tr_endpoint_up *up;
-    void *owner;
-    unsigned want;
-    bool closing;
-};
+// ---- What travels towards a half ----
 
-static struct sim_endpoint *endpoint_of(const struct sim_source *source)
+// When something that this process sends now arrives.
+static uint64_t inbound_arrival(struct sim_half *h, struct sim_process *by)
 {
-    return tr__container(source, struct sim_endpoint, source);
+    uint64_t due = tr__sim_arrival(h->sim);
+    if (due > h->last_due)
+        h->last_due = due;
+    if (h->last_due > by->last_sent)
+        by->last_sent = h->last_due;
+    return h->last_due;
 }
 
-static tr_sim *endpoint_sim(const struct sim_endpoint *e)
+static uint64_t inbound_due(const struct sim_half *h)
 {
-    return sim_process_of(e->base.world)->sim;
+    if (!tr__list_empty(&h->segments))
+        return tr__container(h->segments.next, struct segment, node)->due;
+    return h->ended ? h->last_due : TR__NEVER;
 }
 
-// ---- What travels towards an endpoint ----
-
-// When something that the peer sends now arrives.
-static uint64_t inbound_arrival(struct sim_endpoint *e)
-{
-    struct sim_process *sender = sim_process_of(e->peer->base.world);
-    uint64_t due = tr__sim_arrival(sender->sim);
-    if (due > e->last_due)
-        e->last_due = due;
-    if (e->last_due > sender->last_sent)
-        sender->last_sent = e->last_due;
-    return e->last_due;
-}
-
-// When there is something to read, be it the end.
-static uint64_t inbound_due(const struct sim_endpoint *e)
-{
-    if (!tr__list_empty(&e->segments))
-        return tr__container(e->segments.next, struct segment, node)->due;
-    return e->ended ? e->last_due : TR__NEVER;
-}
-
-static size_t inbound_arrived(const struct sim_endpoint *e)
+static size_t inbound_arrived(const struct sim_half *h)
 {
     size_t size = 0;
-    for (const tr__list *n = e->segments.next; n != &e->segments; n = n->next) {
+    for (const tr__list *n = h->segments.next; n != &h->segments; n = n->next) {
         const struct segment *segment = tr__container(n, struct segment, node);
-        if (segment->due > endpoint_sim(e)->now)
+        if (segment->due > h->sim->now)
             break;
         size += segment->size - segment->taken;
     }
     return size;
 }
 
-static size_t inbound_room(const struct sim_endpoint *e)
+static size_t inbound_room(const struct sim_half *h)
 {
-    size_t capacity = endpoint_sim(e)->capacity;
-    return capacity > e->used ? capacity - e->used : 0;
+    size_t capacity = h->sim->capacity;
+    return capacity > h->used ? capacity - h->used : 0;
 }
 
-static void inbound_take(struct sim_endpoint *e, unsigned char *into, size_t size)
+static void inbound_take(struct sim_half *h, unsigned char *into, size_t size)
 {
-    tr_assert(size <= e->used);
-    e->used -= size;
+    tr_assert(size <= h->used);
+    h->used -= size;
     while (size > 0) {
-        struct segment *segment = tr__container(e->segments.next, struct segment, node);
+        struct segment *segment = tr__container(h->segments.next, struct segment, node);
         size_t left = segment->size - segment->taken;
         size_t part = size < left ? size : left;
         memcpy(into, segment->bytes + segment->taken, part);
@@ -107,168 +81,103 @@ static void inbound_take(struct sim_endpoint *e, unsigned char *into, size_t siz
     }
 }
 
-static void inbound_drop(struct sim_endpoint *e)
+static int inbound_put(struct sim_half *h, struct sim_process *by, const tr_iov *iov, size_t size)
 {
-    for (tr__list *n; (n = tr__list_pop(&e->segments)) != NULL;)
-        tr__free(tr__container(n, struct segment, node));
-    e->used = 0;
-}
-
-static void inbound_end(struct sim_endpoint *e)
-{
-    if (!e->ended)
-        inbound_arrival(e);
-    e->ended = true;
-}
-
-// ---- An endpoint as a source of upcalls ----
-
-static uint64_t endpoint_due(const struct sim_source *source, unsigned event)
-{
-    const struct sim_endpoint *e = endpoint_of(source);
-    if (e->closing)
-        return event == SIM_CLOSED ? 0 : TR__NEVER;
-    if (!(e->want & event))
-        return TR__NEVER;
-    if (event == SIM_READ)
-        return inbound_due(e);
-    return e->peer == NULL || inbound_room(e->peer) > 0 ? e->connected : TR__NEVER;
-}
-
-static void endpoint_sever(struct sim_source *source)
-{
-    struct sim_endpoint *e = endpoint_of(source), *peer = e->peer;
-    if (peer != NULL) {
-        peer->end = e->used > 0 ? -ECONNRESET : 0;
-        inbound_end(peer);
-        e->peer = peer->peer = NULL;
-    }
-    inbound_drop(e);
-}
-
-static void endpoint_free(struct sim_source *source, bool tell)
-{
-    struct sim_endpoint *e = endpoint_of(source);
-    const tr_endpoint_up *up = e->up;
-    void *owner = e->owner;
-    endpoint_sever(source);
-    tr__list_remove(&source->node);
-    tr__free(e);
-    if (tell && up != NULL)
-        up->closed(owner);
-}
-
-static void endpoint_tell(struct sim_source *source, unsigned event)
-{
-    struct sim_endpoint *e = endpoint_of(source);
-    if (event == SIM_READ)
-        e->up->readable(e->owner);
-    else if (event == SIM_WRITE)
-        e->up->writable(e->owner);
-    else
-        endpoint_free(source, true);
-}
-
-static const struct sim_source_ops endpoint_source_ops = {
-    .due = endpoint_due,
-    .tell = endpoint_tell,
-    .sever = endpoint_sever,
-    .free = endpoint_free,
-};
-
-static struct sim_endpoint *endpoint_new(tr_world *world)
-{
-    struct sim_endpoint *e = tr__zalloc(sizeof *e);
-    if (e == NULL)
-        return NULL;
-    e->base.world = world;
-    tr__list_init(&e->segments);
-    tr__sim_source_init(&e->source, world, &endpoint_source_ops);
-    return e;
-}
-
-int tr__sim_endpoint_lone(tr_world *world, tr_endpoint **ret_endpoint)
-{
-    struct sim_endpoint *e = endpoint_new(world);
-    if (e == NULL)
+    struct segment *segment = tr__alloc(sizeof *segment + size);
+    if (segment == NULL)
         return TR_ENOMEM;
-    *ret_endpoint = &e->base;
+    segment->due = inbound_arrival(h, by);
+    segment->size = size;
+    segment->taken = 0;
+    for (size_t at = 0; at < size; iov++) {
+        size_t part = size - at < iov->len ? size - at : iov->len;
+        if (part > 0)
+            memcpy(segment->bytes + at, iov->base, part);
+        at += part;
+    }
+    tr__list_append(&h->segments, &segment->node);
+    h->used += size;
     return 0;
 }
 
-void tr__sim_endpoint_place(tr_endpoint *endpoint, const tr_site *site, const tr_site *peer,
-                            uint64_t connected)
+static void inbound_drop(struct sim_half *h)
 {
-    struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
-    e->site = *site;
-    e->peer_site = *peer;
-    e->connected = connected;
+    for (tr__list *n; (n = tr__list_pop(&h->segments)) != NULL;)
+        tr__free(tr__container(n, struct segment, node));
+    h->used = 0;
 }
 
-int tr__sim_pipe(tr_world *a, tr_world *b, tr_endpoint **ret_a, tr_endpoint **ret_b)
+static void inbound_end(struct sim_half *h, struct sim_process *by)
 {
-    struct sim_endpoint *one = endpoint_new(a);
-    if (one == NULL)
-        return TR_ENOMEM;
-    struct sim_endpoint *other = endpoint_new(b);
+    if (!h->ended)
+        inbound_arrival(h, by);
+    h->ended = true;
+}
+
+// ---- Halves ----
+
+void tr__sim_half_init(struct sim_half *h, tr_sim *sim)
+{
+    *h = (struct sim_half){.sim = sim, .refs = 1};
+    tr__list_init(&h->segments);
+}
+
+struct sim_half *tr__sim_half_new(tr_sim *sim)
+{
+    struct sim_half *h = tr__alloc(sizeof *h);
+    if (h != NULL)
+        tr__sim_half_init(h, sim);
+    return h;
+}
+
+int tr__sim_halves_new(tr_sim *sim, struct sim_half *ret_halves[2])
+{
+    struct sim_half *one = tr__sim_half_new(sim);
+    struct sim_half *other = one == NULL ? NULL : tr__sim_half_new(sim);
     if (other == NULL) {
-        endpoint_free(&one->source, false);
+        tr__free(one);
         return TR_ENOMEM;
     }
     one->peer = other;
-    one->peer_pid = sim_process_of(b)->pid;
     other->peer = one;
-    other->peer_pid = sim_process_of(a)->pid;
-    *ret_a = &one->base;
-    *ret_b = &other->base;
+    ret_halves[0] = one;
+    ret_halves[1] = other;
     return 0;
 }
 
-// ---- An endpoint as the world's owner sees it ----
-
-void tr__sim_endpoint_bind(tr_endpoint *endpoint, const tr_endpoint_up *up, void *owner)
+void tr__sim_half_unref(struct sim_half **half, struct sim_process *by)
 {
-    struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
-    tr_assert(!e->closing && e->want == 0);
-    e->up = up;
-    e->owner = owner;
+    struct sim_half *h = *half;
+    *half = NULL;
+    if (h == NULL || --h->refs > 0)
+        return;
+    if (h->peer != NULL) {
+        h->peer->end = h->used > 0 ? -ECONNRESET : 0;
+        inbound_end(h->peer, by);
+        h->peer->peer = NULL;
+    }
+    inbound_drop(h);
+    tr__sim_file_unref(h->sim, h->file);
+    tr__free(h);
 }
 
-void tr__sim_endpoint_want(tr_endpoint *endpoint, unsigned events)
+static bool half_is_null(const struct sim_half *h)
 {
-    struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
-    tr_assert(!e->closing && (events == 0 || e->up != NULL));
-    e->want = events;
+    return h == &h->sim->null;
 }
 
-int tr__sim_endpoint_connected(tr_endpoint *endpoint)
+static bool half_waits(const struct sim_half *h)
 {
-    struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
-    tr_assert(!e->closing);
-    if (e->connected > endpoint_sim(e)->now)
-        return TR_EAGAIN;
-    return e->peer_pid != 0 ? 0 : -ECONNREFUSED;
+    return h->file == NULL && !half_is_null(h);
 }
 
-void tr__sim_endpoint_tune(tr_endpoint *endpoint, const tr_tuning *tuning)
+uint64_t tr__sim_half_due(const struct sim_half *h, unsigned event)
 {
-    (void)endpoint, (void)tuning; // every write leaves at once, and no peer is silent for ever
-}
-
-int tr__sim_endpoint_site(tr_endpoint *endpoint, bool peer, tr_site *ret_site)
-{
-    const struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
-    *ret_site = peer ? e->peer_site : e->site;
-    return 0;
-}
-
-int tr__sim_endpoint_cred(tr_endpoint *endpoint, tr_peer_cred *ret_cred)
-{
-    const struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
-    if (e->site.tcp)
-        return TR_ENOSYS;
-    *ret_cred = (tr_peer_cred){.pid = e->peer_pid, .same_user = true};
-    return 0;
+    if (!half_waits(h))
+        return 0;
+    if (event == SIM_READ)
+        return inbound_due(h);
+    return h->peer == NULL || inbound_room(h->peer) > 0 ? 0 : TR__NEVER;
 }
 
 static size_t iov_size(const tr_iov *iov, int count)
@@ -288,63 +197,55 @@ static size_t sim_part(tr_sim *sim, size_t wish, size_t possible)
     return sim->whole || size < 2 ? size : 1 + (size_t)tr__sim_below(sim, size);
 }
 
-ssize_t tr__sim_endpoint_read(tr_endpoint *endpoint, const tr_iov *iov, int count)
+static ssize_t pipe_read(struct sim_half *h, const tr_iov *iov, int count)
 {
-    struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
-    tr_sim *sim = endpoint_sim(e);
-    tr_assert(!e->closing);
-    size_t size = sim_part(sim, iov_size(iov, count), inbound_arrived(e));
+    size_t size = sim_part(h->sim, iov_size(iov, count), inbound_arrived(h));
     if (size == 0)
-        return inbound_due(e) <= sim->now ? e->end : TR_EAGAIN;
+        return inbound_due(h) <= h->sim->now ? h->end : TR_EAGAIN;
     for (size_t left = size; left > 0; iov++) {
         size_t part = left < iov->len ? left : iov->len;
-        inbound_take(e, iov->base, part);
+        inbound_take(h, iov->base, part);
         left -= part;
         for (size_t i = 0; i < part; i++)
-            tr__sim_note(sim, ((unsigned char *)iov->base)[i]);
+            tr__sim_note(h->sim, ((unsigned char *)iov->base)[i]);
     }
     return (ssize_t)size;
 }
 
-ssize_t tr__sim_endpoint_write(tr_endpoint *endpoint, const tr_iov *iov, int count)
+static ssize_t pipe_write(struct sim_half *h, struct sim_process *by, const tr_iov *iov, int count)
 {
-    struct sim_endpoint *e = (struct sim_endpoint *)endpoint, *peer = e->peer;
-    tr_assert(!e->closing);
+    struct sim_half *peer = h->peer;
     if (peer == NULL || peer->ended)
         return TR_EPIPE;
-    size_t size = sim_part(endpoint_sim(e), iov_size(iov, count), inbound_room(peer));
+    size_t size = sim_part(h->sim, iov_size(iov, count), inbound_room(peer));
     if (size == 0)
         return TR_EAGAIN;
-    struct segment *segment = tr__alloc(sizeof *segment + size);
-    if (segment == NULL)
-        return TR_ENOMEM;
-    segment->due = inbound_arrival(peer);
-    segment->size = size;
-    segment->taken = 0;
-    for (size_t at = 0; at < size; iov++) {
-        size_t part = size - at < iov->len ? size - at : iov->len;
-        if (part > 0)
-            memcpy(segment->bytes + at, iov->base, part);
-        at += part;
-    }
-    tr__list_append(&peer->segments, &segment->node);
-    peer->used += size;
-    return (ssize_t)size;
+    int rc = inbound_put(peer, by, iov, size);
+    return rc < 0 ? rc : (ssize_t)size;
 }
 
-void tr__sim_endpoint_shutdown(tr_endpoint *endpoint)
+ssize_t tr__sim_half_read(struct sim_half *h, const tr_iov *iov, int count)
 {
-    struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
-    if (e->peer != NULL)
-        inbound_end(e->peer);
+    if (half_waits(h))
+        return pipe_read(h, iov, count);
+    ssize_t n = half_is_null(h) ? 0 : tr__sim_file_read(h->sim, h->file, h->at, iov, count);
+    h->at += n > 0 ? (size_t)n : 0;
+    return n;
 }
 
-void tr__sim_endpoint_close(tr_endpoint *endpoint)
+ssize_t tr__sim_half_write(struct sim_half *h, struct sim_process *by, const tr_iov *iov, int count)
 {
-    struct sim_endpoint *e = (struct sim_endpoint *)endpoint;
-    if (e->closing)
-        return;
-    endpoint_sever(&e->source);
-    e->closing = true;
-    e->source.told |= SIM_CLOSED; // not in the poll that this may be inside of
+    if (half_waits(h))
+        return pipe_write(h, by, iov, count);
+    if (half_is_null(h))
+        return (ssize_t)iov_size(iov, count);
+    ssize_t n = tr__sim_file_write(h->sim, h->file, h->at, iov, count);
+    h->at += n > 0 ? (size_t)n : 0;
+    return n;
+}
+
+void tr__sim_half_shutdown(struct sim_half *h, struct sim_process *by)
+{
+    if (h->peer != NULL)
+        inbound_end(h->peer, by);
 }

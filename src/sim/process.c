@@ -104,6 +104,8 @@ int tr__sim_process_new(tr_sim *sim, const tr_sim_program *program,
     tr__sim_world_init(&process->main, process);
     process->main.up = program != NULL ? &up : NULL;
     process->main.owner = process;
+    for (int fd = 0; fd < TR__STDIO; fd++)
+        process->stdio[fd] = tr__sim_half_ref(&sim->null);
     tr__list_append(&sim->processes, &process->node);
     *ret_process = process;
     return 0;
@@ -132,6 +134,9 @@ void tr__sim_process_end(struct sim_process *process, int code, int signal)
     tr__sim_note(process->sim, (uint64_t)process->pid);
     for (tr__list *n = process->worlds.next; n != &process->worlds; n = n->next)
         tr__sim_sources_sever(world_at(n));
+    for (int fd = 0; fd < TR__STDIO; fd++)
+        tr__sim_half_unref(&process->stdio[fd], process);
+    tr__sim_files_close(process);
     if (process->child != NULL)
         child_ended(process->child, code, signal);
     process->child = NULL;
@@ -273,18 +278,37 @@ static struct sim_child *child_new(tr_world *world, const tr_process_up *up, voi
     return child;
 }
 
+// A standard descriptor: of a pipe to the parent, its parent's own, or none of both.
+static void child_give(struct sim_child *child, int fd, tr_stdio what, tr_endpoint **theirs)
+{
+    const struct sim_process *parent = sim_process_of(child->base.world);
+    struct sim_half **given = &child->process->stdio[fd];
+    if (what == TR_STDIO_PIPE) {
+        tr__sim_set_stdio(&child->process->main.base, fd, theirs);
+    } else if (what == TR_STDIO_INHERIT) {
+        tr__sim_half_unref(given, child->process);
+        *given = parent->stdio[fd] == NULL ? NULL : tr__sim_half_ref(parent->stdio[fd]);
+    }
+}
+
 // ours: NULL where there is none, and where it has failed
 static int child_connect(struct sim_child *child, const tr_program *program,
                          tr_endpoint *ours[TR__ENDS], tr_endpoint **ret_link)
 {
-    struct sim_process *process = child->process;
-    int rc = 0;
-    for (int fd = 0; fd < TR__ENDS && rc == 0; fd++) {
-        tr_endpoint **theirs = fd == TR__LINK_FD ? ret_link : &process->stdio[fd];
-        if (tr__program_has_end(program, fd))
-            rc = tr__sim_pipe(child->base.world, &process->main.base, &ours[fd], theirs);
+    tr_world *world = &child->process->main.base;
+    for (int fd = 0; fd < TR__ENDS; fd++) {
+        tr_endpoint *theirs = NULL;
+        int rc = tr__program_has_end(program, fd)
+                     ? tr__sim_pipe(child->base.world, world, &ours[fd], &theirs)
+                     : 0;
+        if (rc < 0)
+            return rc;
+        if (fd == TR__LINK_FD)
+            *ret_link = theirs;
+        else
+            child_give(child, fd, program->stdio[fd], &theirs);
     }
-    return rc;
+    return 0;
 }
 
 static int child_start(struct sim_child *child, const tr_sim_program *code,
@@ -329,16 +353,6 @@ int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_u
     else
         *ret_process = &child->base;
     return rc;
-}
-
-int tr__sim_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint)
-{
-    struct sim_process *process = sim_process_of(world);
-    if (fd >= TR__STDIO || world != &process->main.base || process->stdio[fd] == NULL)
-        return TR_ENOSYS;
-    *ret_endpoint = process->stdio[fd];
-    process->stdio[fd] = NULL;
-    return 0;
 }
 
 // A signal that nobody there hears has its default action, which is to end the process; 0 only

@@ -7,8 +7,8 @@
 // drawn from the seed: who runs next, what is told first, how many bytes a read or a write moves,
 // and when they arrive. The same seed gives the same run, to the last byte: tr__sim_hash proves it.
 //
-// A process has no descriptors but those of its standard ones that are pipes to its parent: each
-// may be borrowed once, by its main loop, and is closed with the endpoint.
+// A process has three standard descriptors: what its parent has given it, or a test; otherwise
+// /dev/null.
 //
 // A process may have threads, which the machine steps as it steps processes. It is itself in one
 // thread of the real system, and nothing may come from another, not even wake.
@@ -77,6 +77,17 @@ int64_t tr__sim_pid(const tr_world *world);
 // gives:  *ret_a, *ret_b
 // errors: TR_ENOMEM
 int tr__sim_pipe(tr_world *a, tr_world *b, tr_endpoint **ret_a, tr_endpoint **ret_b);
+// One over a file, which is read, and written over, from its beginning.
+// gives:  *ret_endpoint
+// errors: TR_ENOENT, TR_ENOMEM
+int tr__sim_open_file(tr_world *world, const char *path, tr_endpoint **ret_endpoint);
+
+// What a standard descriptor of this world's process leads to from now on. moves: *endpoint, which
+// nobody is bound to; NULL: it is closed
+void tr__sim_set_stdio(tr_world *world, int fd, tr_endpoint **endpoint);
+// This side of a pipe is a terminal. It hands on each byte as it is typed, raw or not.
+void tr__sim_set_terminal(tr_endpoint *endpoint, unsigned columns, unsigned rows);
+bool tr__sim_is_raw(const tr_endpoint *endpoint); // the terminal on the other side
 
 // One process or thread makes one step, or the clock moves to what happens next. Returns false when
 // nothing is left to happen: all have ended, or wait for each other.
@@ -105,6 +116,7 @@ void tr__sim_set_watchdog(tr_sim *sim, uint64_t ns);
 // The machine's files, which are in memory, one tree for all its processes.
 // The nth call about files from now (1: the next one; closing does not count) fails so, once.
 void tr__sim_set_file_error(tr_sim *sim, int error, unsigned nth);
+bool tr__sim_clear_file_error(tr_sim *sim); // whether that was still to come
 void tr__sim_set_file_room(tr_sim *sim, uint64_t bytes); // of all files; 0: no limit
 void tr__sim_set_file_moves(tr_sim *sim, bool moves);    // the disk can copy by itself
 unsigned tr__sim_files_open(const tr_sim *sim);

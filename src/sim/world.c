@@ -117,19 +117,6 @@ static void world_wake(tr_world *world)
     sim_world_of(world)->woken = true;
 }
 
-// A simulated process has no terminal.
-static int world_terminal_size(tr_endpoint *endpoint, unsigned *ret_columns, unsigned *ret_rows)
-{
-    (void)endpoint, (void)ret_columns, (void)ret_rows;
-    return -ENOTTY;
-}
-
-static int world_terminal_raw(tr_endpoint *endpoint, bool raw)
-{
-    (void)endpoint, (void)raw;
-    return -ENOTTY;
-}
-
 const tr_world_ops tr__sim_world_ops = {
     .name = "sim",
     .now = world_now,
@@ -157,8 +144,8 @@ const tr_world_ops tr__sim_world_ops = {
     .process_close = tr__sim_process_close,
     .resolve = tr__sim_resolve,
     .borrow = tr__sim_borrow,
-    .terminal_size = world_terminal_size,
-    .terminal_raw = world_terminal_raw,
+    .terminal_size = tr__sim_terminal_size,
+    .terminal_raw = tr__sim_terminal_raw,
     .listen = tr__sim_listen,
     .listener_site = tr__sim_listener_site,
     .listener_want = tr__sim_listener_want,

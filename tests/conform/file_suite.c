@@ -1,71 +1,18 @@
-// One actor of a node with one loop, whose turns a test takes itself. Each test has a directory of
-// its own, finds it empty, and leaves no descriptor open.
+// Each test has a directory of its own, finds it empty, and leaves no descriptor open.
 #include "conform/file_suite.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <troupe.h>
 
-#include "core/node.h"
-#include "support/cmocka.h"
-
-#define PATIENCE TR_MS(20000)
+#include "conform/turns.h"
 
 static const struct file_harness *harness;
-static tr_node *node;
-static tr_loop *loop;
-static tr_actor *a;
 static unsigned descriptors; // before the test
-
-// ---- Turns ----
-
-static const tr_behavior nothing = {.name = "nothing"};
-
-static bool turn_enter(tr_actor *actor)
-{
-    static const tr__what what = {"(test)"};
-    tr__loop_here = loop;
-    tr__look_anew(loop);
-    tr__turn_begin(actor, &what);
-    return true;
-}
-
-static bool turn_leave(tr_actor *actor)
-{
-    tr__turn_end(actor);
-    tr__loop_here = NULL;
-    return false;
-}
-#define IN_TURN(actor) for (bool turn = turn_enter(actor); turn; turn = turn_leave(actor))
-
-// One iteration that does not wait: what is waited for may be no callback.
-static void step(void)
-{
-    loop->world->ops->wake(loop->world);
-    tr__loop_step(loop);
-}
-
-#define UNTIL(condition)                                                                           \
-    do {                                                                                           \
-        uint64_t until = loop->world->ops->now(loop->world) + PATIENCE;                            \
-        while (!(condition)) {                                                                     \
-            assert_true(loop->world->ops->now(loop->world) < until);                               \
-            step();                                                                                \
-        }                                                                                          \
-    } while (0)
-
-static tr_actor *actor_new(void)
-{
-    tr_addr addr;
-    assert_int_equal(0, tr_node_spawn(node, &nothing, NULL, &addr));
-    step();
-    return tr__actor_find(loop, addr.actor);
-}
 
 static int teardown(void **state)
 {
     (void)state;
-    tr__node_free(&node);
+    turns_end();
     bool even = harness->descriptors() == descriptors;
     harness->closed();
     return even ? 0 : -1;
@@ -180,9 +127,7 @@ static int setup(void **state)
     (void)state;
     tr_world *world = harness->open();
     descriptors = harness->descriptors();
-    assert_int_equal(0, tr__node_new(0, "test", 1, &world, &node));
-    loop = tr__node_loop(node, 0);
-    a = actor_new();
+    turns_begin(world);
     clean_up();
     return 0;
 }
@@ -812,6 +757,190 @@ static void the_first_end_that_fails_says_why(void **state)
     assert_int_equal(TR_EEXIST, joined_status);
 }
 
+// ---- Into a socket ----
+
+static struct {
+    tr_server server;
+    tr_stream from, to, served;
+    size_t leaves_after; // the peer, so many bytes; 0: it reads to the end
+    bool accepted;
+} wire;
+
+static void on_served_data(tr_actor *self, tr_stream stream, tr_buf *chunk, void *arg)
+{
+    on_data(self, stream, chunk, arg);
+    if (wire.leaves_after > 0 && heard.size >= wire.leaves_after)
+        tr_stream_destroy(self, stream, 0);
+}
+
+static void on_accepted(tr_actor *self, tr_stream stream, void *arg)
+{
+    static const tr_stream_events events = {
+        .data = on_served_data, .end = on_end, .closed = on_closed};
+    (void)arg;
+    wire.served = stream;
+    wire.accepted = true;
+    assert_int_equal(0, tr_stream_on(self, stream, &events, NULL));
+    if (wire.leaves_after > 0)
+        tr_server_close(self, wire.server);
+}
+
+static void on_sender_closed(tr_actor *self, int status, void *arg)
+{
+    (void)self, (void)status, (void)arg; // what the peer does after the pipeline is none of its
+}
+
+// A pipeline from f into a socket, and its peer, which takes what comes.
+static void send(const tr_file_read_opts *from, size_t leaves_after)
+{
+    char address[300], true_address[TR_ADDRESS_MAX];
+    snprintf(address, sizeof address, "unix:%s", at("socket"));
+    heard = (struct heard){.look = NULL};
+    wire.accepted = false;
+    wire.leaves_after = leaves_after;
+    joined = 0;
+    IN_TURN(a)
+    {
+        assert_int_equal(0, tr_listen(a, address, NULL, on_accepted, NULL, &wire.server));
+        assert_int_equal(0, tr_server_address(a, wire.server, true_address));
+        assert_int_equal(0, tr_connect(a, true_address, NULL, &wire.to));
+        assert_int_equal(0, tr_finished(a, wire.to, on_sender_closed, NULL));
+        assert_int_equal(0, tr_file_reader(a, at("f"), from, &wire.from));
+        assert_int_equal(
+            0, tr_pipeline(a, (tr_stream[]){wire.from, wire.to}, 2, NULL, on_joined, NULL));
+    }
+}
+
+static void sent(void)
+{
+    UNTIL(joined == 1 && (heard.closes == 1 || !wire.accepted));
+    IN_TURN(a)
+    tr_server_close(a, wire.server);
+    step();
+}
+
+static void every_range_of_a_file_is_sent(void **state)
+{
+    (void)state;
+    static const char text[] = "0123456789";
+    put("f", text);
+    for (size_t start = 0; start < 10; start++) {
+        for (size_t end = start + 1; end <= 10; end++) {
+            send(TR_FILE_READ(.start = start, .end = end, .high = 3), 0);
+            sent();
+            assert_int_equal(0, joined_status);
+            assert_int_equal(0, heard.status);
+            assert_int_equal(1, heard.ends);
+            assert_int_equal(end - start, heard.size);
+            assert_memory_equal(text + start, heard.text, heard.size);
+        }
+    }
+}
+
+// Goal:   a socket that is full holds up what the kernel copies into it; and the totals agree.
+static void a_large_file_is_sent_as_the_peer_takes_it(void **state)
+{
+    (void)state;
+    tr_stream_info info;
+    put("f", large());
+    send(NULL, 0);
+    UNTIL(wire.accepted && heard.size > 0);
+    IN_TURN(a)
+    tr_stream_pause(a, wire.served);
+    size_t held = heard.size;
+    for (int i = 0; i < 200; i++)
+        step();
+    assert_int_equal(held, heard.size);
+    IN_TURN(a)
+    {
+        if (tr_stream_info_get(a, wire.from, &info) == 0) // it may all be in the socket
+            assert_true(info.read_total >= held);
+        tr_stream_resume(a, wire.served);
+    }
+    sent();
+    assert_int_equal(0, joined_status);
+    assert_int_equal(LARGE, heard.size);
+    assert_string_equal(large(), heard.text);
+}
+
+// Goal:   a peer that goes is the pipeline's error, wherever it is.
+static void a_peer_that_goes_ends_the_sending(void **state)
+{
+    (void)state;
+    put("f", large());
+    unsigned before = harness->descriptors();
+    for (size_t after = 1; after < LARGE; after += LARGE / 6) {
+        send(NULL, after);
+        sent();
+        assert_true(joined_status == TR_EPIPE || joined_status == -ECONNRESET ||
+                    joined_status == 0); // all of it was in the socket
+        assert_true(heard.size >= after);
+        UNTIL(harness->descriptors() == before);
+    }
+}
+
+// Goal:   sending may be given up at any time, and leaves nothing open.
+// Method: after so many iterations either end is destroyed.
+static void sending_can_be_given_up_at_any_time(void **state)
+{
+    (void)state;
+    put("f", large());
+    unsigned before = harness->descriptors();
+    for (int steps = 0; steps < 24; steps++) {
+        send(NULL, 0);
+        for (int i = 0; i < steps / 2 && joined == 0; i++)
+            step();
+        IN_TURN(a)
+        tr_stream_destroy(a, steps % 2 == 0 ? wire.from : wire.to, TR_EBADMSG);
+        sent();
+        assert_true(joined_status == 0 || joined_status == TR_EBADMSG);
+        UNTIL(harness->descriptors() == before);
+    }
+}
+
+// ---- Each call failing ----
+
+// Goal:   a call about files that fails, whichever, is the error of the pipeline, or nothing that
+//         its bytes show; either way nothing is left open.
+static void each_call_of_a_pipeline_fails(bool socket)
+{
+    static const char text[] = "0123456789";
+    unsigned before = harness->descriptors();
+    bool failed = true;
+    tr_stream ends[2];
+    for (unsigned nth = 1; failed; nth++) {
+        put("f", text);
+        put("g", "");
+        failed = false;
+        harness->fail_nth(-EIO, nth);
+        if (socket)
+            send(TR_FILE_READ(.high = 4), 0);
+        else
+            join(TR_FILE_READ(.high = 4), NULL, ends);
+        if (socket)
+            sent();
+        else
+            UNTIL(joined == 1);
+        failed = harness->has_failed();
+        assert_true(joined_status == 0 || (failed && joined_status == -EIO));
+        if (joined_status == 0 && socket)
+            assert_string_equal(text, heard.text);
+        else if (joined_status == 0)
+            assert_has("g", text);
+        UNTIL(harness->descriptors() == before);
+        assert_true(nth < 1000);
+    }
+}
+
+static void a_call_that_fails_is_the_pipelines_error(void **state)
+{
+    (void)state;
+    if (harness->fail_nth == NULL) // a real disk does not fail when it is asked to
+        skip();
+    each_call_of_a_pipeline_fails(false);
+    each_call_of_a_pipeline_fails(true);
+}
+
 // ---- Watching ----
 
 static struct seen {
@@ -911,6 +1040,11 @@ int file_suite(const struct file_harness *with)
         FILE_TEST(totals_tell_what_has_gone_through),
         FILE_TEST(a_pipeline_can_be_given_up_at_any_time),
         FILE_TEST(the_first_end_that_fails_says_why),
+        FILE_TEST(every_range_of_a_file_is_sent),
+        FILE_TEST(a_large_file_is_sent_as_the_peer_takes_it),
+        FILE_TEST(a_peer_that_goes_ends_the_sending),
+        FILE_TEST(sending_can_be_given_up_at_any_time),
+        FILE_TEST(a_call_that_fails_is_the_pipelines_error),
         FILE_TEST(a_directory_is_watched),
         FILE_TEST(a_file_is_watched),
         FILE_TEST(a_watch_may_be_stopped_by_what_it_tells),

@@ -14,6 +14,9 @@ struct file_harness {
     // A directory that may be written to, before it is open, and how many descriptors are open.
     const char *directory;
     unsigned (*descriptors)(void);
+    // Have the nth call about files from now on fail; whether it has. NULL: cannot.
+    void (*fail_nth)(int error, unsigned nth);
+    bool (*has_failed)(void);
 };
 
 // Returns the number of tests that failed.

@@ -33,13 +33,25 @@ static unsigned descriptors(void)
     return tr__sim_files_open(sim);
 }
 
+static void fail_nth(int error, unsigned nth)
+{
+    tr__sim_set_file_error(sim, error, nth);
+}
+
+static bool has_failed(void)
+{
+    return !tr__sim_clear_file_error(sim);
+}
+
 int main(void)
 {
     static const struct file_harness harness = {.name = "sim",
                                                 .open = open_world,
                                                 .closed = close_sim,
                                                 .directory = "/d",
-                                                .descriptors = descriptors};
+                                                .descriptors = descriptors,
+                                                .fail_nth = fail_nth,
+                                                .has_failed = has_failed};
     int failed = 0;
     for (seed = 0; seed < SEEDS && failed == 0; seed++)
         failed = file_suite(&harness);

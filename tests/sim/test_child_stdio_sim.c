@@ -27,13 +27,15 @@ static void copied(tr_actor *self, int status, void *arg)
 
 static int cat_start(tr_actor *self, const tr_val *args)
 {
-    tr_stream both[2], none;
+    tr_stream both[2], errors;
     (void)args;
     int rc = tr_stdin(self, &both[0]);
     if (rc == 0)
         rc = tr_stdout(self, &both[1]);
-    if (rc == 0 && tr_stderr(self, &none) != TR_ENOSYS)
-        rc = TR_EEXIST;
+    if (rc == 0)
+        rc = tr_stderr(self, &errors);
+    if (rc == 0)
+        rc = tr_stream_write_bytes(self, errors, "nobody reads it", 15);
     return rc < 0 ? rc : tr_pipeline(self, both, 2, NULL, copied, NULL);
 }
 static const tr_behavior cat = {.name = "cat", .start = cat_start};

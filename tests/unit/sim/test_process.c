@@ -66,6 +66,17 @@ static void victim_step(struct puppet *p)
     p->stage->flag = true;
 }
 
+// On its standard output, which is its parent's.
+static void say_step(struct puppet *p)
+{
+    tr_endpoint *out = NULL;
+    assert_int_equal(0, p->world->ops->borrow(p->world, 1, &out));
+    assert_int_equal(1, endpoint_write(out, "x", 1));
+    p->world->ops->endpoint_shutdown(out);
+    p->world->ops->endpoint_close(out);
+    p->left = true;
+}
+
 static void node_readable(struct puppet *p)
 {
     p->left = true;
@@ -82,6 +93,7 @@ static const struct role roles[] = {
     {.name = "family", .step = family_step},
     {.name = "patricide", .open = patricide_open},
     {.name = "victim", .step = victim_step},
+    {.name = "say", .step = say_step},
     {.name = "node", .readable = node_readable, .closes_world = true},
     {0},
 };
@@ -255,6 +267,30 @@ static void test_a_process_that_dies_in_its_step_is_silent_at_once(void **state)
     fixture_close(&f);
 }
 
+// Goal:   a standard descriptor is its process's and its heirs', whatever an endpoint over it does,
+//         and ends with the last of them.
+static void test_a_child_inherits_what_its_parent_has(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char byte = 0;
+    tr_endpoint *near = NULL, *far = NULL;
+    fixture_open(&f, 1);
+    assert_int_equal(0, tr__sim_pipe(f.world, f.world, &near, &far));
+    tr__sim_set_stdio(f.world, 1, &near);
+    assert_null(near);
+    assert_int_equal(0, fixture_spawn(&f, "say"));
+    fixture_await_exit(&f);
+    assert_int_equal(1, endpoint_read(far, &byte, 1));
+    assert_int_equal('x', byte);
+    assert_int_equal(TR_EAGAIN, endpoint_read(far, &byte, 1));
+    tr__sim_set_stdio(f.world, 1, &near); // closes it
+    tr__sim_run_for(f.stage.sim, 1000000);
+    assert_int_equal(0, endpoint_read(far, &byte, 1));
+    assert_int_equal(-EBADF, f.world->ops->borrow(f.world, 1, &near));
+    fixture_close(&f);
+}
+
 static void test_process_close_kills(void **state)
 {
     (void)state;
@@ -352,7 +388,7 @@ static void test_a_spawn_without_memory_leaves_nothing(void **state)
         fixture_close(&f);
         assert_int_equal(0, counted_memory_stop());
     } while (counted_memory_failed());
-    assert_int_equal(5, fail_at); // child, process, two endpoints, and none
+    assert_int_equal(7, fail_at); // child, process, two halves, two endpoints, and none
 }
 
 int main(void)
@@ -364,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_what_a_killed_process_wrote_is_still_read),
         cmocka_unit_test(test_the_exit_is_told_when_the_bytes_are_there),
         cmocka_unit_test(test_a_process_that_dies_in_its_step_is_silent_at_once),
+        cmocka_unit_test(test_a_child_inherits_what_its_parent_has),
         cmocka_unit_test(test_process_close_kills),
         cmocka_unit_test(test_children_die_with_their_parent),
         cmocka_unit_test(test_a_parent_may_die_while_it_spawns),

@@ -1,6 +1,4 @@
-// Goal:   standard input and output are streams, whatever they are, and nobody else notices.
-// Method: an actor copies its input to its output, which are descriptors of each kind in turn; a
-//         thread at the far end of each feeds one and collects from the other.
+// Standard streams of the real world: the suite, and with those who share the descriptors.
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -13,7 +11,9 @@
 #include <troupe/test.h>
 #include <unistd.h>
 
+#include "conform/console_suite.h"
 #include "support/cmocka.h"
+#include "uv/uv.h"
 
 #define BYTES 300000
 
@@ -78,23 +78,34 @@ static struct ends of_socket(bool input)
 }
 
 // The near end writes, or finds, the whole; each has a position of its own.
-static struct ends of_file(bool input)
+static struct ends of_file_with(const void *bytes, size_t size)
 {
     char path[] = "/tmp/troupe-console-XXXXXX";
     int fd = mkstemp(path);
     struct ends ends = {open(path, O_RDWR), fd};
     unlink(path);
-    if (input)
-        assert_int_equal(BYTES, write(fd, fed, BYTES));
+    assert_int_equal(size, write(fd, bytes, size));
     return ends;
 }
 
-static struct ends of_terminal(bool input)
+static struct ends of_file(bool input)
+{
+    return of_file_with(fed, input ? BYTES : 0);
+}
+
+static struct ends of_terminal(void)
 {
     struct ends ends;
+    struct winsize window = {.ws_col = CONSOLE_COLUMNS, .ws_row = CONSOLE_ROWS};
+    assert_int_equal(0, openpty(&ends.far, &ends.near, NULL, NULL, &window));
+    return ends;
+}
+
+static struct ends of_raw_terminal(bool input)
+{
+    struct ends ends = of_terminal();
     struct termios mode;
     (void)input;
-    assert_int_equal(0, openpty(&ends.far, &ends.near, NULL, NULL, NULL));
     assert_int_equal(0, tcgetattr(ends.near, &mode));
     cfmakeraw(&mode);
     assert_int_equal(0, tcsetattr(ends.near, TCSANOW, &mode));
@@ -109,7 +120,7 @@ static const struct kind {
 } kinds[] = {{"pipe", of_pipe, true, true},
              {"socket", of_socket, true, true},
              {"file", of_file, true, false},
-             {"terminal", of_terminal, false, true}};
+             {"terminal", of_raw_terminal, false, true}};
 #define KINDS (sizeof kinds / sizeof *kinds)
 
 static void *feed(void *arg)
@@ -195,6 +206,9 @@ static void copy_over(const struct kind *from, const struct kind *to)
     assert_memory_equal(fed, collected, BYTES);
 }
 
+// Goal:   nobody else who has the descriptors notices that they are streams.
+// Method: an actor copies its input to its output; a thread at the far end of each, which waits in
+//         its calls, feeds one and collects from the other.
 static void test_every_kind_is_copied(void **state)
 {
     (void)state;
@@ -215,136 +229,116 @@ static void test_a_pipe_of_another_user(void **state)
     assert_int_equal(0, seteuid(0));
 }
 
-static void test_nobody_reads_any_more(void **state)
+// ---- The suite ----
+
+static struct ends in, out;
+
+static struct ends of_path(const char *path, int flags)
 {
-    (void)state;
-    struct ends in = of_file(true), out = of_pipe(false);
-    close(out.far);
+    return (struct ends){open(path, flags), -1};
+}
+
+static struct ends ends_of(const console_given *given, bool input)
+{
+    switch (given->kind) {
+    case CONSOLE_PIPE:
+        return of_pipe(input);
+    case CONSOLE_SOCKET:
+        return of_socket(true);
+    case CONSOLE_FILE:
+        return of_file_with(given->text, strlen(given->text));
+    case CONSOLE_TERMINAL:
+        return of_terminal();
+    case CONSOLE_FULL:
+        return of_path("/dev/full", O_WRONLY);
+    case CONSOLE_DIRECTORY:
+        return of_path("/", O_RDONLY);
+    default:
+        return of_path("/dev/null", O_RDWR);
+    }
+}
+
+static tr_world *open_world(const console_given given[2])
+{
+    tr_world *world = NULL;
+    in = ends_of(&given[0], true);
+    out = given[1].kind == CONSOLE_SAME ? in : ends_of(&given[1], false);
     take(in, out);
-    int rc = run(&copy); // SIGPIPE would end the test here
+    for (int fd = 0; fd < 2; fd++)
+        if (given[fd].kind == CONSOLE_NONE)
+            close(fd);
+    if (in.far >= 0)
+        fcntl(in.far, F_SETFL, O_NONBLOCK);
+    if (out.far >= 0)
+        fcntl(out.far, F_SETFL, O_NONBLOCK);
+    assert_int_equal(0, tr__uv_open(&world));
+    return world;
+}
+
+static void drop(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void closed(void)
+{
     give_back(in, out);
-    close(in.far);
-    assert_int_equal(0, rc);
-    assert_int_equal(TR_EPIPE, status);
+    drop(&in.far);
+    if (out.far != in.far)
+        drop(&out.far);
 }
 
-static int closed_start(tr_actor *self, const tr_val *args)
+static void lose(tr_world *world, int fd)
 {
-    close(0);
-    return copy_start(self, args);
+    (void)world;
+    close(fd);
 }
 
-static void test_what_is_closed_is_an_error(void **state)
+static ssize_t result_of(ssize_t n)
 {
-    (void)state;
-    static const tr_behavior closed = {.name = "closed", .start = closed_start};
-    struct ends in = of_file(true), out = of_file(false);
-    take(in, out);
-    int rc = run(&closed);
-    give_back(in, out);
-    close(in.far);
-    close(out.far);
-    assert_int_equal(-EBADF, rc);
+    return n >= 0 ? n : errno == EAGAIN ? TR_EAGAIN : -errno;
 }
 
-// Goal:   a program that was started without standard input runs, and finds it empty.
-static void test_what_was_never_open_is_empty(void **state)
+static ssize_t feed_some(const char *bytes, size_t size)
 {
-    (void)state;
-    struct ends in = of_file(true), out = of_file(false);
-    take(in, out);
-    close(0);
-    int rc = run(&copy);
-    give_back(in, out);
-    close(in.far);
-    collected_size = 0;
-    collect(&out.far);
-    assert_int_equal(0, rc);
-    assert_int_equal(0, status);
-    assert_int_equal(0, collected_size);
+    return result_of(write(in.far, bytes, size));
 }
 
-static void test_a_directory_is_an_error(void **state)
+static ssize_t collect_some(char *bytes, size_t size)
 {
-    (void)state;
-    struct ends in = {open("/", O_RDONLY), -1}, out = of_file(false);
-    take(in, out);
-    int rc = run(&copy);
-    give_back(in, out);
-    close(out.far);
-    assert_int_equal(0, rc);
-    assert_int_equal(-EISDIR, status);
+    return result_of(read(out.far, bytes, size));
 }
 
-// ---- Terminals ----
-
-static struct termios mode_before, mode_raw, mode_after;
-static tr_terminal size;
-static int no_terminal;
-
-static void look_closed(tr_actor *self, tr_stream stream, int rc, void *arg)
+static void leave(int fd)
 {
-    (void)stream, (void)rc, (void)arg;
-    tcgetattr(0, &mode_after);
-    tr_exit(self, TR_NORMAL);
+    drop(fd == 0 ? &in.far : &out.far);
 }
 
-static int look_start(tr_actor *self, const tr_val *args)
+static bool is_raw(void)
 {
-    static const tr_stream_events events = {.closed = look_closed};
-    tr_stream in = {0}, out = {0};
-    (void)args;
-    tcgetattr(0, &mode_before);
-    int rc = tr_stdin(self, &in);
-    if (rc == 0)
-        rc = tr_stdout(self, &out);
-    if (rc == 0)
-        rc = tr_terminal_get(self, in, &size);
-    if (rc == 0)
-        rc = tr_terminal_raw(self, in, true);
-    if (rc == 0)
-        rc = tr_terminal_raw(self, in, true);
-    tcgetattr(0, &mode_raw);
-    no_terminal =
-        tr_terminal_get(self, out, &size) == -ENOTTY && tr_terminal_raw(self, out, true) == -ENOTTY;
-    if (rc == 0)
-        rc = tr_stream_on(self, in, &events, NULL);
-    return rc < 0 ? rc : tr_stream_destroy(self, in, 0);
-}
-
-static void test_a_terminal_is_raw_as_long_as_its_stream(void **state)
-{
-    (void)state;
-    static const tr_behavior look = {.name = "look", .start = look_start};
-    struct ends in, out = of_file(false);
-    struct winsize window = {.ws_col = 132, .ws_row = 43};
-    assert_int_equal(0, openpty(&in.far, &in.near, NULL, NULL, &window));
-    take(in, out);
-    int rc = run(&look);
-    give_back(in, out);
-    close(in.far);
-    close(out.far);
-    assert_int_equal(0, rc);
-    assert_int_equal(132, size.columns);
-    assert_int_equal(43, size.rows);
-    assert_true(no_terminal);
-    assert_true(mode_before.c_lflag & ICANON && mode_before.c_lflag & ECHO);
-    assert_false(mode_raw.c_lflag & ICANON || mode_raw.c_lflag & ECHO);
-    assert_memory_equal(&mode_before, &mode_after, sizeof mode_before);
+    struct termios mode;
+    assert_int_equal(0, tcgetattr(0, &mode));
+    return !(mode.c_lflag & ICANON) && !(mode.c_lflag & ECHO);
 }
 
 int main(void)
 {
+    static const struct console_harness harness = {.name = "uv",
+                                                   .open = open_world,
+                                                   .closed = closed,
+                                                   .lose = lose,
+                                                   .feed = feed_some,
+                                                   .collect = collect_some,
+                                                   .leave = leave,
+                                                   .is_raw = is_raw};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind_is_copied),
         cmocka_unit_test(test_a_pipe_of_another_user),
-        cmocka_unit_test(test_nobody_reads_any_more),
-        cmocka_unit_test(test_what_is_closed_is_an_error),
-        cmocka_unit_test(test_what_was_never_open_is_empty),
-        cmocka_unit_test(test_a_directory_is_an_error),
-        cmocka_unit_test(test_a_terminal_is_raw_as_long_as_its_stream),
     };
     for (size_t i = 0; i < BYTES; i++)
         fed[i] = (unsigned char)(i * 7 + i / 251);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + console_suite(&harness);
 }
