@@ -208,9 +208,9 @@ static size_t iov_size(const tr_iov *iov, int count)
 }
 
 // Between the bytes of a file and those of a call.
-static void iov_move(const tr_iov *iov, unsigned char *bytes, size_t size, bool out)
+static void iov_move(const tr_iov *iov, int count, unsigned char *bytes, size_t size, bool out)
 {
-    for (; size > 0; iov++) {
+    for (; size > 0 && count > 0; iov++, count--) {
         size_t part = iov->len < size ? iov->len : size;
         memcpy(out ? iov->base : bytes, out ? bytes : iov->base, part);
         bytes += part;
@@ -231,7 +231,7 @@ ssize_t tr__sim_file_read(tr_sim *sim, const struct sim_file *f, size_t at, cons
         return -EISDIR;
     size = part_of(sim, size < left ? size : left);
     if (size > 0)
-        iov_move(iov, f->bytes + at, size, true);
+        iov_move(iov, count, f->bytes + at, size, true);
     return (ssize_t)size;
 }
 
@@ -265,7 +265,7 @@ ssize_t tr__sim_file_write(tr_sim *sim, struct sim_file *f, size_t at, const tr_
     int rc = end > f->size ? file_resize(&sim->disk, f, end) : 0;
     if (rc < 0)
         return rc;
-    iov_move(iov, f->bytes + at, part, false);
+    iov_move(iov, count, f->bytes + at, part, false);
     f->info.written_ns = (int64_t)sim->now;
     file_touch(sim, f);
     return (ssize_t)part;

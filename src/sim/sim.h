@@ -116,7 +116,7 @@ void tr__sim_set_watchdog(tr_sim *sim, uint64_t ns);
 // The machine's files, which are in memory, one tree for all its processes.
 // The nth call about files from now (1: the next one; closing does not count) fails so, once.
 void tr__sim_set_file_error(tr_sim *sim, int error, unsigned nth);
-bool tr__sim_clear_file_error(tr_sim *sim); // whether that was still to come
+bool tr__sim_clear_file_error(tr_sim *sim);              // whether that was still to come
 void tr__sim_set_file_room(tr_sim *sim, uint64_t bytes); // of all files; 0: no limit
 void tr__sim_set_file_moves(tr_sim *sim, bool moves);    // the disk can copy by itself
 unsigned tr__sim_files_open(const tr_sim *sim);
