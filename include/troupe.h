@@ -28,6 +28,7 @@
  *   troupe/pool.h     workers behind one address                       tr_pool_start
  *   troupe/uv.h       a node on a libuv loop of yours                 tr_node_attach
  *   troupe/stats.h    what loops spend their time on                 tr_loop_stats_get
+ *   troupe/trace.h    what has happened, also in one that is dead    tr_trace_next
  *   troupe/memory.h   where memory comes from                         tr_memory_set
  *   troupe/error.h    the errors                                      tr_strerror
  *
@@ -67,6 +68,7 @@
 #include <troupe/struct.h>
 #include <troupe/supervisor.h>
 #include <troupe/timer.h>
+#include <troupe/trace.h>
 #include <troupe/transform.h>
 #include <troupe/uv.h>
 #include <troupe/val.h>

@@ -15,12 +15,14 @@
 #include "base/memory.h"
 #include "base/opts.h"
 #include "remote/remote.h"
+#include "trace/file.h"
 #include "uv/uv.h"
 
 #define LINK_ENV "TROUPE_LINK"
 #define LINK_FD  3
 
 #define WATCHDOG_ENV "TROUPE_WATCHDOG_MS"
+#define TRACE_ENV    "TROUPE_TRACE"
 
 #define LOOPS_MAX 1024u // of the loops that are shared; the rest is for threads of their own
 
@@ -86,9 +88,26 @@ static tr__remote_opts remote_opts(const char *program, const tr_app *app)
                              .loops = processors()};
 }
 
-// How long turns may take, and who looks after that. On an error the node is closed.
+// Whether and how the node is written down, from TROUPE_TRACE.
+static void trace_start(tr_node *node)
+{
+    const char *text = getenv(TRACE_ENV);
+    bool body = text != NULL && strcmp(text, "body") == 0;
+    bool msg = body || (text != NULL && strcmp(text, "msg") == 0);
+    bool off = text != NULL && (strcmp(text, "off") == 0 || strcmp(text, "0") == 0);
+    tr__trace_opts opts = {
+        .name = node->name, .messages = msg, .bodies = body, .child = node->expecting};
+    if (text != NULL && text[0] != '\0' && !msg && !off)
+        tr__warn("node.environment", TRACE_ENV "=%s is none of off, msg and body", text);
+    if (!off)
+        tr__trace_start(node, &opts);
+}
+
+// How long turns may take, who looks after that, and who writes down what happens. On an error the
+// node is closed.
 static int node_set_up(tr_node_opts *opts, tr_node **node)
 {
+    trace_start(*node);
     if (opts->watchdog_ms == 0)
         opts->watchdog_ms = watchdog_env();
     tr__node_budget(*node, opts);

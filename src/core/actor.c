@@ -328,6 +328,13 @@ static void actor_judge(tr_actor *actor, int rc)
         tr__actor_exit(actor, tr__reason_of(rc));
 }
 
+static void actor_told(const tr_actor *actor, tr_trace_kind kind)
+{
+    TR__TELL(actor->loop, .kind = kind, .actor = actor->id, .other = actor->parent,
+             .name = actor->behavior->name, .name_len = strlen(actor->behavior->name),
+             .reason = actor->reason.kind, .code = actor->reason.code);
+}
+
 void tr__births_run(tr_loop *loop)
 {
     static const tr__what what = {"(start)"};
@@ -343,6 +350,7 @@ void tr__births_run(tr_loop *loop)
         actor->state = TR__RUNNING;
         actor->started = true;
         tr_msg *args = actor_take_args(actor);
+        actor_told(actor, TR_TRACE_START);
         tr__turn_begin(actor, &what);
         if (actor->behavior->start != NULL) {
             tr_val value = args == NULL ? TR_NULL : tr_msg_body(args);
@@ -510,6 +518,7 @@ static void actor_close(tr_actor *actor)
     tr__mail_drop(actor);
     tr_assert(tr__list_empty(&actor->waiters)); // there was room at last
     actor_log_end(actor);
+    actor_told(actor, TR_TRACE_END);
     tr__watchers_tell(&actor->watchers, actor->reason, NULL);
     actor_leave_node(actor);
     actor_leave_slot(actor->loop, actor);

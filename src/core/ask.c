@@ -66,7 +66,8 @@ static void ask_close(tr__owned *owned)
     ask_forget(tr__container(owned, ask, owned));
 }
 
-static void ask_tell(ask *a, const tr_answer *answer)
+// msg: what has brought the answer; NULL: nothing has
+static void ask_tell(ask *a, const tr_answer *answer, const tr_msg *msg)
 {
     static const tr__what what = {"(answer)"};
     tr_actor *actor = a->actor;
@@ -77,7 +78,10 @@ static void ask_tell(ask *a, const tr_answer *answer)
     if (tr__cancel_comes(&a->carrier))
         answer = &CANCELLED;
     ask_free(a);
-    tr__turn_begin(actor, &what);
+    if (msg != NULL)
+        tr__turn_begin_msg(actor, msg);
+    else
+        tr__turn_begin(actor, &what);
     cb(actor, answer, arg);
     tr__turn_end(actor);
 }
@@ -99,12 +103,12 @@ static void ask_over(ask *a)
         tr__unwatch(&a->link_lost);
         return;
     }
-    ask_tell(a, &(tr_answer){.status = a->status, .body = TR_NULL, .reason = a->reason});
+    ask_tell(a, &(tr_answer){.status = a->status, .body = TR_NULL, .reason = a->reason}, NULL);
 }
 
 static void ask_cancelled(tr__carrier *carrier)
 {
-    ask_tell(tr__container(carrier, ask, carrier), &CANCELLED);
+    ask_tell(tr__container(carrier, ask, carrier), &CANCELLED, NULL);
 }
 
 static void ask_fire(tr__timer *timer)
@@ -395,10 +399,12 @@ void tr__answer_run(tr_actor *actor, tr_msg **answer)
         return;
     }
     bool good = head->status == 0;
-    ask_tell(a, &(tr_answer){.status = head->status,
-                             .body = good ? tr_msg_body(*answer) : TR_NULL,
-                             .msg = good ? *answer : NULL,
-                             .reason = head->reason});
+    ask_tell(a,
+             &(tr_answer){.status = head->status,
+                          .body = good ? tr_msg_body(*answer) : TR_NULL,
+                          .msg = good ? *answer : NULL,
+                          .reason = head->reason},
+             *answer);
     tr_msg_free(answer);
 }
 
@@ -479,7 +485,8 @@ void tr__ask_close(tr_loop *loop, tr_msg *msg, int status, tr_reason reason)
 }
 
 // Nothing can be done where there is no memory for an answer: the deadline says so then.
-static int ask_answer(tr_actor *self, const tr_msg *msg, tr_val body, int status)
+__attribute__((noinline)) static int ask_answer(tr_actor *self, const tr_msg *msg, tr_val body,
+                                                int status)
 {
     if (!may_answer(self, msg))
         return TR_EINVAL;

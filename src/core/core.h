@@ -163,7 +163,7 @@ void tr__look_last(tr_loop *loop); // turns are over, for now
 
 // The last turn, for who looks behind it.
 typedef struct tr__last {
-    uint64_t actor;
+    atomic_uint_fast64_t *actor; // where its id stands: in the loop, or where others see it (tap.h)
     const tr_behavior *behavior;
     const tr__what *what; // a message's goes with that: NULL then
 } tr__last;
@@ -418,6 +418,11 @@ typedef struct tr__watched {
     uint64_t after; // when that has run for so long it tells
 } tr__watched;
 
+// Who looks at a loop's turns (loop->eyes): the watchdog; the tracer, at messages and what is in
+// them.
+enum { TR__EYE_DOG = 1, TR__EYE_MESSAGES = 2, TR__EYE_BODIES = 4 };
+typedef struct tr__tap tr__tap; // tap.h
+
 #define TR__RECENT 128u // actors that are found without looking into the tables
 
 struct tr_loop {
@@ -456,9 +461,11 @@ struct tr_loop {
     uint64_t now;           // at the last look
     tr__pace pace;
     tr__last last;
+    atomic_uint_fast64_t last_actor; // of one that is not traced
     tr__stats stats;
-    bool shows; // its turns, to a watchdog
-    tr__shown shown;
+    uint8_t eyes;    // on its turns
+    tr__shown shown; // for the watchdog
+    tr__tap *tap;    // NULL: it is not traced
     tr__blocks blocks;
     struct tr__recent {
         uint64_t id;
@@ -537,14 +544,30 @@ static inline tr_actor *tr__actor_find(const tr_loop *loop, uint64_t id)
     return actor != NULL && actor->state < TR__EXITING ? actor : NULL;
 }
 
+static inline uint64_t tr__last_actor(const tr_loop *loop)
+{
+    return atomic_load_explicit(loop->last.actor, memory_order_relaxed);
+}
+
+static inline void tr__last_set(tr_loop *loop, const tr_actor *actor, const tr__what *what)
+{
+    atomic_store_explicit(loop->last.actor, actor->id, memory_order_relaxed);
+    loop->last.behavior = actor->behavior;
+    loop->last.what = what;
+}
+
+// With eyes on the loop (tap.c). msg: whose turn it is; NULL: no message's
+void tr__eyes_begin(const tr_actor *actor, const tr__what *what, const tr_msg *msg);
+void tr__eyes_end(const tr_actor *actor);
+
 static inline void tr__turn_begin_last(tr_actor *actor, const tr__what *what)
 {
     tr_loop *loop = actor->loop;
     tr_assert(loop->current == NULL);
     loop->current = actor;
-    loop->last = (tr__last){actor->id, actor->behavior, what};
-    if (loop->shows)
-        tr__shown_begin(&loop->shown, actor->behavior, actor->id, what);
+    tr__last_set(loop, actor, what);
+    if (loop->eyes != 0)
+        tr__eyes_begin(actor, what, NULL);
 }
 
 static inline void tr__turn_begin(tr_actor *actor, const tr__what *what)
@@ -556,14 +579,27 @@ static inline void tr__turn_begin(tr_actor *actor, const tr__what *what)
         tr__jobs_resume(loop, actor);
 }
 
+// The turn of a message.
+static inline void tr__turn_begin_msg(tr_actor *actor, const tr_msg *msg)
+{
+    tr_loop *loop = actor->loop;
+    tr_assert(actor->state == TR__RUNNING && loop->current == NULL);
+    loop->current = actor;
+    tr__last_set(loop, actor, tr__msg_what(msg));
+    if (loop->eyes != 0)
+        tr__eyes_begin(actor, tr__msg_what(msg), msg);
+    if (actor->extra != NULL && !tr__jobs_empty(&actor->extra->jobs))
+        tr__jobs_resume(loop, actor);
+}
+
 static inline void tr__turn_end(tr_actor *actor)
 {
     tr_loop *loop = actor->loop;
     if (!tr__jobs_empty(&loop->jobs))
         tr__jobs_run(loop, actor);
     loop->current = NULL;
-    if (loop->shows)
-        tr__shown_end(&loop->shown);
+    if (loop->eyes != 0)
+        tr__eyes_end(actor);
     if (++loop->pace.turns >= loop->pace.look_after)
         actor->slow = tr__look(loop);
     loop->last.what = NULL;

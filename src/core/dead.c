@@ -65,21 +65,24 @@ static void dead_tell(tr_loop *loop, const tr__letter *letter, int why)
     tr__lock_give(&dead->lock);
 }
 
-static bool dead_count(tr_loop *loop, tr_addr from)
+static bool dead_count(tr_loop *loop, tr_addr from, tr_addr to, const char *name, size_t name_len,
+                       int why)
 {
     tr__counter_add(&loop->dead_letters, 1);
+    TR__TELL(loop, .kind = TR_TRACE_DROP, .actor = to.node == loop->node->id ? to.actor : 0,
+             .other = from, .name = name, .name_len = name_len, .code = why, .number = to.node);
     return from.node != 0 && tr__counter_get(&loop->node->dead.count) > 0;
 }
 
 void tr__dead_letter(tr_loop *loop, const tr__letter *letter, int why)
 {
-    if (dead_count(loop, letter->from))
+    if (dead_count(loop, letter->from, letter->to, letter->name, letter->name_len, why))
         dead_tell(loop, letter, why);
 }
 
 void tr__dead_msg(tr_loop *loop, const tr_msg *msg, tr_addr to, int why)
 {
-    if (!dead_count(loop, msg->from))
+    if (!dead_count(loop, msg->from, to, msg->name, msg->name_len, why))
         return;
     tr__letter letter = tr__letter_of(msg, to);
     dead_tell(loop, &letter, why);

@@ -111,6 +111,8 @@ void tr__loop_step(tr_loop *loop)
 
     tr__counter_add(&stats->iterations, 1);
     stats->phase = TR_PHASE_STARTS;
+    if (loop->tap != NULL)
+        tr__tap_look(loop);
     tr__inbox_run(loop);
     tr__births_run(loop);
     stats->phase = TR_PHASE_TIMERS;
@@ -126,7 +128,11 @@ void tr__loop_step(tr_loop *loop)
     if (route != NULL)
         route->flush(loop);
     tr__outboxes_publish(loop);
+    if (loop->tap != NULL)
+        loop->tap->tracer->ops->sleep(loop->tap, true);
     loop->world->ops->poll(loop->world, tr__loop_due(loop));
+    if (loop->tap != NULL)
+        loop->tap->tracer->ops->sleep(loop->tap, false);
     loop->restless = false;
     tr__waiters_run(loop);
     stats->phase = TR_PHASE_IMMEDIATES;

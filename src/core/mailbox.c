@@ -225,6 +225,8 @@ static int mail_handle_ask(tr_actor *actor, tr_msg *ask)
 // A handler's error is the end of its actor.
 static void mail_failed(tr_actor *actor, const tr_msg *msg, int error)
 {
+    if (actor->loop->tap != NULL)
+        actor->loop->tap->code = error;
     if (error == TR_EUNKNOWN)
         tr__dead_msg(actor->loop, msg, tr__actor_addr(actor), error);
     else
@@ -235,7 +237,7 @@ static void mail_failed(tr_actor *actor, const tr_msg *msg, int error)
 static void mail_deliver(tr_actor *actor, tr_msg *msg)
 {
     tr_loop *loop = actor->loop;
-    tr__turn_begin(actor, tr__msg_what(msg));
+    tr__turn_begin_msg(actor, msg);
     int rc = msg->is_ask ? mail_handle_ask(actor, msg) : mail_handle(actor, msg);
     if (rc < 0)
         mail_failed(actor, msg, rc);
@@ -357,27 +359,6 @@ static int send_far(tr_actor *self, tr_loop *to, uint64_t id, const char *name, 
     return rc;
 }
 
-int tr_send_val(tr_actor *self, tr_addr to, const char *name, size_t name_len, const tr_val *body)
-{
-    if (!tr__actor_here(self) || name_len == 0 || name_len > TR_NAME_MAX || body == NULL)
-        return TR_EINVAL;
-    tr_loop *loop = self->loop;
-    const tr_node *node = loop->node;
-    if (to.node == node->id) {
-        if (to.actor >> TR__ID_LOOP_SHIFT == loop->index)
-            return send_local(self, to.actor, name, name_len, body);
-        tr_loop *there = tr__id_loop(node, to.actor);
-        return there == NULL ? TR_ENOACTOR : send_far(self, there, to.actor, name, name_len, body);
-    }
-    if (to.node == 0)
-        return TR_ENOACTOR;
-    if (node->route == NULL)
-        return TR_EDOWN;
-    tr__letter letter = {
-        .from = tr__actor_addr(self), .to = to, .name = name, .name_len = name_len, .body = *body};
-    return node->route->send(loop, &letter);
-}
-
 static int send_msg_local(tr_loop *loop, uint64_t to, tr_msg **msg)
 {
     tr_actor *actor = tr__actor_find(loop, to);
@@ -392,6 +373,49 @@ static int send_msg_local(tr_loop *loop, uint64_t to, tr_msg **msg)
         mail_put(actor, *msg);
     *msg = NULL;
     return 0;
+}
+
+// While messages are traced: one with a stamp, to an actor of this node. Apart, so that the others
+// pay for nothing but the question.
+__attribute__((noinline, cold)) static int send_seen(tr_actor *self, uint64_t to, const char *name,
+                                                     size_t name_len, const tr_val *body)
+{
+    tr_loop *loop = self->loop, *there = tr__id_loop(loop->node, to);
+    tr_msg *msg = NULL;
+    size_t size;
+    int rc = there == NULL ? TR_ENOACTOR : tr__doc_size(body, &size);
+    if (rc == 0)
+        rc = tr__msg_new(name, name_len, 0, size, &msg);
+    if (rc < 0)
+        return rc;
+    msg->from = tr__actor_addr(self);
+    tr__doc_pack(body, (uint8_t *)msg->body);
+    rc = there == loop ? send_msg_local(loop, to, &msg) : tr__far_send(loop, there, to, &msg);
+    tr_msg_free(&msg);
+    return rc;
+}
+
+int tr_send_val(tr_actor *self, tr_addr to, const char *name, size_t name_len, const tr_val *body)
+{
+    if (!tr__actor_here(self) || name_len == 0 || name_len > TR_NAME_MAX || body == NULL)
+        return TR_EINVAL;
+    tr_loop *loop = self->loop;
+    const tr_node *node = loop->node;
+    if (to.node == node->id) {
+        if ((loop->eyes & TR__EYE_MESSAGES) != 0)
+            return send_seen(self, to.actor, name, name_len, body);
+        if (to.actor >> TR__ID_LOOP_SHIFT == loop->index)
+            return send_local(self, to.actor, name, name_len, body);
+        tr_loop *there = tr__id_loop(node, to.actor);
+        return there == NULL ? TR_ENOACTOR : send_far(self, there, to.actor, name, name_len, body);
+    }
+    if (to.node == 0)
+        return TR_ENOACTOR;
+    if (node->route == NULL)
+        return TR_EDOWN;
+    tr__letter letter = {
+        .from = tr__actor_addr(self), .to = to, .name = name, .name_len = name_len, .body = *body};
+    return node->route->send(loop, &letter);
 }
 
 static int send_msg_out(tr_loop *loop, tr_addr to, tr_msg **msg)
@@ -412,6 +436,8 @@ int tr__msg_send(tr_actor *self, tr_addr from, tr_addr to, tr_msg **msg)
     if (to.node == 0)
         return TR_ENOACTOR;
     (*msg)->from = from;
+    if ((*msg)->stamped && loop->tap != NULL)
+        tr__tap_stamp(loop, *msg); // it may have been made long ago
     if (to.node != loop->node->id)
         return send_msg_out(loop, to, msg);
     tr_loop *there = tr__id_loop(loop->node, to.actor);

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "core/route.h"
+#include "core/tap.h"
 #include "data/doc.h"
 
 _Static_assert(TR_NAME_MAX <= UINT8_MAX, "name_len is 8 bits");
@@ -50,7 +51,38 @@ void tr__blocks_clear(tr__blocks *blocks)
     while (blocks->count > 0)
         tr__free(blocks->free[--blocks->count]);
     tr__free(blocks->free);
+    for (tr_msg *msg; (msg = blocks->wide) != NULL;) {
+        blocks->wide = msg->next;
+        tr__free(msg);
+    }
     *blocks = (tr__blocks){0};
+}
+
+// ---- Those with a stamp ----
+
+#define WIDE_SIZE 192u
+#define WIDE_MAX  (BLOCKS_MAX / 2)
+
+static tr_msg *wide_take(tr__blocks *blocks, size_t size)
+{
+    tr_msg *msg = blocks == NULL || size > WIDE_SIZE ? NULL : blocks->wide;
+    if (msg == NULL)
+        return tr__alloc(size > WIDE_SIZE ? size : WIDE_SIZE);
+    blocks->wide = msg->next;
+    blocks->wide_count--;
+    return msg;
+}
+
+void tr__msg_drop(tr__blocks *blocks, tr_msg *msg)
+{
+    bool wide = blocks != NULL && msg->stamped && blocks->wide_count < WIDE_MAX;
+    if (!wide || (size_t)(msg->body - (uint8_t *)msg) + msg->body_size > WIDE_SIZE) {
+        tr__free(msg);
+        return;
+    }
+    msg->next = blocks->wide;
+    blocks->wide = msg;
+    blocks->wide_count++;
 }
 
 // Those of the loop that runs here; NULL: none does.
@@ -68,21 +100,60 @@ static size_t extra_offset(size_t name_len)
     return (offsetof(tr_msg, name) + name_len + 1 + align - 1) & ~(align - 1);
 }
 
+// Behind the stamp, which needs less than all that may stand there.
+static size_t stamped_offset(size_t name_len)
+{
+    size_t align = _Alignof(tr__stamp), at = offsetof(tr_msg, name) + name_len + 1;
+    at = ((at + align - 1) & ~(align - 1)) + sizeof(tr__stamp);
+    return (at + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
+}
+
 void *tr__msg_extra(const tr_msg *msg)
 {
-    return (char *)msg + extra_offset(msg->name_len);
+    return (char *)msg +
+           (msg->stamped ? stamped_offset(msg->name_len) : extra_offset(msg->name_len));
+}
+
+tr_msg *tr__msg_make_stamped(tr__blocks *blocks, tr_addr from, const char *name, size_t name_len,
+                             size_t extra, size_t body_size)
+{
+    size_t body_at = stamped_offset(name_len) + extra;
+    tr_msg *msg = wide_take(blocks, body_at + body_size);
+    if (msg == NULL)
+        return NULL;
+    tr__msg_init(msg, from, name, name_len, body_at, body_size);
+    msg->block = false;
+    msg->stamped = TR__STAMPED;
+    return msg;
+}
+
+// Whether those that are made here get a stamp.
+static bool stamps_here(void)
+{
+    return tr__loop_here != NULL && (tr__loop_here->eyes & TR__EYE_MESSAGES) != 0;
+}
+
+static tr_msg *msg_make(const char *name, size_t name_len, size_t extra, size_t body_size)
+{
+    size_t body_at = extra_offset(name_len) + extra;
+    if (stamps_here())
+        return tr__msg_make_stamped(blocks_here(), TR_NOBODY, name, name_len, extra, body_size);
+    if (extra == 0)
+        body_at = offsetof(tr_msg, name) + name_len + 1;
+    tr_msg *msg = tr__msg_alloc(blocks_here(), body_at + body_size);
+    if (msg != NULL)
+        tr__msg_init(msg, TR_NOBODY, name, name_len, body_at, body_size);
+    return msg;
 }
 
 int tr__msg_new(const char *name, size_t name_len, size_t extra, size_t body_size, tr_msg **ret_msg)
 {
     tr_assert(name_len > 0 && name_len <= TR_NAME_MAX && body_size <= TR_DOC_MAX);
-    size_t body_at = extra_offset(name_len) + extra;
-    if (extra == 0)
-        body_at = offsetof(tr_msg, name) + name_len + 1;
-    tr_msg *msg = tr__msg_alloc(blocks_here(), body_at + body_size);
+    tr_msg *msg = msg_make(name, name_len, extra, body_size);
     if (msg == NULL)
         return TR_ENOMEM;
-    tr__msg_init(msg, TR_NOBODY, name, name_len, body_at, body_size);
+    if (msg->stamped)
+        tr__tap_stamp(tr__loop_here, msg);
     if (extra > 0)
         memset(tr__msg_extra(msg), 0, extra);
     *ret_msg = msg;

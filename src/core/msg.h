@@ -9,6 +9,25 @@
 #include "core/lane.h"
 #include "core/shown.h"
 
+// Where in a trace a turn is (tap.h).
+typedef struct tr__trace_at {
+    uint64_t high, low; // the trace's id; low 0: in none
+    uint32_t span;
+} tr__trace_at;
+
+// What a message has that was made while its loop's messages are traced.
+typedef struct tr__stamp {
+    tr__trace_at at; // its own span
+    uint32_t parent; // the span of the turn that has sent it; 0: of none
+    uint64_t sent;   // ticks
+} tr__stamp;
+
+enum tr__stamped {
+    TR__UNSTAMPED,
+    TR__STAMPED,
+    TR__STAMPED_ELSEWHERE, // its parent is a span of the node that it has come from
+};
+
 // What few messages have.
 typedef struct tr__msg_more {
     tr_buf *storage; // holds the body of a large message that came over a link
@@ -16,9 +35,9 @@ typedef struct tr__msg_more {
     tr_buf *bufs[TR_BUFS_MAX];
 } tr__msg_more;
 
-// One allocation: this, then the name with its NUL, then what its kind needs besides, then the body
-// unless it lies in more->storage. What every message needs comes first, so that a small one is two
-// or three cache lines.
+// One allocation: this, then the name with its NUL, its stamp if it has one, then what its kind
+// needs besides, then the body unless it lies in more->storage. What every message needs comes
+// first, so that a small one is two or three cache lines.
 struct tr_msg {
     union {
         tr_msg *next;  // in a mailbox
@@ -29,7 +48,6 @@ struct tr_msg {
     uint32_t body_size;
     uint32_t weight; // bytes that count against limits: body, name and buffers
     uint16_t home;   // the loop that flow belongs to
-    uint8_t buf_count;
     uint8_t name_len;
     bool block : 1;     // its memory is one of the small blocks
     bool linked : 1;    // flow is a link's inflow (remote/flow.c); else it is a window
@@ -39,6 +57,8 @@ struct tr_msg {
     bool is_ask : 1;    // with a tr__ask_head
     bool is_answer : 1; // with a tr__answer_head
     bool answered : 1;  // an ask that somebody else answers now, or has
+    uint8_t buf_count;
+    uint8_t stamped;    // tr__stamped
     void *flow;         // who counts it until it is consumed; NULL: nobody
     uint64_t to;        // there: an actor's id; on the way home: its limits
     tr__msg_more *more; // what few messages have; or NULL
@@ -54,6 +74,13 @@ static inline tr_buf *const *tr__msg_bufs(const tr_msg *msg)
 static inline const tr__what *tr__msg_what(const tr_msg *msg)
 {
     return (const tr__what *)(const void *)msg->name;
+}
+
+// Of one that is stamped.
+static inline tr__stamp *tr__msg_stamp(const tr_msg *msg)
+{
+    size_t align = _Alignof(tr__stamp), at = offsetof(tr_msg, name) + msg->name_len + 1;
+    return (tr__stamp *)(void *)((char *)msg + ((at + align - 1) & ~(align - 1)));
 }
 
 // Where what its kind needs besides lies.
@@ -116,6 +143,8 @@ static inline tr_msg *tr__queue_pop(tr__queue *queue)
 typedef struct tr__blocks {
     tr_msg **free;
     uint32_t count, max;
+    tr_msg *wide; // of messages with a stamp, linked by next
+    uint32_t wide_count;
 } tr__blocks;
 
 #define TR__BLOCK_SIZE 128u
@@ -161,11 +190,12 @@ static inline void tr__msg_init(tr_msg *msg, tr_addr from, const char *name, siz
     msg->body = (uint8_t *)msg + body_at;
     msg->body_size = (uint32_t)body_size;
     msg->weight = (uint32_t)(name_len + body_size);
-    msg->buf_count = 0;
     msg->name_len = (uint8_t)name_len;
     msg->block = body_at + body_size <= TR__BLOCK_SIZE;
     msg->linked = msg->is_notice = msg->is_exit = msg->is_up = false;
     msg->is_ask = msg->is_answer = msg->answered = false;
+    msg->buf_count = 0;
+    msg->stamped = TR__UNSTAMPED;
     msg->flow = NULL;
     msg->more = NULL;
     tr__name_copy(msg->name, name, name_len);
@@ -182,6 +212,11 @@ static inline tr_msg *tr__msg_make(tr__blocks *blocks, tr_addr from, const char 
     return msg;
 }
 
+// The same with a stamp that is still empty. NULL: no memory
+tr_msg *tr__msg_make_stamped(tr__blocks *blocks, tr_addr from, const char *name, size_t name_len,
+                             size_t extra, size_t body_size);
+void tr__msg_drop(tr__blocks *blocks, tr_msg *msg); // one that is no block
+
 void tr__msg_more_free(tr__msg_more *more);
 
 static inline void tr__msg_release(tr__blocks *blocks, tr_msg *msg)
@@ -192,7 +227,7 @@ static inline void tr__msg_release(tr__blocks *blocks, tr_msg *msg)
     if (keep && (blocks->count < blocks->max || tr__blocks_grow(blocks)))
         blocks->free[blocks->count++] = msg;
     else
-        tr__free(msg);
+        tr__msg_drop(blocks, msg);
 }
 
 #endif

@@ -157,6 +157,9 @@ void tr__name_show(tr_node *node, const char *text, tr_addr addr)
     tr__names *names = names_of(node);
     if (text == NULL)
         return;
+    if (tr__loop_here != NULL && addr.node == node->id)
+        TR__TELL(tr__loop_here, .kind = TR_TRACE_NAME, .actor = addr.actor, .name = text,
+                 .name_len = strlen(text));
     tr__lock_take(&names->lock);
     name *n = name_find(names, text);
     if (n != NULL && tr_addr_eq(n->addr, addr)) {

@@ -44,7 +44,10 @@ int tr__loop_new(tr_node *node, uint32_t index, tr_world **world, tr_loop **ret_
     tr__windows_init(&loop->relayed, TR__WINDOW_PEER_BYTES);
     tr__asks_init(loop);
     loop->now = loop->world->ops->now(loop->world);
-    loop->shows = node->watchdog != NULL;
+    loop->eyes = node->watchdog != NULL ? TR__EYE_DOG : 0;
+    loop->last.actor = &loop->last_actor;
+    if (node->tracer != NULL)
+        tr__tap_open(loop);
     atomic_init(&loop->parked, index != 0);
     atomic_store_explicit(place, loop, memory_order_release);
     *ret_loop = loop;
@@ -158,6 +161,11 @@ int tr__node_new(uint64_t id, const char *name, uint32_t shared, tr_world **worl
     return 0;
 }
 
+static bool node_failed(const tr_node *node)
+{
+    return node->error != 0 || node->first_reason.kind > TR_REASON_SHUTDOWN;
+}
+
 void tr__node_free(tr_node **node)
 {
     tr_node *gone = *node;
@@ -171,6 +179,8 @@ void tr__node_free(tr_node **node)
         if (loop != NULL)
             loop_free(loop);
     }
+    if (gone->tracer != NULL)
+        gone->tracer->ops->close(&gone->tracer, node_failed(gone));
     node_clear(gone);
 }
 

@@ -10,6 +10,7 @@
 #include "core/groups.h"
 #include "core/names.h"
 #include "core/route.h"
+#include "core/tap.h"
 #include "core/work.h"
 
 #define TR__ROOT_ID   1u    // the id of a node's first actor: loop 0, index 0, generation 1
@@ -35,6 +36,7 @@ struct tr_node {
     tr__budget budget;
     tr__watchdog *watchdog; // NULL: none
     const tr__route *route; // NULL: a node without an outside
+    tr__tracer *tracer;     // NULL: nothing is written down
 
     // The first loop's alone.
     uint32_t roots;  // its actors that no actor owns

@@ -36,10 +36,13 @@ static bool slow_untold(tr_loop *loop, uint64_t actor)
 static void slow_tell_actor(tr_loop *loop, uint64_t ms)
 {
     const tr__last *last = &loop->last;
-    if (slow_untold(loop, last->actor))
+    const char *what = last->what == NULL ? "?" : last->what->text;
+    TR__TELL(loop, .kind = TR_TRACE_SLOW, .actor = tr__last_actor(loop), .name = what,
+             .name_len = strnlen(what, sizeof(tr__what)), .number = TR_MS(ms));
+    if (slow_untold(loop, tr__last_actor(loop)))
         tr__warn("actor.slow", "actor=%s id=%016llx message=%.*s ms=%llu", last->behavior->name,
-                 (unsigned long long)last->actor, (int)sizeof(tr__what),
-                 last->what == NULL ? "?" : last->what->text, (unsigned long long)ms);
+                 (unsigned long long)tr__last_actor(loop), (int)sizeof(tr__what), what,
+                 (unsigned long long)ms);
 }
 
 static void slow_tell_loop(tr_loop *loop, uint32_t turns, uint64_t ms)

@@ -14,7 +14,7 @@ static void stats_longest(tr_loop *loop, uint64_t ns)
     const tr__last *last = &loop->last;
     tr__lock_take(&stats->lock);
     stats->longest_ns = ns;
-    stats->longest_actor = last->actor;
+    stats->longest_actor = tr__last_actor(loop);
     snprintf(stats->longest_behavior, sizeof stats->longest_behavior, "%s", last->behavior->name);
     snprintf(stats->longest_message, sizeof stats->longest_message, "%.*s", (int)sizeof(tr__what),
              last->what == NULL ? "?" : last->what->text);

@@ -109,7 +109,8 @@ int tr__watchdog_start(tr_node *node, const tr_node_opts *opts)
         tr__free(dog);
     else
         node->watchdog = dog;
-    tr__node_loop(node, 0)->shows = rc == 0; // the others are still to come
+    if (rc == 0)
+        tr__node_loop(node, 0)->eyes |= TR__EYE_DOG; // the others are still to come
     return rc;
 }
 

@@ -112,6 +112,20 @@ static tr_reason child_reason(const tr__child *child, const tr_exit_status *stat
     return (tr_reason){.kind = TR_REASON_EXITED, .code = status->code};
 }
 
+// Its last records are told before its end is.
+static void child_told(const tr__child *child, tr_trace_kind kind, const char *name,
+                       tr_reason reason)
+{
+    const tr_loop *loop = child_loop(child);
+    tr__tracer *tracer = loop->node->tracer;
+    int64_t pid = loop->world->ops->process_pid(child->process);
+    TR__TELL(loop, .kind = kind, .actor = child->spawner, .other = {child->peer->node, TR__ROOT_ID},
+             .name = name, .name_len = name == NULL ? 0 : strlen(name), .reason = reason.kind,
+             .code = reason.code, .number = (uint64_t)pid);
+    if (kind == TR_TRACE_REAPED && tracer != NULL)
+        tracer->ops->child_ended(tracer, pid, child->peer->node, reason);
+}
+
 static void child_exited(void *owner, const tr_exit_status *status)
 {
     tr__child *child = owner;
@@ -119,6 +133,7 @@ static void child_exited(void *owner, const tr_exit_status *status)
     tr__timer_disarm(child_loop(child), &child->timer);
     if (child->peer->link != NULL)
         child->peer->link->ops->drain(child->peer->link);
+    child_told(child, TR_TRACE_REAPED, NULL, child_reason(child, status));
     tr_usage usage = {status->user_ns, status->system_ns, status->rss_max};
     tr__peer_fire(child->peer, child_reason(child, status), &usage);
     tr__child_free(child);
@@ -229,6 +244,7 @@ static int child_start(tr__child *child, const tr_behavior *behavior, const char
     int rc = child_start_process(child, behavior, path, opts);
     if (rc < 0)
         return rc;
+    child_told(child, TR_TRACE_CHILD, behavior == NULL ? path : behavior->name, (tr_reason){0});
     tr_endpoint *link = child->ends[TR__LINK_FD];
     child->ends[TR__LINK_FD] = NULL;
     rc = tr__peer_connect(child->peer, link);

@@ -201,9 +201,16 @@ void tr__peer_free(tr__peer **peer)
     tr__free(gone);
 }
 
+static void peer_told(const tr__peer *peer, tr_trace_kind kind)
+{
+    TR__TELL(peer->remote->loop, .kind = kind, .other = {peer->node, 0});
+}
+
 void tr__peer_lost(tr__peer *peer)
 {
     tr__remote *remote = peer->remote;
+    if (peer->greeted)
+        peer_told(peer, TR_TRACE_DOWN);
     peer_unlink(peer);
     if (peer->child != NULL) {
         tr__child_lost(peer->child);
@@ -327,6 +334,7 @@ static int peer_hello(tr__peer *peer, tr_val hello)
     if (rc < 0)
         return rc;
     peer->greeted = true;
+    peer_told(peer, TR_TRACE_UP);
     tr__timer_disarm(peer->remote->loop, &peer->handshake);
     return peer == peer->remote->parent ? tr__parent_greeted(peer->remote, hello) : 0;
 }

@@ -10,10 +10,11 @@ BEGIN {
     below["core"] = "base data core"
     below["streams"] = "base data streams"
     below["uv"] = "base data core uv"
+    below["trace"] = "base data core trace"
     below["remote"] = "base data core remote"
     below["sim"] = "base data core remote sim"
     below["kit"] = "base data core kit"
-    below["troupe.c"] = "base data core remote uv"
+    below["troupe.c"] = "base data core remote trace uv"
 
     home["uv.h"] = "^src/uv/"
     home["llhttp.h"] = "^actors/http_parse\\.c$"

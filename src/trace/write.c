@@ -1,0 +1,599 @@
+// Writing a trace: one file of a node, each loop writes its part of it, and nobody waits.
+//
+// What is mapped is reserved on the disk first, piece by piece: for events and the first actors
+// when a loop begins, for messages when they are wanted for the first time, for more actors and
+// strings when there are more. What cannot be reserved is not written; what cannot even be begun is
+// not traced. The whole part of a loop is mapped at once, so nothing moves.
+//
+// Names become numbers of a table that only grows. Each loop remembers those that it used last; the
+// table itself is under the tracer's lock. When it is full names are "?".
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "core/node.h"
+#include "trace/file.h"
+
+#define KNOWN   128u // strings that a loop remembers
+#define BUCKETS (2 * TR__TRACE_STRINGS)
+#define DROPS_MAX                                                                                  \
+    128u // dead letters that are written in a second: more of them would be all there is
+#define STEP 4096u
+
+typedef struct writer {
+    tr__tracer tracer;
+    int fd;
+    bool tsc, messages, bodies, child; // as the options say
+    char path[TR__TRACE_PATH];
+    tr__trace_head *head;
+    tr__trace_control *control;
+    tr__trace_string *strings;
+    tr__lock lock; // of the rest
+    uint32_t string_count, strings_room;
+    uint16_t buckets[BUCKETS];
+    tr__list parts;
+} writer;
+
+// A loop's.
+typedef struct part {
+    tr__tap tap;
+    tr__list link;
+    writer *writer;
+    uint32_t loop;
+    tr__trace_loop_head *head;
+    uint64_t events, messages; // the next one's number
+    bool has_messages;         // there is room for them
+    bool failed;               // and never will be
+    bool attached;
+    uint32_t drops; // that may be written
+    uint64_t drops_until;
+    struct known {
+        uint64_t key;
+        uint32_t size;
+        uint16_t string;
+    } known[KNOWN];
+} part;
+
+static part *part_of(tr__tap *tap)
+{
+    return tr__container(tap, part, tap);
+}
+
+static void *part_at(const part *p, size_t offset)
+{
+    return (char *)p->head + offset;
+}
+
+static bool reserve(const writer *w, uint64_t at, uint64_t size)
+{
+    return posix_fallocate(w->fd, (off_t)at, (off_t)size) == 0;
+}
+
+static uint64_t loop_at(uint32_t loop)
+{
+    return TR__TRACE_LOOPS_AT + (uint64_t)loop * TR__TRACE_LOOP_SIZE;
+}
+
+// ---- Strings ----
+
+// The text's beginning, in a word; it need not be longer than size.
+static uint64_t text_key(const char *text, size_t size)
+{
+    uint64_t key = 0;
+    memcpy(&key, text, size < sizeof key ? size : sizeof key);
+    return key;
+}
+
+static uint32_t text_hash(const char *text, size_t size)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ (uint8_t)text[i]) * 16777619u;
+    return hash;
+}
+
+static bool string_is(const tr__trace_string *string, const char *text, uint32_t size)
+{
+    return atomic_load_explicit(&((tr__trace_string *)string)->size, memory_order_relaxed) ==
+               size &&
+           memcmp(string->text, text, size) == 0;
+}
+
+// Under the lock. 0: there is no room
+static uint16_t string_add(writer *w, const char *text, uint32_t size)
+{
+    uint32_t n = w->string_count + 1; // the first one is none
+    if (n == TR__TRACE_STRINGS)
+        return 0;
+    if (n * TR__TRACE_CELL >= w->strings_room) {
+        if (!reserve(w, TR__TRACE_STRINGS_AT + w->strings_room, STEP))
+            return 0;
+        w->strings_room += STEP;
+    }
+    memcpy(w->strings[n].text, text, size);
+    atomic_store_explicit(&w->strings[n].size, size, memory_order_release);
+    w->string_count = n;
+    return (uint16_t)n;
+}
+
+static uint16_t string_find(writer *w, const char *text, uint32_t size)
+{
+    uint32_t at = text_hash(text, size) % BUCKETS;
+    for (; w->buckets[at] != 0; at = (at + 1) % BUCKETS)
+        if (string_is(&w->strings[w->buckets[at]], text, size))
+            return w->buckets[at];
+    return w->buckets[at] = string_add(w, text, size);
+}
+
+// 0: none, or no room for it
+static uint16_t string_of(part *p, const char *text, size_t len)
+{
+    size_t max = sizeof p->writer->strings->text;
+    uint32_t size = (uint32_t)(len < max ? len : max);
+    if (size == 0)
+        return 0;
+    uint64_t key = text_key(text, size);
+    struct known *known = &p->known[(key * 0x9e3779b97f4a7c15u + size) >> 57 & (KNOWN - 1)];
+    if (known->key == key && known->size == size &&
+        (size <= sizeof key || string_is(&p->writer->strings[known->string], text, size)))
+        return known->string;
+    tr__lock_take(&p->writer->lock);
+    uint16_t string = string_find(p->writer, text, size);
+    tr__lock_give(&p->writer->lock);
+    if (string != 0)
+        *known = (struct known){key, size, string};
+    return string;
+}
+
+static uint16_t node_of(part *p, uint64_t node)
+{
+    return node == 0 || node == p->tap.tracer->node->id
+               ? 0
+               : string_of(p, (const char *)&node, sizeof node);
+}
+
+// ---- Records ----
+
+static void cell_write(tr__word *to, uint64_t number, const void *record)
+{
+    uint64_t words[TR__TRACE_CELL / sizeof(uint64_t)];
+    memcpy(words, record, sizeof words);
+    words[0] = (words[0] & ~(uint64_t)UINT32_MAX) | (uint32_t)(number + 1);
+    atomic_store_explicit(&to[0], 0, memory_order_relaxed);
+    for (size_t i = 1; i < sizeof words / sizeof words[0]; i++)
+        atomic_store_explicit(&to[i], words[i], memory_order_release);
+    atomic_store_explicit(&to[0], words[0], memory_order_release);
+}
+
+static void put_event(part *p, const tr__record *record)
+{
+    uint64_t number = p->events++;
+    size_t at = (number % TR__TRACE_EVENTS) * TR__TRACE_CELL;
+    cell_write(part_at(p, TR__TRACE_EVENTS_AT + at), number, record);
+    tr__word_set(&p->head->events, p->events);
+}
+
+static void put_message(part *p, const void *record)
+{
+    uint64_t number = p->messages++;
+    size_t at = (number % TR__TRACE_MESSAGES) * TR__TRACE_CELL;
+    cell_write(part_at(p, TR__TRACE_MESSAGES_AT + at), number, record);
+    tr__word_set(&p->head->messages, p->messages);
+}
+
+static uint64_t ticks_now(const part *p)
+{
+    tr__trace_clock now;
+    tr__trace_clock_now(p->writer->tsc, &now);
+    return now.ticks;
+}
+
+// ---- Actors ----
+
+// NULL: there is no room
+static tr__trace_seat *seat_of(part *p, uint64_t id)
+{
+    uint64_t place = ((id & TR__ID_HANDLE) >> 28) * 2 + ((id & TR__ID_LODGER) != 0);
+    uint64_t room = tr__word_get(&p->head->actors_room);
+    if (place >= TR__TRACE_ACTORS)
+        return NULL;
+    while (place >= room) {
+        uint64_t at = TR__TRACE_ACTORS_AT + room * TR__TRACE_CELL;
+        if (!reserve(p->writer, loop_at(p->loop) + at, STEP))
+            return NULL;
+        room += STEP / TR__TRACE_CELL;
+        tr__word_set(&p->head->actors_room, room);
+    }
+    return (tr__trace_seat *)part_at(p, TR__TRACE_ACTORS_AT) + place;
+}
+
+static void seat_take(part *p, const tr__fact *fact, const tr__record *r)
+{
+    tr__trace_seat *seat = seat_of(p, fact->actor);
+    if (seat == NULL)
+        return;
+    tr__trace_clock now;
+    tr__trace_clock_now(false, &now);
+    tr__word_set(&seat->id, 0);
+    tr__word_set(&seat->parent_node, fact->other.node);
+    tr__word_set(&seat->parent, fact->other.actor);
+    tr__word_set(&seat->started, now.mono);
+    uint64_t name = tr__word_get(&seat->wait); // found before its start
+    bool same = tr__word_get(&seat->handled) == fact->actor && name <= UINT16_MAX;
+    tr__word_set(&seat->names, r->name | (same ? name << 16 : 0));
+    tr__word_set(&seat->handled, 0);
+    tr__word_set(&seat->wait, 0);
+    tr__word_set(&seat->run, 0);
+    tr__word_set(&seat->id, fact->actor);
+}
+
+// An actor may get its name before it has started: then that is left where its start finds it.
+static void seat_name(part *p, uint64_t actor, uint16_t name)
+{
+    tr__trace_seat *seat = seat_of(p, actor);
+    if (seat == NULL)
+        return;
+    if (tr__word_get(&seat->id) == actor) {
+        tr__word_set(&seat->names,
+                     (tr__word_get(&seat->names) & UINT16_MAX) | (uint64_t)name << 16);
+    } else if (tr__word_get(&seat->id) == 0) {
+        tr__word_set(&seat->handled, actor);
+        tr__word_set(&seat->wait, name);
+    }
+}
+
+static void seat_leave(part *p, uint64_t actor)
+{
+    tr__trace_seat *seat = seat_of(p, actor);
+    if (seat != NULL && tr__word_get(&seat->id) == actor)
+        tr__word_set(&seat->id, 0);
+}
+
+static void seat_count(part *p, uint64_t actor, uint32_t depth, uint64_t wait, uint64_t run)
+{
+    tr__trace_seat *seat = seat_of(p, actor);
+    if (seat == NULL || tr__word_get(&seat->id) != actor)
+        return;
+    tr__word_set(&seat->handled,
+                 ((tr__word_get(&seat->handled) + 1) & UINT32_MAX) | (uint64_t)depth << 32);
+    tr__word_set(&seat->wait, tr__word_get(&seat->wait) + wait);
+    tr__word_set(&seat->run, tr__word_get(&seat->run) + run);
+}
+
+// ---- What a loop tells ----
+
+// Whether one more dead letter may be written now.
+static bool drop_admit(part *p, uint64_t now)
+{
+    if (now >= p->drops_until) {
+        p->drops_until = now + TR_S(1);
+        p->drops = DROPS_MAX;
+    }
+    return p->drops > 0 && p->drops-- > 0;
+}
+
+static void trace_fact(tr__tap *tap, const tr__fact *fact)
+{
+    part *p = part_of(tap);
+    tr__trace_clock now;
+    tr__trace_clock_now(p->writer->tsc, &now);
+    if (fact->kind == TR_TRACE_DROP && !drop_admit(p, now.mono))
+        return;
+    tr__record r = {.kind = (uint8_t)fact->kind,
+                    .ticks = now.ticks,
+                    .actor = fact->actor,
+                    .from = fact->other.actor,
+                    .node = node_of(p, fact->other.node),
+                    .number = fact->number,
+                    .size = (uint32_t)fact->code,
+                    .run = fact->reason,
+                    .name = string_of(p, fact->name, fact->name_len)};
+    if (fact->kind == TR_TRACE_START)
+        seat_take(p, fact, &r);
+    else if (fact->kind == TR_TRACE_END)
+        seat_leave(p, fact->actor);
+    else if (fact->kind == TR_TRACE_NAME)
+        seat_name(p, fact->actor, r.name);
+    put_event(p, &r);
+}
+
+static void put_body(part *p, const tr_msg *msg)
+{
+    tr__record_body cell = {.kind = TR_TRACE_BODY, .size = (uint16_t)msg->body_size};
+    for (uint32_t at = 0; at < msg->body_size; at += TR__BODY_PART) {
+        uint32_t left = msg->body_size - at;
+        memcpy(cell.bytes, msg->body + at, left < TR__BODY_PART ? left : TR__BODY_PART);
+        put_message(p, &cell);
+    }
+}
+
+static uint8_t message_flags(const tr__handled *h)
+{
+    const tr_msg *msg = h->msg;
+    bool body = h->bodies && msg->body_size > 0 && msg->body_size <= TR__BODY_MAX;
+    return (uint8_t)((msg->is_ask ? TR_TRACE_ASK : 0) | (msg->is_answer ? TR_TRACE_ANSWER : 0) |
+                     (msg->stamped != TR__UNSTAMPED ? TR_TRACE_STAMPED : 0) |
+                     (msg->stamped == TR__STAMPED_ELSEWHERE ? TR_TRACE_REMOTE : 0) |
+                     (h->code < 0 ? TR_TRACE_FAILED : 0) | (body ? TR_TRACE_HAS_BODY : 0));
+}
+
+static void trace_message(tr__tap *tap, const tr__handled *h)
+{
+    part *p = part_of(tap);
+    const tr_msg *msg = h->msg;
+    uint64_t run = h->end - h->start, wait = 0;
+    tr__record r = {.kind = TR_TRACE_MESSAGE,
+                    .flags = message_flags(h),
+                    .depth = (uint16_t)(h->depth < UINT16_MAX ? h->depth : UINT16_MAX),
+                    .ticks = h->start,
+                    .actor = h->actor->id,
+                    .from = msg->from.actor,
+                    .node = node_of(p, msg->from.node),
+                    .run = tr__trace_pack(run),
+                    .size = h->code < 0 ? (uint32_t)h->code : msg->body_size,
+                    .name = string_of(p, msg->name, msg->name_len)};
+    if (msg->stamped) {
+        const tr__stamp *stamp = tr__msg_stamp(msg);
+        wait = h->start > stamp->sent ? h->start - stamp->sent : 0;
+        r.wait = tr__trace_pack(wait);
+        r.number = stamp->at.low;
+        r.span = stamp->at.span;
+        r.parent = stamp->parent;
+    }
+    put_message(p, &r);
+    if ((r.flags & TR_TRACE_HAS_BODY) != 0)
+        put_body(p, msg);
+    seat_count(p, h->actor->id, h->depth, wait, run);
+}
+
+// ---- Who wants messages ----
+
+static void attach_tell(part *p, uint64_t pid)
+{
+    tr__record r = {
+        .kind = pid != 0 ? TR_TRACE_ATTACH : TR_TRACE_DETACH, .ticks = ticks_now(p), .number = pid};
+    put_event(p, &r);
+    p->attached = pid != 0;
+}
+
+// The eyes of those whose time is not over; 0: there are none.
+static unsigned wants_look(const tr__trace_control *control, uint64_t now, uint64_t *ret_pid)
+{
+    unsigned eyes = 0;
+    for (int i = 0; i < (int)TR__TRACE_WANTS; i++) {
+        const tr__trace_want *want = &control->wants[i];
+        if (tr__word_get(&want->until) <= now)
+            continue;
+        *ret_pid = tr__word_get(&want->pid);
+        eyes |= TR__EYE_MESSAGES | (tr__word_get(&want->bodies) != 0 ? TR__EYE_BODIES : 0);
+    }
+    return eyes;
+}
+
+// Whoever says again that he wants it does so before his time is over, and sets `wanted` then.
+static unsigned wanted_eyes(part *p)
+{
+    tr__trace_control *control = p->writer->control;
+    tr__trace_clock now;
+    uint64_t pid = 0;
+    if (tr__word_get(&control->wanted) == 0 && !p->attached)
+        return 0;
+    tr__trace_clock_now(false, &now);
+    unsigned eyes = wants_look(control, now.mono, &pid);
+    if (eyes == 0)
+        tr__word_set(&control->wanted, 0);
+    if ((eyes != 0) != p->attached)
+        attach_tell(p, pid);
+    return eyes;
+}
+
+static bool messages_ready(part *p)
+{
+    if (!p->has_messages && !p->failed) {
+        p->has_messages = reserve(p->writer, loop_at(p->loop) + TR__TRACE_MESSAGES_AT,
+                                  TR__TRACE_MESSAGES * TR__TRACE_CELL);
+        p->failed = !p->has_messages;
+    }
+    return p->has_messages;
+}
+
+// ---- Each iteration ----
+
+static uint64_t turns_of(const tr__stats *stats)
+{
+    uint64_t turns = 0;
+    for (int i = 0; i < TR_PHASES; i++)
+        turns += tr__counter_get(&stats->turns[i]);
+    return turns;
+}
+
+// The first loop's. The clock now and then, for who reads it on another machine.
+static void head_show(const writer *w, const tr_loop *loop)
+{
+    tr__trace_head *head = w->head;
+    tr__word_set(&head->node, loop->node->id);
+    if (loop->now < tr__word_get(&head->last_mono) + TR_MS(100))
+        return;
+    tr__trace_clock now;
+    tr__trace_clock_now(w->tsc, &now);
+    tr__word_set(&head->last_ticks, now.ticks);
+    tr__word_set(&head->last_mono, now.mono);
+}
+
+static void part_show(const part *p, const tr_loop *loop)
+{
+    tr__trace_loop_head *head = p->head;
+    tr__word_set(&head->asleep, 0);
+    tr__word_set(&head->began, loop->now);
+    tr__word_set(&head->iterations, tr__counter_get(&loop->stats.iterations));
+    tr__word_set(&head->turns, turns_of(&loop->stats));
+    tr__word_set(&head->idle_ns, loop->world->ops->idle(loop->world));
+    tr__word_set(&head->actors, tr__counter_get(&loop->actor_count));
+    tr__word_set(&head->dead_letters, tr__counter_get(&loop->dead_letters));
+    if (p->loop == 0)
+        head_show(p->writer, loop);
+}
+
+static unsigned trace_look(tr__tap *tap, const tr_loop *loop)
+{
+    part *p = part_of(tap);
+    const writer *w = p->writer;
+    unsigned eyes = wanted_eyes(p);
+    if (w->messages)
+        eyes |= TR__EYE_MESSAGES | (w->bodies ? TR__EYE_BODIES : 0);
+    part_show(p, loop);
+    return eyes != 0 && messages_ready(p) ? eyes : 0;
+}
+
+static void trace_sleep(tr__tap *tap, bool asleep)
+{
+    tr__word_set(&part_of(tap)->head->asleep, asleep);
+}
+
+// ---- Beginning and end ----
+
+static int part_map(part *p)
+{
+    writer *w = p->writer;
+    uint64_t at = loop_at(p->loop);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 ||
+        (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < at + TR__TRACE_LOOP_SIZE))
+        return -EFBIG;
+    if (tr__word_get(&w->head->loops) <= p->loop &&
+        ftruncate(w->fd, (off_t)(at + TR__TRACE_LOOP_SIZE)) < 0)
+        return -errno;
+    if (!reserve(w, at, TR__TRACE_ACTORS_AT))
+        return -ENOSPC;
+    p->head = mmap(NULL, TR__TRACE_LOOP_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, w->fd, (off_t)at);
+    if (p->head == MAP_FAILED)
+        return -errno;
+    if (tr__word_get(&w->head->loops) <= p->loop)
+        tr__word_set(&w->head->loops, p->loop + 1);
+    return 0;
+}
+
+static tr__tap *trace_tap(tr__tracer *tracer, const tr_loop *loop)
+{
+    writer *w = tr__container(tracer, writer, tracer);
+    part *p = tr__zalloc(sizeof *p);
+    if (p == NULL)
+        return NULL;
+    p->writer = w;
+    p->loop = loop->index;
+    p->tap.tracer = tracer;
+    p->tap.tsc = w->tsc;
+    tr__lock_take(&w->lock);
+    int rc = part_map(p);
+    if (rc == 0)
+        tr__list_append(&w->parts, &p->link);
+    tr__lock_give(&w->lock);
+    if (rc < 0) {
+        tr__free(p);
+        return NULL;
+    }
+    p->tap.running = &p->head->running;
+    return &p->tap;
+}
+
+static void writer_free(writer *w)
+{
+    for (tr__list *at; (at = tr__list_pop(&w->parts)) != NULL;) {
+        part *p = tr__container(at, part, link);
+        munmap(p->head, TR__TRACE_LOOP_SIZE);
+        tr__free(p);
+    }
+    if (w->head != NULL)
+        munmap(w->head, TR__TRACE_LOOPS_AT);
+    close(w->fd);
+    tr__free(w);
+}
+
+// One that has failed is left for its parent to find, or kept.
+static void trace_close(tr__tracer **tracer, bool failed)
+{
+    writer *w = tr__container(*tracer, writer, tracer);
+    *tracer = NULL;
+    if (!failed)
+        unlink(w->path);
+    else if (!w->child)
+        tr__trace_keep(w->path, w->head->pid);
+    writer_free(w);
+}
+
+static void trace_child_ended(tr__tracer *tracer, int64_t pid, uint64_t node, tr_reason reason)
+{
+    (void)tracer;
+    tr__trace_report(pid, node, reason);
+}
+
+static const tr__tracer_ops OPS = {
+    .tap = trace_tap,
+    .look = trace_look,
+    .sleep = trace_sleep,
+    .fact = trace_fact,
+    .message = trace_message,
+    .child_ended = trace_child_ended,
+    .close = trace_close,
+};
+
+static void head_fill(tr__trace_head *head, const tr_node *node, const tr__trace_opts *opts)
+{
+    memcpy(head->magic, TR__TRACE_MAGIC, sizeof head->magic);
+    head->version = TR__TRACE_VERSION;
+    head->tsc = tr__trace_tsc();
+    head->pid = getpid();
+    head->parent = getppid();
+    tr__trace_clock_now(head->tsc, &head->first);
+    snprintf(head->name, sizeof head->name, "%s", opts->name);
+    ssize_t size = readlink("/proc/self/exe", head->exe, sizeof head->exe - 1);
+    head->exe[size < 0 ? 0 : size] = '\0';
+    atomic_init(&head->node, node->id);
+}
+
+static int writer_open(writer *w, const tr_node *node, const tr__trace_opts *opts)
+{
+    tr__trace_head head = {0};
+    head_fill(&head, node, opts);
+    w->fd = tr__trace_create(&head, w->path, sizeof w->path);
+    if (w->fd < 0)
+        return w->fd;
+    void *memory = mmap(NULL, TR__TRACE_LOOPS_AT, PROT_READ | PROT_WRITE, MAP_SHARED, w->fd, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    w->head = memory;
+    w->control = (tr__trace_control *)((char *)memory + TR__TRACE_CONTROL_AT);
+    w->strings = (tr__trace_string *)((char *)memory + TR__TRACE_STRINGS_AT);
+    w->strings_room = STEP;
+    w->tsc = head.tsc;
+    return 0;
+}
+
+void tr__trace_start(tr_node *node, const tr__trace_opts *opts)
+{
+    writer *w = tr__zalloc(sizeof *w);
+    if (w == NULL)
+        return;
+    w->tracer.ops = &OPS;
+    w->messages = opts->messages;
+    w->bodies = opts->bodies;
+    w->child = opts->child;
+    w->fd = -1;
+    tr__list_init(&w->parts);
+    if (!opts->child)
+        tr__trace_sweep();
+    if (writer_open(w, node, opts) < 0) {
+        if (w->fd >= 0)
+            unlink(w->path);
+        writer_free(w);
+        return;
+    }
+    tr__tracer *tracer = &w->tracer;
+    tr__node_trace(node, &tracer);
+}

@@ -1,0 +1,439 @@
+// Goal:   what a node does stands in its file, for whoever reads it, and nothing else does.
+// Method: real nodes in this process with a directory of their own, read by the public calls.
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <troupe.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/node.h"
+#include "trace/file.h"
+
+static char dir[64];
+
+static int removed(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof dir, "/tmp/troupe-trace-XXXXXX");
+    if (mkdtemp(dir) == NULL)
+        return -1;
+    return setenv("TROUPE_TRACE_DIR", dir, 1) + unsetenv("TROUPE_TRACE");
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    return nftw(dir, removed, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static int count_one(const char *path, void *arg)
+{
+    (void)path;
+    ++*(size_t *)arg;
+    return 0;
+}
+
+static size_t files(void)
+{
+    size_t n = 0;
+    assert_int_equal(tr_trace_each(count_one, &n), 0);
+    return n;
+}
+
+// ---- What is traced: one that counts down with another one ----
+
+static struct {
+    uint32_t rounds;
+    bool want, bodies, fails;
+    uint32_t lease_ms, pause_ms;
+    tr_trace *trace; // its own, if it wants messages
+} play;
+
+static int echo_receive(tr_actor *self, const tr_msg *msg)
+{
+    return play.fails ? TR_EIO : tr_reply(self, msg, tr_msg_body(msg));
+}
+static const tr_behavior echo = {.name = "echo", .receive = echo_receive};
+
+static void first_begin(tr_actor *self, void *arg)
+{
+    (void)arg;
+    tr_addr to;
+    assert_int_equal(tr_whereis(self, "echo", &to), 0);
+    assert_int_equal(tr_send(self, to, "ball", TR_MAP("left", play.rounds)), 0);
+}
+
+static int first_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    int rc = tr_spawn(self, &echo, TR_SPAWN(.name = "echo"), NULL);
+    if (rc == 0 && play.want) {
+        rc = tr_trace_open_pid(getpid(), &play.trace);
+        if (rc == 0)
+            rc = tr_trace_want(play.trace, play.bodies, play.lease_ms);
+    }
+    return rc < 0 ? rc : tr_timer_start(self, TR_MS(play.pause_ms), first_begin, NULL, NULL);
+}
+
+static int first_receive(tr_actor *self, const tr_msg *msg)
+{
+    uint64_t left;
+    assert_int_equal(tr_get_uint(tr_msg_body(msg), "left", &left), 0);
+    return left <= 1 ? tr_exit(self, TR_NORMAL) : tr_reply(self, msg, TR_MAP("left", left - 1));
+}
+static const tr_behavior first = {.name = "first", .start = first_start, .receive = first_receive};
+
+// Run it, and leave the node open.
+static tr_node *run(void)
+{
+    tr_node *node;
+    assert_int_equal(tr_node_open(TR_NODE(.name = "played", .loops = 1), &node), 0);
+    assert_int_equal(tr_node_spawn(node, &first, NULL, NULL), 0);
+    int rc = tr_node_run(node);
+    assert_int_equal(rc, 0);
+    return node;
+}
+
+static tr_trace *opened(void)
+{
+    tr_trace *trace;
+    assert_int_equal(tr_trace_open_pid(getpid(), &trace), 0);
+    return trace;
+}
+
+// The next one of this kind; false: there is none.
+static bool next(tr_trace *trace, tr_trace_kind kind, tr_trace_event *ret_event)
+{
+    int rc;
+    while ((rc = tr_trace_next(trace, ret_event)) > 0)
+        if (ret_event->kind == kind)
+            return true;
+    assert_int_equal(rc, 0);
+    return false;
+}
+
+static void play_is(uint32_t rounds, bool want)
+{
+    memset(&play, 0, sizeof play);
+    play.rounds = rounds;
+    play.want = want;
+    play.lease_ms = 60000;
+    play.pause_ms = want; // an iteration later it is known to be wanted
+}
+
+static void actors_stand_in_the_file_and_it_goes_at_an_orderly_end(void **state)
+{
+    (void)state;
+    play_is(3, false);
+    tr_node *node = run();
+    tr_trace *trace = opened();
+    tr_trace_process process;
+    tr_trace_event e;
+    tr_trace_look(trace, &process);
+    assert_int_equal(process.pid, getpid());
+    assert_true(process.alive);
+    assert_string_equal(process.name, "played");
+    assert_true(process.node == tr_node_id(node));
+    assert_true(next(trace, TR_TRACE_START, &e));
+    assert_string_equal(e.actor_name, "first/0");
+    uint64_t before = e.time;
+    assert_true(next(trace, TR_TRACE_START, &e));
+    assert_string_equal(e.name, "echo");
+    assert_string_equal(e.from_name, "first/0");
+    assert_true(e.time >= before);
+    assert_true(next(trace, TR_TRACE_END, &e));
+    assert_string_equal(e.actor_name, "first/0");
+    assert_int_equal(e.reason.kind, TR_REASON_NORMAL);
+    assert_true(next(trace, TR_TRACE_END, &e));
+    assert_string_equal(e.actor_name, "echo");
+    assert_int_equal(e.reason.kind, TR_REASON_SHUTDOWN);
+    assert_false(next(trace, TR_TRACE_MESSAGE, &e));
+    tr_trace_close(&trace);
+    assert_int_equal(files(), 1);
+    tr_node_close(&node);
+    assert_int_equal(files(), 0);
+}
+
+static void messages_are_there_while_they_are_wanted(void **state)
+{
+    (void)state;
+    play_is(2, true);
+    play.bodies = true;
+    tr_node *node = run();
+    tr_trace_event e;
+    static const char *const to[] = {"echo", "first/0", "echo", "first/0"};
+    uint32_t parent = 0;
+    uint64_t id = 0;
+    for (int i = 0; i < 4; i++) {
+        char *json, want[32];
+        tr_val body;
+        assert_true(next(play.trace, TR_TRACE_MESSAGE, &e));
+        assert_string_equal(e.name, "ball");
+        assert_string_equal(e.actor_name, to[i]);
+        assert_true(e.flags == (TR_TRACE_STAMPED | TR_TRACE_HAS_BODY));
+        assert_int_equal(e.parent, parent); // each has caused the next one
+        assert_true(i == 0 || e.trace == id);
+        assert_true(e.trace != 0 && e.run > 0 && e.sent + e.wait + e.run <= e.time + 1000);
+        snprintf(want, sizeof want, "{\"left\":%d}", 2 - i / 2);
+        assert_int_equal(tr_val_unpack(e.body, e.body_size, &body), 0);
+        assert_int_equal(tr_json_print(body, &json), 0);
+        assert_string_equal(json, want);
+        tr_free(json);
+        parent = e.span;
+        id = e.trace;
+    }
+    assert_false(next(play.trace, TR_TRACE_MESSAGE, &e));
+    tr_trace_close(&play.trace);
+    tr_node_close(&node);
+}
+
+static void who_attaches_is_written_down(void **state)
+{
+    (void)state;
+    play_is(2, true);
+    tr_node *node = run();
+    tr_trace *trace = opened();
+    tr_trace_event e;
+    assert_true(next(trace, TR_TRACE_ATTACH, &e));
+    assert_int_equal(e.number, getpid());
+    tr_trace_close(&trace);
+    tr_trace_close(&play.trace);
+    tr_node_close(&node);
+}
+
+static void a_lease_that_is_not_renewed_ends(void **state)
+{
+    (void)state;
+    play_is(2, true);
+    play.lease_ms = 1;
+    play.pause_ms = 20; // the first message comes when it is over
+    tr_node *node = run();
+    tr_trace_event e;
+    assert_true(next(play.trace, TR_TRACE_DETACH, &e));
+    tr_trace *trace = opened();
+    assert_false(next(trace, TR_TRACE_MESSAGE, &e));
+    tr_trace_close(&trace);
+    tr_trace_close(&play.trace);
+    tr_node_close(&node);
+}
+
+static void four_may_want_messages_at_a_time(void **state)
+{
+    (void)state;
+    tr_trace *traces[5];
+    play_is(2, false);
+    tr_node *node = run();
+    for (int i = 0; i < 5; i++) {
+        traces[i] = opened();
+        assert_int_equal(tr_trace_want(traces[i], false, 1000), i < 4 ? 0 : TR_EFULL);
+    }
+    tr_trace_close(&traces[2]);
+    assert_int_equal(tr_trace_want(traces[4], false, 1000), 0);
+    for (int i = 0; i < 5; i++)
+        tr_trace_close(&traces[i]);
+    tr_node_close(&node);
+}
+
+static void what_was_overwritten_is_told_as_a_gap(void **state)
+{
+    (void)state;
+    enum { rounds = TR__TRACE_MESSAGES };
+    play_is(rounds, true);
+    tr_node *node = run();
+    tr_trace_event e;
+    uint64_t lost = 0, read = 0;
+    while (tr_trace_next(play.trace, &e) > 0) {
+        lost += e.kind == TR_TRACE_GAP ? e.number : 0;
+        read += e.kind == TR_TRACE_MESSAGE;
+    }
+    assert_int_equal(read + lost, 2 * rounds);
+    assert_true(read >= rounds - 1); // the writer might be at one of them
+    tr_trace_close(&play.trace);
+    tr_node_close(&node);
+}
+
+static void those_that_live_are_in_a_table(void **state)
+{
+    (void)state;
+    tr_trace_actor actors[4];
+    tr_trace_loop loop;
+    uint64_t more = 1;
+    play_is(5, true);
+    tr_node *node;
+    assert_int_equal(tr_node_open(TR_NODE(.loops = 1), &node), 0);
+    assert_int_equal(tr_node_spawn(node, &first, NULL, NULL), 0);
+    while (play.trace == NULL)
+        assert_true(tr__node_step(node));
+    while (tr_trace_actors(play.trace, actors, 4, &more) < 2)
+        assert_true(tr__node_step(node));
+    assert_int_equal(more, 0);
+    assert_string_equal(actors[0].name, "first/0");
+    assert_string_equal(actors[1].name, "echo");
+    assert_true(tr_addr_eq(actors[1].parent, actors[0].addr));
+    assert_int_equal(tr_node_run(node), 0);
+    assert_int_equal(tr_trace_actors(play.trace, actors, 4, &more), 0);
+    assert_int_equal(tr_trace_look_loop(play.trace, 0, &loop), 0);
+    assert_true(loop.iterations > 1 && loop.turns >= 10);
+    assert_int_equal(tr_trace_look_loop(play.trace, 1, &loop), TR_ENOENT);
+    tr_trace_close(&play.trace);
+    tr_node_close(&node);
+}
+
+static void a_dead_letter_and_a_failed_handler_say_why(void **state)
+{
+    (void)state;
+    play_is(1, true);
+    play.fails = true;
+    tr_node *node;
+    assert_int_equal(tr_node_open(TR_NODE(.loops = 1), &node), 0);
+    tr_addr addr;
+    assert_int_equal(tr_node_spawn(node, &first, NULL, &addr), 0);
+    tr_trace_event e;
+    do
+        assert_true(tr__node_step(node));
+    while (play.trace == NULL || !next(play.trace, TR_TRACE_MESSAGE, &e));
+    assert_int_equal(e.code, TR_EIO);
+    assert_true((e.flags & TR_TRACE_FAILED) != 0);
+    assert_true(next(play.trace, TR_TRACE_END, &e));
+    assert_int_equal(e.reason.kind, TR_REASON_ERROR);
+    char line[200];
+    assert_true(tr_trace_line(&e, line, sizeof line) > 0);
+    assert_non_null(strstr(line, "echo ends: error"));
+    tr_node_stop(node);
+    tr_node_run(node);
+    tr_trace_close(&play.trace);
+    tr_node_close(&node);
+}
+
+static void more_names_than_there_is_room_for_are_question_marks(void **state)
+{
+    (void)state;
+    play_is(1, true);
+    tr_node *node;
+    assert_int_equal(tr_node_open(TR_NODE(.loops = 1), &node), 0);
+    tr_loop *loop = tr__node_loop(node, 0);
+    for (unsigned i = 0; i < 2 * TR__TRACE_STRINGS; i++) {
+        char name[100];
+        int len = snprintf(name, sizeof name,
+                           "%u is a name that is longer than what there is room for, "
+                           "so it is cut",
+                           i);
+        TR__TELL(loop, .kind = TR_TRACE_SLOW, .name = name, .name_len = (size_t)len);
+    }
+    tr_trace *trace = opened();
+    tr_trace_event e;
+    unsigned known = 0;
+    while (next(trace, TR_TRACE_SLOW, &e))
+        known += e.name[0] != '\0';
+    assert_int_equal(known, 0); // the last 256 came when it was full
+    TR__TELL(loop, .kind = TR_TRACE_SLOW,
+             .name = "0 is a name that is longer than what there is room "
+                     "for, so it is cut",
+             .name_len = 80);
+    assert_true(next(trace, TR_TRACE_SLOW, &e));
+    assert_string_equal(e.name, "0 is a name that is longer than what there is room for, so i");
+    tr_trace_close(&trace);
+    tr_node_close(&node);
+}
+
+// ---- Where nothing can be written ----
+
+static void without_a_directory_there_is_a_node_and_no_trace(void **state)
+{
+    (void)state;
+    char path[100];
+    tr_trace *trace;
+    static const char *const bad[] = {"file", "shared", "file/below"};
+    snprintf(path, sizeof path, "%s/file", dir);
+    close(open(path, O_CREAT | O_WRONLY, 0600));
+    snprintf(path, sizeof path, "%s/shared", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(chmod(path, 0777), 0);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        tr_node *node;
+        snprintf(path, sizeof path, "%s/%s", dir, bad[i]);
+        setenv("TROUPE_TRACE_DIR", path, 1);
+        assert_int_equal(tr_node_open(NULL, &node), 0);
+        assert_true(tr_trace_open_pid(getpid(), &trace) < 0);
+        tr_node_close(&node);
+    }
+}
+
+static void nothing_is_written_when_the_environment_says_so(void **state)
+{
+    (void)state;
+    tr_node *node;
+    setenv("TROUPE_TRACE", "off", 1);
+    assert_int_equal(tr_node_open(NULL, &node), 0);
+    assert_int_equal(files(), 0);
+    tr_node_close(&node);
+}
+
+static void what_is_no_trace_is_refused(void **state)
+{
+    (void)state;
+    char path[100], link[100];
+    tr_trace *trace = NULL;
+    snprintf(path, sizeof path, "%s/1.trace", dir);
+    snprintf(link, sizeof link, "%s/2.trace", dir);
+    int fd = open(path, O_CREAT | O_RDWR, 0600);
+    assert_int_equal(tr_trace_open(path, &trace), TR_EBADMSG);
+    tr__trace_head head = {.version = TR__TRACE_VERSION + 1};
+    memcpy(head.magic, TR__TRACE_MAGIC, sizeof head.magic);
+    assert_int_equal(pwrite(fd, &head, sizeof head, 0), sizeof head);
+    assert_int_equal(tr_trace_open(path, &trace), TR_EVERSION);
+    close(fd);
+    assert_int_equal(symlink(path, link), 0);
+    assert_true(tr_trace_open(link, &trace) < 0);
+    assert_int_equal(tr_trace_open("/dev/null", &trace), geteuid() == 0 ? TR_EBADMSG : -EACCES);
+    assert_int_equal(tr_trace_open(dir, &trace), TR_EBADMSG);
+    assert_int_equal(tr_trace_open(NULL, &trace), TR_EINVAL);
+    assert_int_equal(tr_trace_open_pid(0, &trace), TR_EINVAL);
+    assert_null(trace);
+}
+
+static void a_time_is_kept_to_16_ticks_or_a_part_of_it(void **state)
+{
+    (void)state;
+    static const uint64_t times[] = {
+        0, 15, 16, 1000, UINT64_C(1) << 34, UINT64_C(1) << 35, UINT64_C(1) << 46};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        uint64_t back = tr__trace_unpack(tr__trace_pack(times[i]));
+        assert_true(back <= times[i] && times[i] - back < 16 + times[i] / 10000);
+    }
+    assert_true(tr__trace_unpack(tr__trace_pack(UINT64_MAX)) > UINT64_C(1) << 46);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(actors_stand_in_the_file_and_it_goes_at_an_orderly_end),
+        CASE(messages_are_there_while_they_are_wanted),
+        CASE(who_attaches_is_written_down),
+        CASE(a_lease_that_is_not_renewed_ends),
+        CASE(four_may_want_messages_at_a_time),
+        CASE(what_was_overwritten_is_told_as_a_gap),
+        CASE(those_that_live_are_in_a_table),
+        CASE(a_dead_letter_and_a_failed_handler_say_why),
+        CASE(more_names_than_there_is_room_for_are_question_marks),
+        CASE(without_a_directory_there_is_a_node_and_no_trace),
+        CASE(nothing_is_written_when_the_environment_says_so),
+        CASE(what_is_no_trace_is_refused),
+        CASE(a_time_is_kept_to_16_ticks_or_a_part_of_it),
+    };
+    return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
+}
