@@ -175,6 +175,7 @@ int tr_test_setup(void **state)
         return -1;
     }
     running = false;
+    setenv("TROUPE_TRACE", "off", 0); // but where a test asks for it
     held.descriptors = tr_test_descriptors(getpid());
     held.threads = tr_test_threads(getpid());
     held.children = tr_test_children(NULL, 0);

@@ -671,6 +671,8 @@ int tr_trace_look_loop(tr_trace *trace, uint32_t loop, tr_trace_loop *ret_loop)
     tr__trace_clock now;
     if (trace == NULL || ret_loop == NULL)
         return TR_EINVAL;
+    if (loop >= trace->loops)
+        loops_look(trace);
     if (loop >= trace->loops || !trace_get(trace, &head, sizeof head, loop_at(loop)))
         return TR_ENOENT;
     tr__trace_clock_now(trace->head.tsc != 0, &now);
