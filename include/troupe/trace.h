@@ -155,6 +155,13 @@ TR_API const char *tr_trace_name(tr_trace *trace, uint64_t actor);
  * returns: the bytes that all of it has, as snprintf */
 TR_API int tr_trace_line(const tr_trace_event *event, char *ret_text, size_t size);
 
+/* Records as a sequence diagram in the language of mermaid: messages and dead letters as arrows
+ * between actors, and ends.
+ * borrows: events, in the order of time
+ * gives:   *ret_text, to be freed by tr_free
+ * errors:  TR_EINVAL, TR_ENOMEM */
+TR_API int tr_trace_diagram(const tr_trace_event *events, size_t count, char **ret_text);
+
 /* The last records of a child process that has ended badly, as lines, the oldest first: for who
  * watches it, when it hears of its end. This reads a small file, in the call.
  * lines:  1 to 1000, at most so many

@@ -80,12 +80,13 @@ static void line_body(line *l, const tr_trace_event *e)
 static void line_message(line *l, const tr_trace_event *e)
 {
     bool sent = e->kind == TR_TRACE_SENT, answer = (e->flags & TR_TRACE_ANSWER) != 0;
-    line_name(l, or_nobody(sent ? e->actor_name : e->from_name));
+    bool turned = sent || answer;
+    line_name(l, or_nobody(turned ? e->actor_name : e->from_name));
     line_add(l, sent                             ? " ->> "
                 : answer                         ? " <= "
                 : (e->flags & TR_TRACE_ASK) != 0 ? " => "
                                                  : " -> ");
-    line_name(l, or_nobody(sent ? e->from_name : e->actor_name));
+    line_name(l, or_nobody(turned ? e->from_name : e->actor_name));
     line_add(l, "  ");
     line_name(l, e->name);
     line_body(l, e);

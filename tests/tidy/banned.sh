@@ -12,10 +12,10 @@ strtok ; . ; - ; strchr or strcspn, which write nothing
 alloca ; . ; - ; an array of fixed size, or tr__alloc
 system popen ; . ; - ; spawn the program without a shell
 fork vfork ; . ; - ; posix_spawn: a fork without exec is unsafe with threads, and slow in a large process
-malloc calloc realloc free strdup strndup aligned_alloc posix_memalign ; ^(src|actors)/ ; ^src/(base|kit)/memory\.c$ ; tr__alloc and its family, so that the allocator and fault injection see it
+malloc calloc realloc free strdup strndup aligned_alloc posix_memalign ; ^(src|actors)/ ; ^src/((base|kit)/memory\.c$|cli/) ; tr__alloc and its family, so that the allocator and fault injection see it
 assert ; ^src/ ; - ; tr_assert or tr_check
-printf fprintf vprintf vfprintf puts fputs putchar perror ; ^src/ ; ^src/base/ ; tr__warn: the library does not print
-time gettimeofday clock_gettime rand random srand getrandom ; ^src/ ; ^src/(uv/|trace/clock\.c$) ; ask the world (core/world.h), which may be simulated
+printf fprintf vprintf vfprintf puts fputs putchar perror ; ^src/ ; ^src/(base|cli)/ ; tr__warn: the library does not print
+time gettimeofday clock_gettime rand random srand getrandom ; ^src/ ; ^src/(uv/|cli/|trace/clock\.c$) ; ask the world (core/world.h), which may be simulated
 '
 code blank=1 $(files src include actors examples tests) | awk -F: -v rules="$rules" '
 BEGIN {

@@ -50,6 +50,12 @@ gcc "$dir/main.c" -o "$dir/static" $(pkg-config --cflags troupe) "$libdir/libtro
 gcc "$dir/test.c" -o "$dir/test" $(pkg-config --cflags --libs troupe-test)
 cmake -G Ninja -S "$dir" -B "$dir/build" -DCMAKE_PREFIX_PATH="$dir/root" >/dev/null
 cmake --build "$dir/build" >/dev/null
-for program in "$dir"/{shared,static,test} "$dir"/build/{found,found_test}; do
-    [[ $("$program" 2>&1) == *TR_EFULL* ]] || echo "$program: does not run; see the install rules in CMakeLists.txt"
-done | findings
+
+{
+    [[ $(env -u LD_LIBRARY_PATH "$dir/root/bin/troupe" --version) == "troupe "* ]] ||
+        echo "bin/troupe: does not run; see the install rules in CMakeLists.txt"
+    for program in "$dir"/{shared,static,test} "$dir"/build/{found,found_test}; do
+        [[ $("$program" 2>&1) == *TR_EFULL* ]] ||
+            echo "$program: does not run; see the install rules in CMakeLists.txt"
+    done
+} | findings

@@ -14,6 +14,7 @@ BEGIN {
     below["remote"] = "base data core remote"
     below["sim"] = "base data core remote sim"
     below["kit"] = "base data core kit"
+    below["cli"] = "cli" # and <troupe.h>, as any program
     below["troupe.c"] = "base data core remote trace uv"
 
     home["uv.h"] = "^src/uv/"

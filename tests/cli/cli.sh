@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Goal:   the command shows what runs, what is stuck and what is dead, in each of its forms.
+# Method: a program with a child is looked at by troupe ($1), in a directory of its own.
+#
+#     cli.sh TROUPE PROGRAM
+set -u
+troupe=$1 program=$2
+dir=$(mktemp -d)
+export TROUPE_TRACE_DIR=$dir/traces TROUPE_TRACE= NO_COLOR=
+pids=()
+end() {
+    [ ${#pids[@]} = 0 ] || kill -9 "${pids[@]}" 2>/dev/null
+    rm -rf "$dir"
+}
+trap end EXIT
+failed=0
+fail() {
+    echo "FAILED: $*" >&2
+    failed=1
+}
+# expect WORDS FILE PATTERN...: each stands in it
+expect() {
+    local words=$1 file=$2 pattern
+    shift 2
+    for pattern in "$@"; do
+        grep -qE -- "$pattern" "$file" || { fail "$words: no $pattern"; head -20 "$file" >&2; }
+    done
+}
+begin() { # [MODE]
+    "$program" "$@" 2>"$dir/err" &
+    pid=$!
+    pids+=("$pid")
+    disown
+}
+# until_true COMMAND...: it comes true before the test's deadline
+until_true() {
+    until "$@"; do read -rt 0.02 <> <(:); done
+}
+has_stock() { "$troupe" tree "$pid" 2>/dev/null | grep -q stock; }
+
+"$troupe" --help >"$dir/out" || fail "help"
+expect help "$dir/out" 'troupe COMMAND' '^  trace'
+"$troupe" --version | grep -q '^troupe [0-9]' || fail version
+"$troupe" nothing 2>"$dir/out"
+[ $? = 2 ] || fail "a command that is not there is exit 2"
+"$troupe" trace nobody 2>"$dir/out"
+[ $? = 1 ] || fail "a process that is not there is exit 1"
+
+# ---- One that runs ----
+begin
+until_true has_stock
+"$troupe" tree "$pid" >"$dir/out"
+expect tree "$dir/out" '^clock/0' '^  till/' '^    stock/0  \(.*pid [0-9]+\)'
+"$troupe" ps >"$dir/out"
+expect ps "$dir/out" "^ *$pid .* runs"
+[ "$(wc -l <"$dir/out")" = 3 ] || fail "ps: a line for each of two processes"
+"$troupe" ps --json "$pid" >"$dir/out"
+expect "ps --json" "$dir/out" "^\{\"pid\":$pid," '"state":"runs"'
+"$troupe" trace --max 40 --for 60 "$pid" >"$dir/out"
+expect trace "$dir/out" 'clock/0@[0-9]+ -> till/[0-9]+@[0-9]+  sale \{"what":"bread","price":3\}  wait [0-9]+' \
+    'till/[0-9]+@[0-9]+ => stock/0@[0-9]+  take \{"id":[0-9]+\}' 'till/[0-9]+@[0-9]+ <= stock/0@[0-9]+  answer \{"left":[0-9]+\}' 'messages are traced'
+[ "$(wc -l <"$dir/out")" = 40 ] || fail "trace: --max"
+"$troupe" trace -M -a stock -m 'ta*' --max 5 --for 60 "$pid" >"$dir/out"
+[ "$(grep -c '=> stock.* take\|->> stock.* take' "$dir/out")" = 5 ] || { fail "trace: filters"; cat "$dir/out" >&2; }
+"$troupe" trace --max 60 --for 60 -o jsonl -w "$dir/kept.jsonl" "$pid" || fail "a recording"
+for form in text mermaid html chrome jsonl; do
+    "$troupe" trace -o "$form" -w "$dir/out.$form" "$dir/kept.jsonl" || fail "$form of a recording"
+done
+cmp -s "$dir/kept.jsonl" "$dir/out.jsonl" || fail "a recording is not what was read of it"
+expect mermaid "$dir/out.mermaid" '^sequenceDiagram' 'participant till' '->>till.*: sale' '->>stock.*: take'
+expect html "$dir/out.html" '<!doctype html>' 'n:"sale"' '</html>'
+grep -qE '(src|href)=' "$dir/out.html" && fail "html: asks for another file"
+if command -v node >/dev/null; then
+    node "$(dirname "$0")/chrome.js" "$dir/out.chrome" || fail "chrome: schema"
+fi
+"$troupe" top -n 2 -i 0.3 "$pid" >"$dir/out"
+expect top "$dir/out" "^ *$pid  .*%" "till/[0-9]+ +[1-9][0-9]* "
+"$troupe" top -n 1 -i 0.3 --json "$pid" >"$dir/out"
+expect "top --json" "$dir/out" '"kind":"actor".*"name":"till/[0-9]+","messages_per_s":[1-9]'
+# Who is killed while attached leaves nothing on, when its lease is over.
+"$troupe" trace --for 0 --max 0 -w "$dir/out" "$pid" &
+tracer=$!
+until_true grep -q sale "$dir/out"
+kill -9 $tracer
+wait $tracer 2>/dev/null
+has_detached() { "$troupe" trace --dead --only "$pid" | tail -3 | grep -q 'not traced any more'; }
+until_true has_detached
+kill -9 "$pid"
+
+# ---- One that is stuck ----
+begin hang
+is_stuck() { "$troupe" ps "$pid" 2>/dev/null | grep -q 'stuck for'; }
+until_true is_stuck
+"$troupe" trace --dead "$pid" >"$dir/out"
+expect "a stuck one" "$dir/out" 'till/[0-9]+.* starts' 'starts process stock'
+"$troupe" trace --for 0.3 "$pid" >"$dir/out" || fail "attaching to a stuck one"
+kill -9 "$pid"
+
+# ---- One that has died ----
+export TROUPE_TRACE=body
+begin crash
+until_true grep -q child.trace "$dir/err"
+expect "its parent's report" "$dir/err" 'child.trace: .*=?> stock/0  take \{"id":9,' 'for take'
+stock=$(sed -n 's/.*child.trace: pid=\([0-9]*\) .*/\1/p;T;q' "$dir/err")
+"$troupe" trace --dead "$stock" >"$dir/out"
+expect "--dead" "$dir/out" 'stock/0 starts' '=> stock/0  take \{"id":9,'
+"$troupe" ps --dead | grep -qE "^ *$stock .* ended" || fail "ps --dead"
+
+exit $failed
