@@ -18,6 +18,7 @@
  *   troupe/console.h  standard input, output and error as streams     tr_stdin, tr_stdout
  *   troupe/service.h  a service's manners: drain, reload, notify       tr_service_start
  *   troupe/signal.h   signals of the process                          tr_signal_start
+ *   troupe/process.h  programs: started, spoken with, stopped         tr_exec
  *   troupe/timer.h    timers, immediates, ticks, microtasks           tr_timer_start
  *   troupe/promise.h  results that come later                         tr_promise_then
  *   troupe/cancel.h   one token that ends whatever carries it          tr_cancel_now
@@ -59,6 +60,7 @@
 #include <troupe/net.h>
 #include <troupe/node.h>
 #include <troupe/pool.h>
+#include <troupe/process.h>
 #include <troupe/promise.h>
 #include <troupe/registry.h>
 #include <troupe/service.h>

@@ -70,7 +70,11 @@ typedef enum tr_mail_policy {
 typedef enum tr_stdio {
     TR_STDIO_INHERIT, /* this process's own */
     TR_STDIO_NULL,    /* /dev/null */
-    TR_STDIO_PIPE     /* a pipe; its other end is a stream: tr_child_stream (troupe/console.h) */
+    TR_STDIO_PIPE,    /* a pipe; its other end is a stream: tr_child_stream (troupe/console.h) */
+
+    /* Of a program only (troupe/process.h). */
+    TR_STDIO_FD,    /* a descriptor of this process */
+    TR_STDIO_OUTPUT /* for errors: where its output goes */
 } tr_stdio;
 
 typedef struct tr_spawn_opts {

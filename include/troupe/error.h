@@ -43,7 +43,8 @@ extern "C" {
     X(TR_EREFUSED, -6010, "the other side refused")                                                \
     X(TR_SHUTDOWN, -6011, "asked to shut down")                                                    \
     X(TR_ENOREPLY, -6012, "the actor has not answered")                                            \
-    X(TR_ERESTARTS, -6013, "had to be started again too often")
+    X(TR_ERESTARTS, -6013, "had to be started again too often")                                    \
+    X(TR_EFAILED, -6014, "the program has failed")
 
 enum {
 #define TR__ERROR_ENUM(name, number, text) name = number,

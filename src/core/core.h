@@ -445,6 +445,8 @@ struct tr_loop {
     uint64_t missed;              // by the interval that fires
     tr__slots streams, offers;
     tr__slots servers;
+    tr__slots processes;      // programs (process.c)
+    tr__list orphans, strays; // those whose actor has ended: to be waited for; detached
     tr__slots files, lookouts;
     tr__slots listeners; // for signals
     tr__slab slab;       // what sockets read into

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "core/node.h"
+#include "core/process.h"
 
 static tr_loop *crew_first(const tr_node *node)
 {
@@ -21,7 +22,7 @@ static tr_loop *crew_first(const tr_node *node)
 
 static bool crew_idle(const tr_loop *loop)
 {
-    return tr__counter_get(&loop->actor_count) == 0 && loop->away == 0;
+    return tr__counter_get(&loop->actor_count) == 0 && loop->away == 0 && tr__processes_ended(loop);
 }
 
 // ---- On a loop's own thread ----

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "core/process.h"
 
 // Where the pointer to a loop is kept; NULL: no memory.
 static _Atomic(tr_loop *) *node_place(tr_node *node, uint32_t index)
@@ -38,6 +39,8 @@ int tr__loop_new(tr_node *node, uint32_t index, tr_world **world, tr_loop **ret_
     tr__list_init(&loop->pending);
     tr__list_init(&loop->later);
     tr__list_init(&loop->idlers);
+    tr__list_init(&loop->orphans);
+    tr__list_init(&loop->strays);
     tr__list_init(&loop->writable);
     tr__list_init(&loop->not_refused);
     tr__windows_init(&loop->windows, 0);
@@ -78,6 +81,8 @@ void tr__loop_end_actors(tr_loop *loop)
 
 static void loop_free(tr_loop *loop)
 {
+    tr__processes_clear(loop);
+    tr__slots_clear(&loop->processes);
     tr__free(loop->immediates.items);
     tr__free(loop->checking.items);
     tr__jobs_clear(&loop->jobs);

@@ -16,8 +16,10 @@
 
 #include "base/opts.h"
 #include "core/slab.h"
+#include "core/stream.h"
 
 #define READS_MAX 16u
+#define CUT_BYTES (1u << 20) // a pipe holds no more
 
 static const tr_world_ops *socket_world(const tr__socket *socket)
 {
@@ -120,6 +122,29 @@ static int socket_read(tr_actor *self, tr_stream stream, void *state, size_t wan
     socket->asked = true;
     socket_want(socket, TR__READ, 0);
     return 0;
+}
+
+bool tr__input_cut(tr_actor *self, tr_stream stream)
+{
+    tr__stream *s;
+    tr__socket *socket = tr_stream_state(self, stream, &tr__input_ops);
+    if (socket == NULL || tr__stream_of(self, stream, &s) < 0 || s->read.over || s->closing)
+        return false;
+    arrival a = socket_take(socket);
+    int rc = 0;
+    for (size_t size = 0; a.size > 0 && rc >= 0 && size < CUT_BYTES; a = socket_take(socket)) {
+        size += (size_t)a.size;
+        rc = arrival_push(&a);
+    }
+    tr_buf_unref(&a.chunk);
+    bool held = a.size > 0 || a.size == TR_EAGAIN;
+    if (held)
+        a.size = 0;
+    if (rc >= 0)
+        rc = arrival_push(&a);
+    if (rc < 0)
+        tr_stream_destroy(self, stream, rc);
+    return held;
 }
 
 // ---- Writing ----

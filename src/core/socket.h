@@ -41,6 +41,10 @@ void tr__socket_attach(tr__socket *socket, tr_endpoint *endpoint); // connected;
 // Its stream's write is done as soon as there is room.
 void tr__socket_await(tr__socket *socket);
 
+// An input comes to its end now, behind what is there, whoever may still write to it. Returns
+// whether that was not its end anyway.
+bool tr__input_cut(tr_actor *self, tr_stream stream);
+
 // Have an actor hear of something in a turn of its own. false: it is ending, and hears no more.
 bool tr__socket_turn(tr_actor *actor, tr_callback cb, void *arg);
 

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <troupe/net.h>
+#include <troupe/process.h>
 
 typedef struct tr_world tr_world;
 typedef struct tr_endpoint tr_endpoint; // one end of a stream of bytes
@@ -132,6 +133,9 @@ typedef struct tr_program {
     const char *const *env;    // "NAME=value", NULL-terminated: added to this process's environment
     tr_stdio stdio[TR__STDIO]; // what its standard descriptors are
     bool alone;                // it is no node, and has no link
+    // How else it is started, as troupe/process.h says: path is looked for, and it leads a group.
+    // Only of one that is alone. NULL: none of that
+    const tr_process_opts *how;
 } tr_program;
 
 // Whether the other end of that descriptor is this process's.
@@ -227,10 +231,14 @@ typedef struct tr_world_ops {
     // error nothing is left.
     int (*spawn)(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
                  tr__process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
-    // Send a signal. One that has been reaped: no-op.
-    void (*process_signal)(tr__process *process, int signal);
+    // Send a signal; 0 only asks. errors: TR_ENOENT (it has been reaped), TR_EINVAL, -EPERM
+    int (*process_signal)(tr__process *process, int signal);
+    // The same to all of the group that it leads, also after its own end; or to it alone, if it
+    // leads none. errors: TR_ENOENT: nobody is left
+    int (*process_signal_group)(tr__process *process, int signal);
     int64_t (*process_pid)(const tr__process *process);
-    // Forget it. One that still lives is killed and reaped here. Sets *process to NULL.
+    // Forget it. One that still lives is killed with its group and reaped here, unless it is
+    // detached. Sets *process to NULL.
     void (*process_close)(tr__process **process);
 
     // A call about files, which may take long. Any thread; several at a time.

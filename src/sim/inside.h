@@ -163,7 +163,7 @@ void tr__sim_process_step(struct sim_world *world); // of one of its loops
 void tr__sim_process_end(struct sim_process *process, int code, int signal);
 int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
                   tr__process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
-void tr__sim_process_signal(tr__process *process, int signal);
+int tr__sim_process_signal(tr__process *process, int signal);
 int64_t tr__sim_process_pid(const tr__process *process);
 void tr__sim_process_close(tr__process **process);
 

@@ -16,6 +16,7 @@ struct sim_child {
     tr__process base;
     struct sim_source source;
     struct sim_process *process; // NULL when it has ended
+    bool stays;                  // it does not end with its parent
     int64_t pid;
     const tr_process_up *up;
     void *owner;
@@ -43,17 +44,21 @@ static void child_tell(struct sim_source *source, unsigned event)
     child->up->exited(child->owner, &child->status);
 }
 
-static void child_kill(struct sim_source *source)
+// Its parent has no child any more.
+static void child_leave(struct sim_source *source)
 {
     struct sim_child *child = child_of(source);
-    if (child->process != NULL)
+    if (child->process != NULL && !child->stays)
         tr__sim_process_end(child->process, 0, SIGKILL);
+    else if (child->process != NULL)
+        child->process->child = NULL;
+    child->process = NULL;
 }
 
 static void child_free(struct sim_source *source, bool tell)
 {
     (void)tell;
-    child_kill(source);
+    child_leave(source);
     tr__list_remove(&source->node);
     tr__free(child_of(source));
 }
@@ -61,7 +66,7 @@ static void child_free(struct sim_source *source, bool tell)
 static const struct sim_source_ops child_source_ops = {
     .due = child_due,
     .tell = child_tell,
-    .sever = child_kill,
+    .sever = child_leave,
     .free = child_free,
 };
 
@@ -240,7 +245,8 @@ int tr__sim_kill(tr_sim *sim, int64_t pid, int signal)
 
 static void process_signal(struct sim_process *process, int signal)
 {
-    if (signal != 0 && !tr__sim_heard(process, signal))
+    bool ends = signal != 0 && signal != SIGCONT;
+    if (ends && !tr__sim_heard(process, signal))
         tr__sim_process_end(process, 0, signal);
 }
 
@@ -278,17 +284,21 @@ static struct sim_child *child_new(tr_world *world, const tr_process_up *up, voi
     return child;
 }
 
-// A standard descriptor: of a pipe to the parent, its parent's own, or none of both.
+// A standard descriptor: of a pipe to the parent, its parent's own, its output's, or none of these.
 static void child_give(struct sim_child *child, int fd, tr_stdio what, tr_endpoint **theirs)
 {
     const struct sim_process *parent = sim_process_of(child->base.world);
     struct sim_half **given = &child->process->stdio[fd];
     if (what == TR_STDIO_PIPE) {
         tr__sim_set_stdio(&child->process->main.base, fd, theirs);
-    } else if (what == TR_STDIO_INHERIT) {
-        tr__sim_half_unref(given, child->process);
-        *given = parent->stdio[fd] == NULL ? NULL : tr__sim_half_ref(parent->stdio[fd]);
+        return;
     }
+    if (what == TR_STDIO_NULL)
+        return;
+    const struct sim_process *from = what == TR_STDIO_OUTPUT ? child->process : parent;
+    struct sim_half *half = from->stdio[what == TR_STDIO_OUTPUT ? 1 : fd];
+    tr__sim_half_unref(given, child->process);
+    *given = half == NULL ? NULL : tr__sim_half_ref(half);
 }
 
 // ours: NULL where there is none, and where it has failed
@@ -338,6 +348,9 @@ int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_u
     tr_sim *sim = parent->sim;
     if (parent->dead)
         return TR_EDOWN;
+    for (int fd = 0; fd < TR__STDIO; fd++)
+        if (program->stdio[fd] == TR_STDIO_FD)
+            return TR_ENOSYS;
     if (sim->spawn_error_in > 0 && --sim->spawn_error_in == 0)
         return sim->spawn_error;
     const tr_sim_program *code =
@@ -347,6 +360,7 @@ int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_u
     struct sim_child *child = child_new(world, up, owner);
     if (child == NULL)
         return TR_ENOMEM;
+    child->stays = program->how != NULL && program->how->detached;
     int rc = child_start(child, code, program, ret_ends);
     if (rc < 0)
         child_free(&child->source, false);
@@ -356,12 +370,14 @@ int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_u
 }
 
 // A signal that nobody there hears has its default action, which is to end the process; 0 only
-// asks.
-void tr__sim_process_signal(tr__process *process, int signal)
+// asks. Its children end with it: so what reaches it reaches its group.
+int tr__sim_process_signal(tr__process *process, int signal)
 {
     struct sim_child *child = (struct sim_child *)process;
-    if (child->process != NULL)
-        process_signal(child->process, signal);
+    if (child->process == NULL)
+        return TR_ENOENT;
+    process_signal(child->process, signal);
+    return 0;
 }
 
 int64_t tr__sim_process_pid(const tr__process *process)

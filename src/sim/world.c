@@ -140,6 +140,7 @@ const tr_world_ops tr__sim_world_ops = {
     .endpoint_cred = tr__sim_endpoint_cred,
     .spawn = tr__sim_spawn,
     .process_signal = tr__sim_process_signal,
+    .process_signal_group = tr__sim_process_signal,
     .process_pid = tr__sim_process_pid,
     .process_close = tr__sim_process_close,
     .resolve = tr__sim_resolve,

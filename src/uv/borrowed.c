@@ -96,7 +96,7 @@ ssize_t tr__uv_file_read(struct real_endpoint *endpoint, const tr_iov *iov, int 
     return n < 0 ? -errno : n;
 }
 
-static ssize_t write_without_signal(int fd, const struct iovec *iov, int count)
+ssize_t tr__uv_write_quietly(int fd, const struct iovec *iov, int count)
 {
     sigset_t pipe, before;
     sigemptyset(&pipe);
@@ -117,8 +117,8 @@ ssize_t tr__uv_file_write(struct real_endpoint *endpoint, const tr_iov *iov, int
 {
     struct iovec little = {iov->base, iov->len < PIPE_BUF ? iov->len : PIPE_BUF};
     if (endpoint->kind != REAL_SHARED)
-        return write_without_signal(endpoint->fd, (const struct iovec *)iov, count);
+        return tr__uv_write_quietly(endpoint->fd, (const struct iovec *)iov, count);
     if (!fd_is_ready(endpoint->fd, POLLOUT))
         return TR_EAGAIN;
-    return write_without_signal(endpoint->fd, &little, 1); // there is room for so much
+    return tr__uv_write_quietly(endpoint->fd, &little, 1); // there is room for so much
 }

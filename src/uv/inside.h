@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <uv.h>
 
@@ -61,6 +62,7 @@ struct real_world {
     bool stirred;           // there was something to tell in this poll
     struct real_host *host; // polls for it, so it does not wait itself (host.c); NULL: nobody
     struct real_spin spin;
+    bool guarded;     // has a part in the guard
     tr__list sources; // open
     tr__list lookouts;
     tr__list ears;
@@ -148,6 +150,8 @@ void tr__uv_endpoints_end(struct real_world *world);
 int tr__uv_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint);
 ssize_t tr__uv_file_read(struct real_endpoint *endpoint, const tr_iov *iov, int count);
 ssize_t tr__uv_file_write(struct real_endpoint *endpoint, const tr_iov *iov, int count);
+// As writev, without a SIGPIPE. returns: bytes or an error
+ssize_t tr__uv_write_quietly(int fd, const struct iovec *iov, int count);
 
 // terminal.c
 int tr__uv_terminal_size(tr_endpoint *endpoint, unsigned *ret_columns, unsigned *ret_rows);
@@ -156,9 +160,22 @@ int tr__uv_terminal_raw(tr_endpoint *endpoint, bool raw);
 // process.c
 int tr__uv_spawn(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
                  tr__process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
-void tr__uv_process_signal(tr__process *process, int signal);
+int tr__uv_process_signal(tr__process *process, int signal);
+int tr__uv_process_signal_group(tr__process *process, int signal);
 int64_t tr__uv_process_pid(const tr__process *process);
 void tr__uv_process_close(tr__process **process);
+
+// start.c
+// Start a program with these as its descriptors, where they are not 0.
+// gives: *ret_pidfd
+int tr__uv_start(const tr_program *program, const int theirs[TR__ENDS], pid_t *ret_pid,
+                 int *ret_pidfd);
+
+// guard.c
+// Have a process group killed when this process is gone. Returns whether it will be.
+bool tr__uv_guard_add(struct real_world *world, pid_t group);
+void tr__uv_guard_remove(pid_t group);
+void tr__uv_guard_leave(struct real_world *world); // it has none any more
 
 // listener.c
 int tr__uv_listen(tr_world *world, const tr_site *site, const tr_listen_how *how,

@@ -1,20 +1,18 @@
-// Child processes: posix_spawn to start one, a pidfd to hear of its end.
+// Processes as the loop knows them: a pidfd to hear of the end, and our ends of their descriptors.
+// How they are started: start.c.
 //
-// Not uv_spawn: libuv 1.44 forks, which stops the loop for as long as it takes to copy the parent's
-// page tables (123 ms at 3 GiB); posix_spawn shares them until the exec. And a pidfd needs no
-// SIGCHLD handler, which a library must not take from its host.
+// A pidfd needs no SIGCHLD handler, which a library must not take from its host. It tells when,
+// wait4 tells how the process ended and what it has used: until then the pid is its own.
 //
-// A child gets the standard descriptors and one end of a socket pair as descriptor 3, no other; no
-// blocked signals and no ignored ones, whatever this process has made of its own. Where a standard
-// descriptor has its other end here it is a pipe, not a socket: programs open /dev/stdin once more.
-// And a pipe's ends are two open files, so ours does not block and the child's does.
+// A process group outlives its leader. While somebody is left in it the number is the group's, so
+// it may be signalled; as soon as nobody answers it is forgotten, for it may become another's.
 //
-// The pidfd tells when, wait4 tells how it ended and what it has used: until then the pid is its
-// own.
+// Where a standard descriptor has its other end here it is a pipe, not a socket: programs open
+// /dev/stdin once more. And a pipe's ends are two open files, so ours does not block and the
+// child's does.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
@@ -31,6 +29,9 @@ struct real_process {
     pid_t pid;
     struct real_kin kin;
     bool reaped;
+    bool leads;   // a group, in which somebody may be left
+    bool guarded; // that group is
+    bool stays;   // when it is closed
     const tr_process_up *up;
     void *owner;
 };
@@ -85,21 +86,51 @@ static tr_exit_status process_reap(struct real_process *process)
     return exit;
 }
 
+// Nobody is left in its group.
+static void group_forget(struct real_process *process)
+{
+    process->leads = false;
+    if (process->guarded)
+        tr__uv_guard_remove(process->pid);
+    process->guarded = false;
+}
+
+static int group_signal(struct real_process *process, int signal)
+{
+    if (kill(-process->pid, signal) == 0)
+        return 0;
+    if (errno != ESRCH)
+        return -errno;
+    group_forget(process);
+    return TR_ENOENT;
+}
+
 static void process_exited(uv_poll_t *poll, int status, int events)
 {
     (void)status, (void)events;
     struct real_process *process = process_of_source(poll->data);
     tr__uv_source_watch(&process->source, 0, process_exited);
     tr_exit_status exit = process_reap(process);
+    if (process->leads)
+        group_signal(process, 0);
     real_world_stir(real_world_of(process->base.world));
     process->up->exited(process->owner, &exit);
 }
 
-void tr__uv_process_signal(tr__process *base, int signal)
+int tr__uv_process_signal(tr__process *base, int signal)
 {
     struct real_process *process = process_of(base);
-    if (!process->reaped)
-        pidfd_send_signal(process->source.fd, signal, NULL, 0);
+    if (process->reaped)
+        return TR_ENOENT;
+    return pidfd_send_signal(process->source.fd, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+// A leader may leave its group.
+int tr__uv_process_signal_group(tr__process *base, int signal)
+{
+    struct real_process *process = process_of(base);
+    int rc = process->leads ? group_signal(process, signal) : TR_ENOENT;
+    return rc == TR_ENOENT ? tr__uv_process_signal(base, signal) : rc;
 }
 
 int64_t tr__uv_process_pid(const tr__process *base)
@@ -115,10 +146,14 @@ static void process_let_go(uv_handle_t *handle)
 static void process_close_source(struct real_source *source)
 {
     struct real_process *process = process_of_source(source);
-    if (!process->reaped) {
+    if (!process->reaped && !process->stays) {
+        tr__uv_process_signal_group(&process->base, SIGKILL);
         tr__uv_process_signal(&process->base, SIGKILL);
         process_reap(process);
     }
+    if (!process->reaped) // it is nobody's now
+        tr__uv_kin_remove(&process->kin);
+    group_forget(process);
     tr__uv_source_close(source, process_let_go);
 }
 
@@ -172,23 +207,44 @@ static int null_open(void)
     return fd < 0 ? -errno : fd;
 }
 
+static int fd_copy(int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, TR__ENDS);
+    return copy < 0 ? -errno : copy;
+}
+
 // Out of the way of those that are set in the child, one after the other.
 static int fd_lift(int fd)
 {
     if (fd < 0 || fd >= TR__ENDS)
         return fd;
-    int lifted = fcntl(fd, F_DUPFD_CLOEXEC, TR__ENDS), rc = -errno;
+    int lifted = fd_copy(fd);
     close(fd);
-    return lifted < 0 ? rc : lifted;
+    return lifted;
+}
+
+// returns: theirs; 0: none
+static int theirs_open(struct real_world *world, const tr_program *program, int fd,
+                       tr_endpoint **ret_ours)
+{
+    if (tr__program_has_end(program, fd))
+        return fd_lift(end_open(world, fd, ret_ours));
+    if (fd >= TR__STDIO)
+        return 0;
+    switch (program->stdio[fd]) {
+    case TR_STDIO_NULL:
+        return fd_lift(null_open());
+    case TR_STDIO_FD:
+        return fd_copy(program->how->fds[fd]);
+    default:
+        return 0; // its own, or start.c's business
+    }
 }
 
 static int ends_open(struct real_world *world, const tr_program *program, struct process_ends *ends)
 {
     for (int fd = 0; fd < TR__ENDS; fd++) {
-        bool has_end = tr__program_has_end(program, fd);
-        if (!has_end && (fd == TR__LINK_FD || program->stdio[fd] == TR_STDIO_INHERIT))
-            continue;
-        int theirs = fd_lift(has_end ? end_open(world, fd, &ends->ours[fd]) : null_open());
+        int theirs = theirs_open(world, program, fd, &ends->ours[fd]);
         if (theirs < 0)
             return theirs;
         ends->theirs[fd] = theirs;
@@ -210,104 +266,18 @@ static void ends_close_theirs(struct process_ends *ends)
             close(ends->theirs[fd]);
 }
 
-// ---- Its environment ----
-
-static bool env_replaces(const char *const *added, const char *inherited)
-{
-    size_t name = strcspn(inherited, "=");
-    for (; *added != NULL; added++)
-        if (strncmp(*added, inherited, name) == 0 && (*added)[name] == '=')
-            return true;
-    return false;
-}
-
-static size_t env_count(char *const *env)
-{
-    size_t n = 0;
-    while (env[n] != NULL)
-        n++;
-    return n;
-}
-
-// gives: *ret_env, whose strings stay where they are
-static int env_join(const char *const *added, char ***ret_env)
-{
-    char **extra = (char **)(uintptr_t)added;
-    size_t n = env_count(extra);
-    char **env = tr__alloc((n + env_count(environ) + 1) * sizeof *env);
-    if (env == NULL)
-        return TR_ENOMEM;
-    memcpy(env, extra, n * sizeof *env);
-    for (char **inherited = environ; *inherited != NULL; inherited++)
-        if (!env_replaces(added, *inherited))
-            env[n++] = *inherited;
-    env[n] = NULL;
-    *ret_env = env;
-    return 0;
-}
-
 // ---- Starting it ----
 
-static void spawn_set_signals(posix_spawnattr_t *attr)
-{
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(attr, &none);
-    posix_spawnattr_setsigdefault(attr, &all);
-    posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-}
-
-static int spawn_set_descriptors(const int theirs[TR__ENDS], posix_spawn_file_actions_t *actions)
-{
-    int rc = 0, end = theirs[TR__LINK_FD] > 0 ? TR__ENDS : TR__LINK_FD;
-    for (int fd = 0; fd < TR__ENDS && rc == 0; fd++)
-        if (theirs[fd] > 0)
-            rc = posix_spawn_file_actions_adddup2(actions, theirs[fd], fd);
-    return rc != 0 ? rc : posix_spawn_file_actions_addclosefrom_np(actions, end);
-}
-
-static int program_exec(const tr_program *program, char **env, const int theirs[TR__ENDS],
-                        pid_t *ret_pid)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attr);
-    const char *path = program->path != NULL ? program->path : "/proc/self/exe";
-    char **argv = (char **)(uintptr_t)program->argv;
-    spawn_set_signals(&attr);
-    int rc = spawn_set_descriptors(theirs, &actions);
-    if (rc == 0)
-        rc = posix_spawn(ret_pid, path, &actions, &attr, argv, env);
-    posix_spawnattr_destroy(&attr);
-    posix_spawn_file_actions_destroy(&actions);
-    return -rc;
-}
-
-static int program_start(const tr_program *program, const int theirs[TR__ENDS], pid_t *ret_pid)
-{
-    static const char *const nothing[] = {NULL};
-    char **env;
-    int rc = env_join(program->env != NULL ? program->env : nothing, &env);
-    if (rc < 0)
-        return rc;
-    rc = program_exec(program, env, theirs, ret_pid);
-    tr__free(env);
-    return rc;
-}
-
-static int process_open(struct real_world *world, pid_t pid, struct real_process **ret_process)
+// moves: pidfd, always
+static int process_open(struct real_world *world, pid_t pid, int pidfd,
+                        struct real_process **ret_process)
 {
     struct real_process *process = tr__zalloc(sizeof *process);
-    if (process == NULL)
-        return TR_ENOMEM;
-    int fd = pidfd_open(pid, 0);
-    int rc =
-        fd < 0 ? -errno : tr__uv_source_open(world, fd, process_close_source, &process->source);
+    int rc = process == NULL
+                 ? TR_ENOMEM
+                 : tr__uv_source_open(world, pidfd, process_close_source, &process->source);
     if (rc < 0) {
-        if (fd >= 0)
-            close(fd);
+        close(pidfd);
         tr__free(process);
         return rc;
     }
@@ -323,15 +293,20 @@ static int process_spawn(struct real_world *world, const tr_program *program,
                          const int theirs[TR__ENDS], struct real_process **ret_process)
 {
     pid_t pid;
-    int rc = program_start(program, theirs, &pid);
+    int pidfd;
+    const tr_process_opts *how = program->how;
+    int rc = tr__uv_start(program, theirs, &pid, &pidfd);
     if (rc < 0)
         return rc;
-    rc = process_open(world, pid, ret_process);
+    rc = process_open(world, pid, pidfd, ret_process);
     if (rc < 0) { // it could be started, and cannot be watched
         kill(pid, SIGKILL);
         pid_reap(pid);
+        return rc;
     }
-    return rc;
+    (*ret_process)->leads = how != NULL && !how->same_group;
+    (*ret_process)->stays = how != NULL && how->detached;
+    return 0;
 }
 
 int tr__uv_spawn(tr_world *base, const tr_program *program, const tr_process_up *up, void *owner,
@@ -351,6 +326,8 @@ int tr__uv_spawn(tr_world *base, const tr_program *program, const tr_process_up 
         ends_close_ours(&ends);
         return rc;
     }
+    if (process->leads && !process->stays)
+        process->guarded = tr__uv_guard_add(world, process->pid);
     process->up = up;
     process->owner = owner;
     *ret_process = &process->base;

@@ -149,6 +149,7 @@ static void world_close(tr_world **base)
     }
     tr__uv_lookouts_close(world);
     tr__uv_ears_close(world);
+    tr__uv_guard_leave(world);
     uv_close((uv_handle_t *)&world->async, NULL);
     uv_close((uv_handle_t *)&world->timer, NULL);
     uv_run(&world->loop, UV_RUN_DEFAULT);
@@ -188,6 +189,7 @@ static const tr_world_ops world_ops = {
     .endpoint_cred = tr__uv_endpoint_cred,
     .spawn = tr__uv_spawn,
     .process_signal = tr__uv_process_signal,
+    .process_signal_group = tr__uv_process_signal_group,
     .process_pid = tr__uv_process_pid,
     .process_close = tr__uv_process_close,
     .resolve = tr__uv_resolve,

@@ -73,6 +73,8 @@ static void node_close(void *state)
     free(n);
 }
 
+void (*sim_nodes_prepare)(tr_sim *sim);
+
 void sim_nodes_open(struct sim_nodes *nodes, uint64_t seed, const tr_app *app)
 {
     *nodes = (struct sim_nodes){.app = app};
@@ -87,6 +89,8 @@ void sim_nodes_open(struct sim_nodes *nodes, uint64_t seed, const tr_app *app)
     };
     assert_int_equal(0, tr__sim_open(seed, &nodes->sim));
     assert_int_equal(0, tr__sim_program_add(nodes->sim, &nodes->program));
+    if (sim_nodes_prepare != NULL)
+        sim_nodes_prepare(nodes->sim);
     tr__sim_set_whole(nodes->sim, seed % 4 == 0);
     tr__sim_set_delay(nodes->sim, seed % 5 == 0 ? 0 : (uint64_t)1000 << seed % 12);
     if (seed % 3 == 0)

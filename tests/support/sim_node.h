@@ -25,6 +25,9 @@ struct sim_nodes {
     uint64_t dead_letters; // of those that were
 };
 
+// Called with each machine, which is to have other programs, too. NULL: none.
+extern void (*sim_nodes_prepare)(tr_sim *sim);
+
 void sim_nodes_open(struct sim_nodes *nodes, uint64_t seed, const tr_app *app);
 void sim_nodes_close(struct sim_nodes *nodes);
 
