@@ -1,10 +1,12 @@
 /* Sockets: streams of bytes to other programs, over TCP and over local ("unix") sockets.
  *
  * An address is text: "tcp://127.0.0.1:80", "tcp://[::1]:80", "tcp://localhost:80", "unix:/path".
- * A socket is a stream (troupe/stream.h) with both sides. By default what is written leaves at once
- * (TCP's no-delay is on), and when the peer has ended its side, this one is ended as well, after
- * what was written: half_open keeps it. A peer that has gone without a word is -ECONNRESET; writing
- * to one that has gone is TR_EPIPE, and never a signal. */
+ * A server may also be at "fd:NAME", or "fd:3": a listening socket that the process was started
+ * with by systemd, or whoever else sets LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES
+ * (sd_listen_fds(3)). A socket is a stream (troupe/stream.h) with both sides. By default what is
+ * written leaves at once (TCP's no-delay is on), and when the peer has ended its side, this one is
+ * ended as well, after what was written: half_open keeps it. A peer that has gone without a word is
+ * -ECONNRESET; writing to one that has gone is TR_EPIPE, and never a signal. */
 #ifndef TROUPE_NET_H
 #define TROUPE_NET_H
 
@@ -74,10 +76,12 @@ typedef struct tr_listen_opts {
 #define TR_LISTEN(...) (&(const tr_listen_opts){.size = sizeof(tr_listen_opts), __VA_ARGS__})
 
 /* Listen at an address. Port 0 is any that is free: tr_server_address tells which. A path must not
- * exist, may be used by this user only (mode 0600), and is removed when the server is closed.
+ * exist, may be used by this user only (mode 0600), and is removed when the server is closed. What
+ * the process was given is neither shut down nor removed: clients wait there, for the next server.
  * borrows: address, opts (NULL: all defaults); arg, until the server is closed
  * gives:   *ret_server; may be NULL
- * errors:  TR_EINVAL (not an address, or a name that is not "localhost"), TR_ENAMETOOLONG,
+ * errors:  TR_EINVAL (not an address, or a name that is not "localhost"; what was given is no
+ *          listening socket), TR_ENOENT (nothing was given by that name), TR_ENAMETOOLONG,
  *          TR_EADDRINUSE, TR_EACCES, TR_ENOMEM, a system error */
 TR_API int tr_listen(tr_actor *self, const char *address, const tr_listen_opts *opts,
                      tr_accepted cb, void *arg, tr_server *ret_server);

@@ -62,9 +62,14 @@ static const char *after(const char *text, const char *prefix)
 
 static int site_parse(const char *text, tr_site *ret_site)
 {
-    const char *path = after(text, "unix:"), *tcp = after(text, "tcp://");
-    if (path != NULL)
-        return tr__site_path(path, ret_site);
+    const char *path = after(text, "unix:"), *given = after(text, "fd:");
+    const char *tcp = after(text, "tcp://");
+    if (path != NULL || given != NULL) {
+        int rc = tr__site_path(path != NULL ? path : given, ret_site);
+        if (rc == 0)
+            ret_site->given = given != NULL;
+        return rc;
+    }
     return tcp != NULL ? tcp_parse(tcp, ret_site) : TR_EINVAL;
 }
 
@@ -99,5 +104,5 @@ void tr__site_print(const tr_site *site, char text[TR_ADDRESS_MAX])
         snprintf(text, TR_ADDRESS_MAX, bracket ? "tcp://[%s]:%u" : "tcp://%s:%u", site->name,
                  (unsigned)site->port);
     else
-        snprintf(text, TR_ADDRESS_MAX, "unix:%s", site->name);
+        snprintf(text, TR_ADDRESS_MAX, "%s:%s", site->given ? "fd" : "unix", site->name);
 }

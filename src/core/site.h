@@ -1,4 +1,4 @@
-// Sites as text: "unix:/path", "tcp://127.0.0.1:80", "tcp://[::1]:80".
+// Sites as text: "unix:/path", "tcp://127.0.0.1:80", "tcp://[::1]:80", "fd:name".
 #ifndef TROUPE_CORE_SITE_H
 #define TROUPE_CORE_SITE_H
 

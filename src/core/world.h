@@ -52,8 +52,10 @@ enum { TR__READ = 1, TR__WRITE = 2 };
 #define TR__SITE_MAX 108
 typedef struct tr_site {
     bool tcp;                // otherwise it is a path
+    bool given;              // a listening socket that the process was started with
     uint16_t port;           // 0, to listen: any that is free
-    char name[TR__SITE_MAX]; // the path, or an IPv4 or IPv6 address in figures
+    char name[TR__SITE_MAX]; // the path; an IPv4 or IPv6 address in figures; or what was given
+                             // is called, or its descriptor
 } tr_site;
 
 // How TCP behaves; no other socket has any of it.

@@ -107,10 +107,13 @@ static bool site_is_silent(const tr_site *site)
     return site->tcp && strncmp(site->name, "192.0.2.", 8) == 0;
 }
 
-// An IPv4 address has three dots, an IPv6 address colons. More is not looked at.
+// An IPv4 address has three dots, an IPv6 address colons. More is not looked at. No simulated
+// process is given a socket.
 static bool site_is_good(const tr_site *site)
 {
     unsigned dots = 0;
+    if (site->given)
+        return false;
     for (const char *at = site->name; *at != '\0'; at++)
         dots += *at == '.';
     bool v4 = dots == 3 && site->name[strspn(site->name, "0123456789.")] == '\0';
@@ -142,7 +145,7 @@ int tr__sim_listen(tr_world *world, const tr_site *site, const tr_listen_how *ho
 {
     struct sim_process *process = sim_process_of(world);
     if (!site_is_good(site))
-        return TR_EINVAL;
+        return site->given ? TR_ENOENT : TR_EINVAL;
     if (process->dead)
         return TR_EDOWN;
     const struct sim_listener *other = listener_find(process->sim, site);

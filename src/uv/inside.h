@@ -204,6 +204,9 @@ void tr__uv_ears_close(struct real_world *world);
 // own.c
 int64_t tr__uv_own(tr_world *world, tr__own what, int arg);
 int tr__uv_notify(tr_world *world, const char *state);
+// A listening socket that the process was started with: a descriptor of the caller's own for it.
+// errors: TR_ENOENT, TR_EINVAL (it is none), system errors
+int tr__uv_given(const char *name);
 
 // orphan.c: telling children of ours from others. Between the first two no child is reaped that is
 // not known.

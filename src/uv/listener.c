@@ -166,10 +166,29 @@ static int listener_bind(struct real_listener *listener, int fd, const union rea
     return lstat(listener->site.name, &listener->file) < 0 ? -errno : 0;
 }
 
+// One that the process was started with. Its path is not ours to remove: there is no `file`.
+static int listener_take(struct real_listener *listener, const tr_listen_how *how)
+{
+    int fd = tr__uv_given(listener->site.name);
+    if (fd < 0)
+        return fd;
+    int rc = tr__uv_socket_site(fd, false, &listener->site);
+    if (rc == 0 && listener->site.tcp)
+        tr__uv_socket_tune(fd, &how->tuning);
+    if (rc == 0)
+        rc = tr__uv_source_open(real_world_of(listener->base.world), fd, listener_close_source,
+                                &listener->source);
+    if (rc < 0)
+        close(fd);
+    return rc;
+}
+
 static int listener_open(struct real_listener *listener, const tr_listen_how *how)
 {
     union real_address address;
     socklen_t size;
+    if (listener->site.given)
+        return listener_take(listener, how);
     int fd = tr__uv_socket(&listener->site, &address, &size);
     if (fd < 0)
         return fd;

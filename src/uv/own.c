@@ -1,9 +1,15 @@
 // What a process does with itself: its end, its limits, and what its service manager has said in
-// the environment, as systemd's conventions are (sd_notify(3), sd_watchdog_enabled(3)).
+// the environment, as systemd's conventions are (sd_notify(3), sd_watchdog_enabled(3),
+// sd_listen_fds(3)).
+//
+// The sockets that it was started with stay open, and who listens at one has a descriptor of its
+// own for it. So it may be closed, and listened at again, while clients wait. Nothing of ours shuts
+// it down, for it is the manager's, too.
 //
 // The manager's variables are for one process, so they are taken out when they are read, once, and
 // no child sees them. SERVICE_ENV is for children: see src/troupe.c.
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +20,15 @@
 
 #include "uv/inside.h"
 
+#define GIVEN_FIRST 3
+#define GIVEN_MAX   1024
+
 static struct manager {
     struct sockaddr_un address;
     socklen_t size; // 0: there is none
     uint64_t watchdog_ns;
+    int given;        // descriptors from GIVEN_FIRST on
+    char names[4096]; // of them, with colons between
 } manager;
 
 // An "@" stands for the NUL that an abstract name begins with.
@@ -54,12 +65,27 @@ static uint64_t manager_watchdog(void)
     return wanted && ours ? usec * 1000 : 0;
 }
 
+// They are this process's if it is the one that is named; all are kept from those that it starts.
+static int manager_given(void)
+{
+    uint64_t pid, count;
+    if (!env_number("LISTEN_PID", &pid) || pid != (uint64_t)getpid() ||
+        !env_number("LISTEN_FDS", &count) || count > GIVEN_MAX)
+        return 0;
+    for (int fd = GIVEN_FIRST; fd < GIVEN_FIRST + (int)count; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return (int)count;
+}
+
 static void manager_take(void)
 {
-    static const char *const names[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"};
-    const char *socket = getenv(names[0]);
+    static const char *const names[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
+                                        "LISTEN_PID",    "LISTEN_FDS",    "LISTEN_FDNAMES"};
+    const char *socket = getenv("NOTIFY_SOCKET"), *given = getenv("LISTEN_FDNAMES");
     manager.size = socket == NULL ? 0 : manager_address(socket, &manager.address);
     manager.watchdog_ns = manager_watchdog();
+    manager.given = manager_given();
+    snprintf(manager.names, sizeof manager.names, "%s", given == NULL ? "" : given);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unsetenv(names[i]);
 }
@@ -70,6 +96,51 @@ static const struct manager *manager_get(void)
     pthread_once(&once, manager_take);
     return &manager;
 }
+
+// ---- What it was started with ----
+
+// The descriptor of that name, or number; -1: there is none.
+static int given_find(const struct manager *m, const char *name)
+{
+    const char *at = m->names;
+    size_t size = strlen(name);
+    if (name[strspn(name, "0123456789")] == '\0') {
+        long fd = strtol(name, NULL, 10);
+        return fd >= GIVEN_FIRST && fd < GIVEN_FIRST + m->given ? (int)fd : -1;
+    }
+    for (int i = 0; i < m->given; i++) {
+        size_t end = strcspn(at, ":");
+        if (end == size && memcmp(at, name, size) == 0)
+            return GIVEN_FIRST + i;
+        at += end + (at[end] == ':');
+    }
+    return -1;
+}
+
+static bool socket_has(int fd, int option, int value)
+{
+    int found = -1;
+    socklen_t size = sizeof found;
+    return getsockopt(fd, SOL_SOCKET, option, &found, &size) == 0 && found == value;
+}
+
+int tr__uv_given(const char *name)
+{
+    int given = given_find(manager_get(), name);
+    if (given < 0)
+        return TR_ENOENT;
+    int flags = fcntl(given, F_GETFL);
+    if (flags < 0)
+        return -errno;
+    if (!socket_has(given, SO_TYPE, SOCK_STREAM) || !socket_has(given, SO_ACCEPTCONN, 1))
+        return TR_EINVAL;
+    if (fcntl(given, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    int fd = fcntl(given, F_DUPFD_CLOEXEC, GIVEN_FIRST);
+    return fd < 0 ? -errno : fd;
+}
+
+// ---- What is asked for ----
 
 int tr__uv_notify(tr_world *world, const char *state)
 {

@@ -16,6 +16,8 @@ _Static_assert(TR__SITE_MAX == sizeof((struct sockaddr_un *)0)->sun_path, "any p
 static int address_of(const tr_site *site, union real_address *address, socklen_t *ret_size)
 {
     memset(address, 0, sizeof *address);
+    if (site->given)
+        return TR_EINVAL;
     if (!site->tcp) {
         address->local.sun_family = AF_UNIX;
         memcpy(address->local.sun_path, site->name, strlen(site->name) + 1);

@@ -1210,8 +1210,11 @@ static void test_what_is_no_address_is_an_error(void **state)
     (void)state;
     const tr_site wrong[] = {
         {.tcp = true, .name = "localhost"}, {.tcp = true, .name = ""}, {.name = ""}};
+    const tr_site given = {.given = true, .name = "nothing"};
     static struct door door;
     static struct side visitor;
+    assert_int_equal(TR_ENOENT, door_open(&door, &given));
+    assert_int_equal(TR_EINVAL, visit(&visitor, &given));
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(TR_EINVAL, door_open(&door, &wrong[i]));
         assert_int_equal(TR_EINVAL, visit(&visitor, &wrong[i]));

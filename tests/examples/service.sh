@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# service.sh PROGRAM: it greets, reads its file again on SIGHUP, stops with 0 on SIGTERM, and says by
+# service.sh PROGRAM: it says what its file says, reads its file again on SIGHUP, stops with 0 on SIGTERM, and says by
 # its status what is wrong.
 set -euo pipefail
 dir=$(mktemp -d)
@@ -12,20 +12,25 @@ exec 3<"$dir/said" 4<"$dir/told"
 read -r line <&3
 port=${line##*:}
 
-greeting() { (cat <"/dev/tcp/127.0.0.1/$port"); }
-[ "$(greeting)" = one ]
+text() {
+    exec 5<>"/dev/tcp/127.0.0.1/$port"
+    printf 'GET / HTTP/1.0\r\n\r\n' >&5
+    tail -n 1 <&5
+    exec 5>&-
+}
+[ "$(text)" = one ]
 echo two >"$dir/file"
 kill -HUP $!
-until [ "$(greeting)" = two ]; do :; done
+until [ "$(text)" = two ]; do :; done
 rm "$dir/file"
 kill -HUP $!
 read -r line <&4
 [ "$line" = "troupe: service.reload: ask=reload error=TR_ENOENT (no such thing)" ]
-[ "$(greeting)" = two ]
+[ "$(text)" = two ]
 kill -TERM $!
 wait $!
 
 status() { "$@" 2>"$dir/errors" || echo $?; }
 [ "$(status "$1" tcp://127.0.0.1:0 "$dir/file")" = 78 ]
-[ "$(cat "$dir/errors")" = "troupe: actor.failed: actor=greeter error=TR_ENOENT (no such thing)" ]
+[ "$(cat "$dir/errors")" = "troupe: actor.failed: actor=motd error=TR_ENOENT (no such thing)" ]
 [ "$(status "$1")" = 2 ]

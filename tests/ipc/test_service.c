@@ -31,7 +31,7 @@ static struct svc {
     FILE *out;
     int workers[WORKERS]; // pidfds
     unsigned worker_count;
-    unsigned port;
+    unsigned port, given_port;
     int manager; // a datagram socket; -1: none
     char notify[128], env[3][160];
     unsigned env_count;
@@ -544,7 +544,7 @@ static void it_has_as_many_descriptors_as_it_may(void **state)
     svc_expect_exit(0);
 }
 
-// ---- As the first process of a container ----
+// ---- Sockets that it is started with ----
 
 // A child of another process; state: what it is to be in; 0: whatever. 0: there is none
 static pid_t child_of(pid_t parent, char state)
@@ -568,6 +568,118 @@ static pid_t child_of(pid_t parent, char state)
     closedir(proc);
     return found;
 }
+
+static int socket_open(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(0, bind(fd, (struct sockaddr *)&address, sizeof address));
+    assert_int_equal(0, listen(fd, 8));
+    assert_int_equal(0, getsockname(fd, (struct sockaddr *)&address, &size));
+    s.given_port = ntohs(address.sin_port);
+    return fd;
+}
+
+// By a shell, which is the process that LISTEN_PID names when it has become the service.
+static void svc_activate(char *address, int given, const char *before)
+{
+    char command[128], path[512];
+    snprintf(command, sizeof command, "%s exec \"$0\" \"$@\"", before);
+    snprintf(path, sizeof path, "%s", ipc_program("prog_service"));
+    svc_env("LISTEN_FDS", "1");
+    svc_env("LISTEN_FDNAMES", "web");
+    svc_spawn("/bin/sh", (char *[]){WORD("sh") WORD("-c") command, path, address, NULL}, given);
+}
+
+// A worker of it: what is in its environment, and which descriptors it has.
+static void see_nothing_inherited(pid_t worker)
+{
+    char path[64], text[16384];
+    snprintf(path, sizeof path, "/proc/%d/environ", (int)worker);
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    size_t n = fread(text, 1, sizeof text, in);
+    fclose(in);
+    assert_null(memmem(text, n, "LISTEN_", 7));
+    assert_null(memmem(text, n, "NOTIFY_SOCKET", 13));
+}
+
+static void see_activated(char *address)
+{
+    int client;
+    svc_prepare();
+    manager_open(tr_test_path("notify"));
+    int given = socket_open();
+    svc_activate(address, given, "LISTEN_PID=$$; export LISTEN_PID;");
+    svc_wait_ready();
+    assert_int_equal(s.given_port, s.port);
+    manager_hears("READY=1");
+    see_nothing_inherited(child_of(s.pid, 0));
+    see_drain(s.pid, SIGTERM);
+    svc_expect_exit(0);
+    client_open(&client); // it waits for the next one
+    close(client);
+    close(given);
+    unlink(tr_test_path("notify"));
+}
+
+static void a_socket_that_it_was_started_with_is_served(void **state)
+{
+    (void)state;
+    see_activated((char[]){"fd:web"});
+    see_activated((char[]){"fd:3"});
+}
+
+static void see_not_given(char *address, const char *before, const char *error)
+{
+    char text[512] = "", line[128];
+    size_t n = 0;
+    svc_prepare();
+    int given = socket_open();
+    svc_activate(address, given, before);
+    for (ssize_t got; (got = read(s.err, text + n, sizeof text - 1 - n)) > 0;)
+        n += (size_t)got;
+    snprintf(line, sizeof line, "troupe: actor.failed: actor=app error=%s", error);
+    assert_int_equal(0, strncmp(line, text, strlen(line)));
+    svc_expect_exit(1);
+    close(given);
+}
+
+static void what_was_given_to_another_is_not_there(void **state)
+{
+    (void)state;
+    const char *ours = "LISTEN_PID=$$; export LISTEN_PID;";
+    see_not_given((char[]){"fd:web"}, "LISTEN_PID=1; export LISTEN_PID;", "TR_ENOENT");
+    see_not_given((char[]){"fd:web"}, "", "TR_ENOENT");
+    see_not_given((char[]){"fd:we"}, ours, "TR_ENOENT");
+    see_not_given((char[]){"fd:webs"}, ours, "TR_ENOENT");
+    see_not_given((char[]){"fd:4"}, ours, "TR_ENOENT");
+    see_not_given((char[]){"fd:2"}, ours, "TR_ENOENT");
+    see_not_given((char[]){"fd:web"}, "LISTEN_PID=$$; export LISTEN_PID; exec 3</dev/null;",
+                  "TR_EINVAL");
+}
+
+static void a_local_one_keeps_its_path(void **state)
+{
+    (void)state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *path = tr_test_path("socket");
+    svc_prepare();
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int given = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(0, bind(given, (struct sockaddr *)&address, sizeof address));
+    assert_int_equal(0, listen(given, 8));
+    svc_activate((char[]){"fd:web"}, given, "LISTEN_PID=$$; export LISTEN_PID;");
+    svc_wait_ready();
+    svc_signal(SIGTERM);
+    svc_expect_exit(0);
+    assert_int_equal(0, access(path, F_OK));
+    unlink(path);
+    close(given);
+}
+
+// ---- As the first process of a container ----
 
 static bool namespaces_are_permitted(void)
 {
@@ -630,6 +742,9 @@ static const struct CMUnitTest tests[] = {
     TR_PROCESS_TEST(anothers_watchdog_is_none_of_its),
     TR_PROCESS_TEST(a_journal_is_told_how_grave_a_line_is),
     TR_PROCESS_TEST(it_has_as_many_descriptors_as_it_may),
+    TR_PROCESS_TEST(a_socket_that_it_was_started_with_is_served),
+    TR_PROCESS_TEST(what_was_given_to_another_is_not_there),
+    TR_PROCESS_TEST(a_local_one_keeps_its_path),
     TR_PROCESS_TEST(process_1_of_a_container_reaps_orphans),
 };
 TR_TEST_MAIN("ipc/service", TR_APP(NULL), tests)

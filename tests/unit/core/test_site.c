@@ -11,6 +11,7 @@ static void expect(const char *text, bool tcp, const char *name, unsigned port)
     char printed[TR_ADDRESS_MAX];
     assert_int_equal(1, tr__sites_parse(text, sites));
     assert_int_equal(tcp, sites[0].tcp);
+    assert_int_equal(strncmp(text, "fd:", 3) == 0, sites[0].given);
     assert_string_equal(name, sites[0].name);
     assert_int_equal(port, sites[0].port);
     tr__site_print(&sites[0], printed);
@@ -25,6 +26,8 @@ static void test_there_and_back(void **state)
     expect("tcp://[fe80::1%eth0]:0", true, "fe80::1%eth0", 0);
     expect("unix:/run/my.socket", false, "/run/my.socket", 0);
     expect("unix:localhost", false, "localhost", 0);
+    expect("fd:http", false, "http", 0);
+    expect("fd:3", false, "3", 0);
 }
 
 static void test_names(void **state)
