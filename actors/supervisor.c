@@ -427,23 +427,28 @@ static int child_new(struct supervisor *s, const struct plan *plan, tr_str id, c
 
 // ---- Telling ----
 
-static void tell(tr_actor *self, const struct child *c, const char *event, const char *reason,
+// down: NULL: none
+static void tell(tr_actor *self, const struct child *c, const char *event, const tr_down *down,
                  uint64_t delay_ns)
 {
+    char why[96];
+    const char *reason = down == NULL ? NULL : tr_reason_text(down->reason, why, sizeof why);
+    const char *hung = down == NULL || down->hung[0] == '\0' ? NULL : down->hung;
     const struct supervisor *s = state_of(self);
     if (s->spec.observer.node != 0)
         tr_send(self, s->spec.observer, "supervisor",
-                TR_MAP("event", event, "id", c->id, "addr", c->addr, "reason", reason, "restarts",
-                       c->restarts, "delay_ms", delay_ns / TR_MS(1)));
+                TR_MAP("event", event, "id", c->id, "addr", c->addr, "reason", reason, "hung", hung,
+                       "restarts", c->restarts, "delay_ms", delay_ns / TR_MS(1)));
 }
 
 static void warn(const char *id, const struct child *c, const tr_down *down, uint64_t delay_ns)
 {
     char why[96];
     tr_log(id,
-           "child=%s reason=\"%s\" user_ms=%llu system_ms=%llu rss_kib=%llu restarts=%llu "
+           "child=%s reason=\"%s%s%s\" user_ms=%llu system_ms=%llu rss_kib=%llu restarts=%llu "
            "delay_ms=%llu",
            c->id, tr_reason_text(down->reason, why, sizeof why),
+           down->hung[0] == '\0' ? "" : ", hung: ", down->hung,
            (unsigned long long)(down->usage.user_ns / TR_MS(1)),
            (unsigned long long)(down->usage.system_ns / TR_MS(1)),
            (unsigned long long)(down->usage.rss_max / 1024), (unsigned long long)c->restarts,
@@ -662,13 +667,12 @@ static int child_stopped(tr_actor *self, struct child *c)
 static int supervisor_down(tr_actor *self, const tr_down *down)
 {
     struct supervisor *s = state_of(self);
-    char why[96];
     struct child *c = table_take(s, down->monitor);
     if (c == NULL)
         return TR_EUNKNOWN;
     tr_timer_clear(self, c->timer);
     c->state = CHILD_ENDED;
-    tell(self, c, "end", tr_reason_text(down->reason, why, sizeof why), 0);
+    tell(self, c, "end", down, 0);
     if (s->stage == REGROUPS && c->number >= s->from)
         return child_stopped(self, c);
     bool again = s->stage != ENDS && !c->removed && child_is_wanted(c, down->reason);

@@ -3,7 +3,8 @@
 //
 // A child process is told by TROUPE_LINK=3:PID in its environment that its parent PID is at the
 // other end of descriptor 3. The variable is taken out at once, so that grandchildren which are no
-// business of ours do not see it.
+// business of ours do not see it. TROUPE_PULSE, perhaps beside it, says that descriptor 4 is its
+// pulse.
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -105,13 +106,13 @@ static void trace_start(tr_node *node)
 
 // How long turns may take, who looks after that, and who writes down what happens. On an error the
 // node is closed.
-static int node_set_up(tr_node_opts *opts, tr_node **node)
+static int node_set_up(tr_node_opts *opts, uint32_t pulse_ms, tr_node **node)
 {
     trace_start(*node);
     if (opts->watchdog_ms == 0)
         opts->watchdog_ms = watchdog_env();
     tr__node_budget(*node, opts);
-    int rc = tr__watchdog_start(*node, opts);
+    int rc = tr__watchdog_start(*node, opts, pulse_ms);
     if (rc < 0)
         tr_node_close(node);
     return rc;
@@ -136,7 +137,7 @@ int tr_node_open(const tr_node_opts *opts, tr_node **ret_node)
     if (rc == 0)
         rc = tr__remote_open(&o, &world, ret_node);
     if (rc == 0)
-        rc = node_set_up(&given, ret_node);
+        rc = node_set_up(&given, 0, ret_node);
     return rc;
 }
 
@@ -222,10 +223,19 @@ static void child_tie_to(pid_t parent)
     prctl(PR_SET_NAME, base_name(program_invocation_name)); // exec of /proc/self/exe named it "exe"
 }
 
+// 0: nobody wants to know whether this process hangs.
+static uint32_t pulse_env(void)
+{
+    uint32_t ms = tr__pulse_wanted(getenv(TR__PULSE_ENV));
+    unsetenv(TR__PULSE_ENV);
+    return ms;
+}
+
 static int main_child(pid_t parent, const tr_app *app)
 {
     child_tie_to(parent);
     child_leave_signals();
+    uint32_t pulse_ms = pulse_env();
     tr__remote_opts opts = remote_opts(program_invocation_name, app);
     tr_world *world = NULL;
     tr_endpoint *endpoint;
@@ -238,7 +248,9 @@ static int main_child(pid_t parent, const tr_app *app)
     if (rc == 0)
         rc = tr__remote_open_child(&opts, &world, endpoint, &node);
     if (rc == 0)
-        rc = node_set_up(&(tr_node_opts){0}, &node);
+        rc = node_set_up(&(tr_node_opts){0}, pulse_ms, &node);
+    if (pulse_ms != 0)
+        close(TR__PULSE_FD); // the watchdog has its own, and closes it
     return rc < 0 ? main_failed(rc) : main_run(node);
 }
 
@@ -268,7 +280,7 @@ static int main_first(int argc, char **argv, const tr_app *app)
     if (rc == 0)
         rc = tr__remote_open(&opts, &world, &node);
     if (rc == 0)
-        rc = node_set_up(&(tr_node_opts){0}, &node);
+        rc = node_set_up(&(tr_node_opts){0}, 0, &node);
     if (rc == 0)
         rc = main_spawn_first(node, argc, argv, app);
     if (rc == 0)

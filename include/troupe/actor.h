@@ -116,6 +116,14 @@ typedef struct tr_spawn_opts {
 
     /* TR_PROCESS and tr_fork only: its standard descriptors. */
     tr_stdio stdio[3];
+
+    /* TR_PROCESS and tr_fork only: a process that hangs is killed. It does when one of its actors'
+     * callbacks has not returned for so long, to a quarter more, which a thread beside its loops
+     * finds; or when that thread has given no sign for as long, as in a process that was stopped,
+     * begun to be counted at its first one. Who monitors it is told so (tr_down), and "child.hung"
+     * is warned of, with what it was doing. What blocks in a pool (troupe/work.h) does not hang.
+     * A program in another language may give signs, or not (docs/protocol.md). 0: never */
+    uint32_t hung_ms;
 } tr_spawn_opts;
 #define TR_SPAWN(...) (&(const tr_spawn_opts){.size = sizeof(tr_spawn_opts), __VA_ARGS__})
 

@@ -55,6 +55,8 @@ typedef struct tr_usage {
     uint64_t rss_max;   /* bytes: the most that it had in memory */
 } tr_usage;
 
+#define TR_HUNG_MAX 80 /* bytes of text with its NUL */
+
 /* What a monitor says, once: this actor has ended. It comes as a message named "down", after the
  * last message of that actor. */
 typedef struct tr_down {
@@ -63,6 +65,10 @@ typedef struct tr_down {
     tr_reason reason;
     tr_usage usage; /* "down" of a child process: what it has used; otherwise zeros */
     bool linked;    /* "exit": addr was linked, and has ended; false: addr asks */
+
+    /* "down" of a child process that was killed because it hung (tr_spawn_opts.hung_ms): for how
+     * long, and in what, as in "ms=2000 behavior=worker message=spin"; otherwise "" */
+    char hung[TR_HUNG_MAX];
 } tr_down;
 
 /* The notice of a monitor, or NULL for any other message: nobody can send a false one. */

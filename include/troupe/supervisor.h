@@ -105,7 +105,8 @@ struct tr_supervisor_spec {
     uint32_t backoff_reset_ms;
 
     /* Gets a message named "supervisor" for all that happens: {"event", "id", "addr", "reason",
-     * "restarts", "delay_ms"}. event is "start"; "end", whose reason is text (tr_reason_text);
+     * "hung", "restarts", "delay_ms"}. event is "start"; "end", whose reason is text
+     * (tr_reason_text), and hung likewise if that was why (tr_down);
      * "restart", when one has failed and will be started after delay_ms; "give up", when it has
      * failed once too often. What the observer has no room for is lost. TR_NOBODY: nobody. */
     tr_addr observer;

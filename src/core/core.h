@@ -170,14 +170,20 @@ typedef struct tr__last {
 
 // ---- Watching for an end (watch.c) ----
 
+// What is left of a process.
+typedef struct tr__remains {
+    tr_usage usage;
+    char hung[TR_HUNG_MAX]; // as in tr_down
+} tr__remains;
+
 // Somebody who wants to hear of an actor's end, wherever that lives. Unlinked before the call.
 typedef struct tr__watcher {
     tr__list link; // where the end is heard of
     void (*ended)(struct tr__watcher *watcher, tr_reason reason);
     // Tell another loop or node that nobody listens any more. NULL: nobody is to be told.
     void (*forget)(struct tr__watcher *watcher);
-    void *place;           // forget's
-    const tr_usage *usage; // in ended: of the process that has ended; NULL: it was none
+    void *place;                // forget's
+    const tr__remains *remains; // in ended: of the process that has ended; NULL: it was none
 } tr__watcher;
 
 // Watch from this loop. Afterwards ended comes once, from outside this call, or tr__unwatch.
@@ -187,8 +193,8 @@ void tr__unwatch(tr__watcher *watcher); // no-op on one that watches nothing
 // The same, by way of a loop that can: on an error there the watcher is told so.
 int tr__watch_from(tr_loop *loop, tr_loop *to, tr_addr addr, tr__watcher *watcher);
 tr_reason tr__watch_failed(int error); // why there is nothing to watch
-// usage: what the process that ended has used; NULL: it was none
-void tr__watchers_tell(tr__list *watchers, tr_reason reason, const tr_usage *usage);
+// remains: of the process that has ended; NULL: it was none
+void tr__watchers_tell(tr__list *watchers, tr_reason reason, const tr__remains *remains);
 
 // ---- Links and kills (links.c) ----
 
@@ -414,8 +420,8 @@ typedef struct tr__immediates {
 // What the watchdog knows about a loop: its own (watchdog.c).
 typedef struct tr__watched {
     uint64_t count; // of the turn that ran when it last looked
-    uint64_t since; // when it saw that first
-    uint64_t after; // when that has run for so long it tells
+    uint64_t ns;    // how long it has run at least
+    uint64_t after; // when that has run for so long it warns
 } tr__watched;
 
 // Who looks at a loop's turns (loop->eyes): the watchdog; the tracer, at messages and what is in

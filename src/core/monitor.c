@@ -33,8 +33,11 @@ static void monitor_ended(tr__watcher *watcher, tr_reason reason)
 {
     tr__monitor *monitor = tr__container(watcher, tr__monitor, watcher);
     tr__notice_set(monitor->notice, reason);
-    if (watcher->usage != NULL)
-        tr__notice_down(monitor->notice)->usage = *watcher->usage;
+    if (watcher->remains != NULL) {
+        tr_down *down = tr__notice_down(monitor->notice);
+        down->usage = watcher->remains->usage;
+        memcpy(down->hung, watcher->remains->hung, sizeof down->hung);
+    }
     tr__notice_put(monitor->actor, &monitor->notice);
     monitor_free(monitor);
 }

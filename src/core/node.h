@@ -112,8 +112,10 @@ void tr__node_wake(tr_node *node); // the first loop, to host. Any thread
 // ---- The watchdog (watchdog.c) ----
 
 // As the options say: when none is wanted there is none. Before the node runs.
+// pulse_ms: what this process was started with as its pulse is to show that no loop has been in one
+//           turn for so long; 0: it has none
 // errors: TR_ENOMEM, system errors
-int tr__watchdog_start(tr_node *node, const tr_node_opts *opts);
+int tr__watchdog_start(tr_node *node, const tr_node_opts *opts, uint32_t pulse_ms);
 void tr__watchdog_stop(tr_node *node); // no-op when there is none
 
 // The reason for TR_SHUTDOWN, TR_NORMAL or an error.

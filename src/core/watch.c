@@ -15,7 +15,7 @@ typedef struct far_watch {
     tr_loop *home, *away;
     tr_addr target;
     tr_reason reason;
-    tr_usage usage;
+    tr__remains remains;
 } far_watch;
 
 tr_reason tr__watch_failed(int error)
@@ -25,12 +25,12 @@ tr_reason tr__watch_failed(int error)
     return (tr_reason){.kind = TR_REASON_NOCONNECTION, .code = error};
 }
 
-void tr__watchers_tell(tr__list *watchers, tr_reason reason, const tr_usage *usage)
+void tr__watchers_tell(tr__list *watchers, tr_reason reason, const tr__remains *remains)
 {
     for (tr__list *node; (node = tr__list_pop(watchers)) != NULL;) {
         tr__watcher *watcher = tr__container(node, tr__watcher, link);
         watcher->forget = NULL;
-        watcher->usage = usage;
+        watcher->remains = remains;
         watcher->ended(watcher, reason);
     }
 }
@@ -42,7 +42,7 @@ static void far_watch_over(tr_loop *loop, tr__post *post)
     far_watch *far = tr__container(post, far_watch, post);
     bool cancelled = tr__list_empty(&far->here);
     (void)loop;
-    tr__watchers_tell(&far->here, far->reason, &far->usage);
+    tr__watchers_tell(&far->here, far->reason, &far->remains);
     if (!cancelled)
         tr__free(far);
 }
@@ -65,8 +65,8 @@ static void far_watch_back(far_watch *far, tr_reason reason)
 static void far_watch_ended(tr__watcher *watcher, tr_reason reason)
 {
     far_watch *far = tr__container(watcher, far_watch, there);
-    if (watcher->usage != NULL)
-        far->usage = *watcher->usage;
+    if (watcher->remains != NULL)
+        far->remains = *watcher->remains;
     far_watch_back(far, reason);
 }
 

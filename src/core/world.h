@@ -124,9 +124,9 @@ typedef struct tr_thread_up {
     uint64_t (*due)(void *owner);
 } tr_thread_up;
 
-// The descriptors of a new process that this one may have the other end of: its standard ones, and
-// the link, by which nodes talk.
-enum { TR__STDIO = 3, TR__LINK_FD = TR__STDIO, TR__ENDS };
+// The descriptors of a new process that this one may have the other end of: its standard ones, the
+// link, by which nodes talk, and its pulse, a pipe on which it shows that it does not hang.
+enum { TR__STDIO = 3, TR__LINK_FD = TR__STDIO, TR__PULSE_FD, TR__ENDS };
 
 // A program to start. All borrowed until spawn returns.
 typedef struct tr_program {
@@ -135,6 +135,7 @@ typedef struct tr_program {
     const char *const *env;    // "NAME=value", NULL-terminated: added to this process's environment
     tr_stdio stdio[TR__STDIO]; // what its standard descriptors are
     bool alone;                // it is no node, and has no link
+    bool pulse;                // it has one
     // How else it is started, as troupe/process.h says: path is looked for, and it leads a group.
     // Only of one that is alone. NULL: none of that
     const tr_process_opts *how;
@@ -143,6 +144,8 @@ typedef struct tr_program {
 // Whether the other end of that descriptor is this process's.
 static inline bool tr__program_has_end(const tr_program *program, int fd)
 {
+    if (fd == TR__PULSE_FD)
+        return program->pulse;
     return fd == TR__LINK_FD ? !program->alone : program->stdio[fd] == TR_STDIO_PIPE;
 }
 
@@ -228,9 +231,9 @@ typedef struct tr_world_ops {
     int (*terminal_raw)(tr_endpoint *endpoint, bool raw);
 
     // Start a program. ret_ends: by its descriptors: what is at the other end of each; NULL:
-    // nothing of ours. The link goes both ways, to descriptor 0 is written, from 1 and 2 is read.
-    // Costs the same whatever the size of this process. Errors of starting are returned here: on an
-    // error nothing is left.
+    // nothing of ours. The link goes both ways, to descriptor 0 is written, from the others is
+    // read. Costs the same whatever the size of this process. Errors of starting are returned here:
+    // on an error nothing is left.
     int (*spawn)(tr_world *world, const tr_program *program, const tr_process_up *up, void *owner,
                  tr__process **ret_process, tr_endpoint *ret_ends[TR__ENDS]);
     // Send a signal; 0 only asks. errors: TR_ENOENT (it has been reaped), TR_EINVAL, -EPERM

@@ -94,6 +94,7 @@ void tr__child_free(tr__child *child)
     tr__list_remove(&child->owned.link);
     tr__list_remove(&child->link_in_remote);
     child_drop_ends(child);
+    tr__pulse_free(&child->pulse);
     if (child->process != NULL)
         loop->world->ops->process_close(&child->process);
     tr__peer_free(&child->peer);
@@ -134,8 +135,10 @@ static void child_exited(void *owner, const tr_exit_status *status)
     if (child->peer->link != NULL)
         child->peer->link->ops->drain(child->peer->link);
     child_told(child, TR_TRACE_REAPED, NULL, child_reason(child, status));
-    tr_usage usage = {status->user_ns, status->system_ns, status->rss_max};
-    tr__peer_fire(child->peer, child_reason(child, status), &usage);
+    tr__remains remains = {.usage = {status->user_ns, status->system_ns, status->rss_max}};
+    if (status->signal == SIGKILL)
+        snprintf(remains.hung, sizeof remains.hung, "%s", tr__pulse_hung(child->pulse));
+    tr__peer_fire(child->peer, child_reason(child, status), &remains);
     tr__child_free(child);
 }
 
@@ -209,8 +212,10 @@ static int child_start_process(tr__child *child, const tr_behavior *behavior, co
     // The behaviour's name is only for people who look at the process list.
     const char *const shown[] = {behavior == NULL ? NULL : behavior->name, NULL};
     const char **argv = list_join(path == NULL ? outside->program : path, shown, opts->argv);
-    const char **env = list_join(NULL, outside->child_env, opts->env);
-    tr_program program = {.path = path, .argv = argv, .env = env};
+    char pulse[48];
+    snprintf(pulse, sizeof pulse, TR__PULSE_ENV "=%d:%u", TR__PULSE_FD, opts->hung_ms);
+    const char **env = list_join(opts->hung_ms == 0 ? NULL : pulse, outside->child_env, opts->env);
+    tr_program program = {.path = path, .argv = argv, .env = env, .pulse = opts->hung_ms != 0};
     memcpy(program.stdio, opts->stdio, sizeof program.stdio);
     int rc = TR_ENOMEM;
     if (argv != NULL && env != NULL)
@@ -245,9 +250,14 @@ static int child_start(tr__child *child, const tr_behavior *behavior, const char
     if (rc < 0)
         return rc;
     child_told(child, TR_TRACE_CHILD, behavior == NULL ? path : behavior->name, (tr_reason){0});
-    tr_endpoint *link = child->ends[TR__LINK_FD];
-    child->ends[TR__LINK_FD] = NULL;
-    rc = tr__peer_connect(child->peer, link);
+    tr_endpoint *link = child->ends[TR__LINK_FD], *pulse = child->ends[TR__PULSE_FD];
+    child->ends[TR__LINK_FD] = child->ends[TR__PULSE_FD] = NULL;
+    if (pulse != NULL)
+        rc = tr__pulse_new(child, pulse, opts->hung_ms);
+    if (rc == 0)
+        rc = tr__peer_connect(child->peer, link);
+    else
+        tr__endpoint_drop(&link);
     if (rc < 0)
         return rc;
     tr__doc_view(tr_buf_data(hello), &envelope);

@@ -144,7 +144,7 @@ int tr__peer_watch(tr__peer *peer, uint64_t actor, tr__watcher *watcher)
     return rc;
 }
 
-void tr__peer_fire(tr__peer *peer, tr_reason reason, const tr_usage *usage)
+void tr__peer_fire(tr__peer *peer, tr_reason reason, const tr__remains *remains)
 {
     size_t at = 0;
     for (peer_watch *watch; (watch = tr__map_next(&peer->watches, &at)) != NULL;) {
@@ -152,7 +152,7 @@ void tr__peer_fire(tr__peer *peer, tr_reason reason, const tr_usage *usage)
         tr__free(watch);
     }
     tr__map_clear(&peer->watches);
-    tr__watchers_tell(&peer->watched, reason, usage);
+    tr__watchers_tell(&peer->watched, reason, remains);
 }
 
 // A watch that was cancelled meanwhile is not there any more: fine.

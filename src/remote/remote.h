@@ -5,6 +5,7 @@
 // peer.c      another node at the other end of a link: handshake, dispatch, monitors
 // flow.c      windows and credits: how much may be on the way to an actor
 // child.c     processes that this node has started, until they are reaped
+// pulse.c     whether one of them hangs
 // parent.c    being such a process
 // listen.c    letting strangers in
 // groups.c    groups that have members on both sides of a link
@@ -101,8 +102,8 @@ void tr__peer_break(tr__peer *peer);
 void tr__peer_refuse(tr__peer *peer, int error, const char *text);
 // The link is lost: nothing can be sent or received any more.
 void tr__peer_lost(tr__peer *peer);
-// All monitors on its actors. usage: its process's; NULL: not known
-void tr__peer_fire(tr__peer *peer, tr_reason reason, const tr_usage *usage);
+// All monitors on its actors. remains: its process's; NULL: not known
+void tr__peer_fire(tr__peer *peer, tr_reason reason, const tr__remains *remains);
 // As tr__signal_send; the signal stays the caller's.
 int tr__peer_signal(tr__peer *peer, const tr__signal *signal);
 
@@ -124,6 +125,8 @@ typedef enum tr__child_stage {
     TR__CHILD_KILLED,
 } tr__child_stage;
 
+typedef struct tr__pulse tr__pulse;
+
 struct tr__child {
     tr__remote *remote;
     tr__list link_in_remote; // remote->children
@@ -135,6 +138,7 @@ struct tr__child {
     tr__timer timer;             // the next step of stopping
     tr__child_stage stage;
     uint64_t stop_ns, term_ns;
+    tr__pulse *pulse; // NULL: nobody wants to know whether it hangs
 };
 
 int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *path,
@@ -144,6 +148,18 @@ void tr__child_stop(tr__child *child);
 void tr__child_kill(tr__child *child);
 void tr__child_lost(tr__child *child); // its link is
 void tr__child_free(tr__child *child); // one that still lives is killed
+
+// ---- The pulses of children (pulse.c) ----
+
+#define TR__PULSE_ENV "TROUPE_PULSE"         // in a child's environment: "4:MS"
+uint32_t tr__pulse_wanted(const char *text); // that MS; NULL, or something else: 0
+
+// Listen to a child's, and kill it when it hangs.
+// moves:  endpoint, always
+// errors: TR_ENOMEM
+int tr__pulse_new(tr__child *child, tr_endpoint *endpoint, uint32_t hung_ms);
+void tr__pulse_free(tr__pulse **pulse);             // no-op on NULL
+const char *tr__pulse_hung(const tr__pulse *pulse); // how it hung, as in tr_down; "": it did not
 
 // ---- Being a child (parent.c) ----
 

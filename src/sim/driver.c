@@ -113,6 +113,8 @@ static uint64_t later(const tr_sim *sim, uint64_t ns)
 
 static uint64_t world_due(const struct sim_world *world)
 {
+    if (world->process->stopped)
+        return TR__NEVER;
     if (world->woken || (world->up != NULL && !world->asleep))
         return 0;
     uint64_t first = tr__sim_sources_due(world);

@@ -234,13 +234,15 @@ int tr__sim_endpoint_twin(tr_endpoint *endpoint)
 int tr__sim_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint)
 {
     struct sim_process *process = sim_process_of(world);
-    if (fd >= TR__STDIO || process->stdio[fd] == NULL)
+    if (fd >= TR__ENDS || process->stdio[fd] == NULL)
         return -EBADF;
     struct sim_half *half = tr__sim_half_ref(process->stdio[fd]);
     int rc = endpoint_new(world, &half, ret_endpoint);
     if (rc == 0)
         ((struct sim_endpoint *)*ret_endpoint)->borrowed = true;
     tr__sim_half_unref(&half, process);
+    if (rc == 0 && fd == TR__PULSE_FD) // who has that wants it for himself
+        tr__sim_half_unref(&process->stdio[fd], process);
     return rc;
 }
 

@@ -80,11 +80,12 @@ struct sim_process {
     uint64_t last_sent;            // when the last of all that it sent arrives
     const tr_sim_program *program; // NULL: the test itself, behind tr__sim_world
     void *state;
-    struct sim_child *child;           // how its parent knows it
-    struct sim_half *stdio[TR__STDIO]; // NULL: closed
-    bool opened;                       // state is there
-    bool busy;                         // its code is on the stack: may be dead, must not be freed
+    struct sim_child *child;          // how its parent knows it
+    struct sim_half *stdio[TR__ENDS]; // by descriptor; NULL: closed
+    bool opened;                      // state is there
+    bool busy;                        // its code is on the stack: may be dead, must not be freed
     bool dead;
+    bool stopped; // by SIGSTOP
 };
 
 // What a source can tell, one upcall each.

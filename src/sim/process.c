@@ -139,7 +139,7 @@ void tr__sim_process_end(struct sim_process *process, int code, int signal)
     tr__sim_note(process->sim, (uint64_t)process->pid);
     for (tr__list *n = process->worlds.next; n != &process->worlds; n = n->next)
         tr__sim_sources_sever(world_at(n));
-    for (int fd = 0; fd < TR__STDIO; fd++)
+    for (int fd = 0; fd < TR__ENDS; fd++)
         tr__sim_half_unref(&process->stdio[fd], process);
     tr__sim_files_close(process);
     if (process->child != NULL)
@@ -147,6 +147,15 @@ void tr__sim_process_end(struct sim_process *process, int code, int signal)
     process->child = NULL;
     if (!process->busy)
         process_free(process);
+}
+
+// What a signal does that nobody hears. 0 only asks.
+static void process_default(struct sim_process *process, int signal)
+{
+    if (signal == SIGSTOP || signal == SIGCONT)
+        process->stopped = signal == SIGSTOP;
+    else if (signal != 0)
+        tr__sim_process_end(process, 0, signal);
 }
 
 // None of its code is on the stack any more.
@@ -239,15 +248,14 @@ int tr__sim_kill(tr_sim *sim, int64_t pid, int signal)
     struct sim_process *process = process_find(sim, pid);
     if (process == NULL)
         return TR_ENOENT;
-    tr__sim_process_end(process, 0, signal);
+    process_default(process, signal);
     return 0;
 }
 
 static void process_signal(struct sim_process *process, int signal)
 {
-    bool ends = signal != 0 && signal != SIGCONT;
-    if (ends && !tr__sim_heard(process, signal))
-        tr__sim_process_end(process, 0, signal);
+    if (signal != 0 && !tr__sim_heard(process, signal))
+        process_default(process, signal);
 }
 
 int tr__sim_signal(tr_sim *sim, int64_t pid, int signal)
@@ -284,7 +292,7 @@ static struct sim_child *child_new(tr_world *world, const tr_process_up *up, voi
     return child;
 }
 
-// A standard descriptor: of a pipe to the parent, its parent's own, its output's, or none of these.
+// A pipe to the parent, its parent's own, its output's, or none of these.
 static void child_give(struct sim_child *child, int fd, tr_stdio what, tr_endpoint **theirs)
 {
     const struct sim_process *parent = sim_process_of(child->base.world);
@@ -316,7 +324,7 @@ static int child_connect(struct sim_child *child, const tr_program *program,
         if (fd == TR__LINK_FD)
             *ret_link = theirs;
         else
-            child_give(child, fd, program->stdio[fd], &theirs);
+            child_give(child, fd, fd < TR__STDIO ? program->stdio[fd] : TR_STDIO_PIPE, &theirs);
     }
     return 0;
 }
@@ -369,8 +377,7 @@ int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_u
     return rc;
 }
 
-// A signal that nobody there hears has its default action, which is to end the process; 0 only
-// asks. Its children end with it: so what reaches it reaches its group.
+// Its children end with it: so what reaches it reaches its group.
 int tr__sim_process_signal(tr__process *process, int signal)
 {
     struct sim_child *child = (struct sim_child *)process;

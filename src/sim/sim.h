@@ -55,7 +55,7 @@ int tr__sim_program_add(tr_sim *sim, const tr_sim_program *program);
 int tr__sim_start(tr_sim *sim, const char *path, const char *const *argv, int64_t *ret_pid);
 
 // A process ends at once, in the middle of its step, too; SIGSEGV stands for a crash. Its threads
-// and children end with it.
+// and children end with it. SIGSTOP: it makes no more steps, until SIGCONT or its end.
 // errors: TR_ENOENT
 int tr__sim_kill(tr_sim *sim, int64_t pid, int signal);
 // Send a process a signal: those who hear it do, or else it ends as if killed.

@@ -7,7 +7,7 @@ int main(int argc, char **argv)
         {.isolation = TR_SHARED, .placement = TR_HERE},
         {.isolation = TR_SHARED, .placement = TR_SPREAD},
         {.isolation = TR_THREAD},
-        {.isolation = TR_PROCESS},
+        {.isolation = TR_PROCESS, .hung_ms = 60000},
     };
     return no_memory_main(argc, argv, "conform/isolation_no_memory", places, 4, isolation_main);
 }

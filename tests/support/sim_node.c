@@ -14,12 +14,24 @@ struct node {
     bool left;
 };
 
-static int node_begin(struct node *n, tr_world *world, tr_endpoint *link, const char *name)
+static uint32_t pulse_env(const char *const *env)
+{
+    const size_t len = sizeof TR__PULSE_ENV;
+    for (; *env != NULL; env++)
+        if (strncmp(*env, TR__PULSE_ENV "=", len) == 0)
+            return tr__pulse_wanted(*env + len);
+    return 0;
+}
+
+static int node_begin(struct node *n, tr_world *world, tr_endpoint *link, const char *name,
+                      const char *const *env)
 {
     const tr_app *app = n->nodes->app;
     tr__remote_opts opts = {.name = name, .program = name, .app = app, .loops = n->nodes->loops};
-    if (link != NULL)
-        return tr__remote_open_child(&opts, &world, link, &n->node);
+    if (link != NULL) {
+        int rc = tr__remote_open_child(&opts, &world, link, &n->node);
+        return rc < 0 ? rc : tr__watchdog_start(n->node, TR_NODE(), pulse_env(env));
+    }
     int rc = tr__remote_open(&opts, &world, &n->node);
     return rc < 0 ? rc : tr_node_spawn(n->node, app->behaviors[0], NULL, NULL);
 }
@@ -28,10 +40,9 @@ static int node_open(tr_world *world, tr_endpoint *link, const char *const *argv
                      const char *const *env, void *arg, void **ret_state)
 {
     struct node *n = calloc(1, sizeof *n);
-    (void)env;
     n->nodes = arg;
     n->first = link == NULL;
-    int rc = node_begin(n, world, link, argv[0]);
+    int rc = node_begin(n, world, link, argv[0], env);
     if (rc < 0) {
         tr__node_free(&n->node);
         free(n);

@@ -205,9 +205,10 @@ static void watch(uint32_t ms)
     IN_TURN(ticking)
     assert_int_equal(0, tr_interval_start(ticking, TR_MS(10), on_tick, NULL, NULL));
     memset(&stuck, 0, sizeof stuck);
-    assert_int_equal(0,
-                     tr__watchdog_start(stage.node, TR_NODE(.watchdog_ms = ms, .stuck = note_stuck,
-                                                            .stuck_arg = &stuck)));
+    assert_int_equal(
+        0, tr__watchdog_start(stage.node,
+                              TR_NODE(.watchdog_ms = ms, .stuck = note_stuck, .stuck_arg = &stuck),
+                              0));
     tr__node_budget(stage.node, TR_NODE(.slow_ms = 1000000));
     tr__sim_run_for(stage.sim, TR_MS(ms)); // it has looked at a loop that does nothing
     assert_int_equal(0, stuck.count);
@@ -274,7 +275,7 @@ static void a_long_name_is_cut(void **state)
 static void without_the_option_there_is_no_watchdog(void **state)
 {
     (void)state;
-    assert_int_equal(0, tr__watchdog_start(stage.node, TR_NODE(.stuck = note_stuck)));
+    assert_int_equal(0, tr__watchdog_start(stage.node, TR_NODE(.stuck = note_stuck), 0));
     assert_null(stage.node->watchdog);
 }
 
