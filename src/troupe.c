@@ -5,7 +5,6 @@
 // other end of descriptor 3. The variable is taken out at once, so that grandchildren which are no
 // business of ours do not see it. TROUPE_PULSE, perhaps beside it, says that descriptor 4 is its
 // pulse.
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +48,15 @@ static const char *base_name(const char *path)
     return slash == NULL ? path : slash + 1;
 }
 
+// The path of this program: asked once, before the file can have been replaced.
+static const char *program_path(void)
+{
+    static char path[4096];
+    if (path[0] == '\0' && readlink("/proc/self/exe", path, sizeof path - 1) < 0)
+        return NULL;
+    return path;
+}
+
 // The environment of every child of this process. Filled in once, by whichever node comes first.
 static const char *const *child_env(void)
 {
@@ -72,21 +80,19 @@ static uint32_t watchdog_env(void)
     return 0;
 }
 
-// The processors that this process may use.
-static uint32_t processors(void)
+uint32_t tr_processors(void)
 {
-    cpu_set_t set;
-    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return count > 0 ? (uint32_t)count : 1;
+    return tr__uv_processors("/proc/self/cgroup", "/sys/fs/cgroup");
 }
 
 static tr__remote_opts remote_opts(const char *program, const tr_app *app)
 {
     return (tr__remote_opts){.name = base_name(program),
+                             .path = program_path(),
                              .app = app,
                              .program = program,
                              .child_env = child_env(),
-                             .loops = processors()};
+                             .loops = tr_processors()};
 }
 
 // Whether and how the node is written down, from TROUPE_TRACE.

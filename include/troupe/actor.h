@@ -124,6 +124,16 @@ typedef struct tr_spawn_opts {
      * is warned of, with what it was doing. What blocks in a pool (troupe/work.h) does not hang.
      * A program in another language may give signs, or not (docs/protocol.md). 0: never */
     uint32_t hung_ms;
+
+    /* TR_PROCESS and tr_fork only: what all actors of the process can look at, beside args, which
+     * only its first one is given: see tr_node_context. Copied */
+    tr_val context;
+
+    /* TR_PROCESS only: start this program in place of the one that runs, as tr_fork takes a path;
+     * the behaviour is the one of that name there. So a file that has been replaced on the disk
+     * (tr_node_program) comes into use. NULL: the very program that runs, replaced or not. borrows,
+     * until the call ends */
+    const char *program;
 } tr_spawn_opts;
 #define TR_SPAWN(...) (&(const tr_spawn_opts){.size = sizeof(tr_spawn_opts), __VA_ARGS__})
 
@@ -149,6 +159,11 @@ TR_API int tr_spawn(tr_actor *self, const tr_behavior *behavior, const tr_spawn_
  * as execve does: no shell, no search.
  * errors: as tr_spawn; a program that cannot be executed is an error of this call (-ENOENT, ...) */
 TR_API int tr_fork(tr_actor *self, const char *path, const tr_spawn_opts *opts, tr_addr *ret_addr);
+
+/* The process of a child that this actor has spawned.
+ * returns: 0; TR_ENOACTOR (it is no child of self's, or its process has ended), TR_EINVAL,
+ * TR_ENOSYS (the kit's children have none) */
+TR_API int tr_child_pid(tr_actor *self, tr_addr child, int64_t *ret_pid);
 
 /* tr_send and tr_reply, below, with a body that is not passed by value: a third of what a small
  * message costs would be the copying of 24 bytes. name_len is known when a literal is compiled.

@@ -56,8 +56,8 @@ typedef struct tr_node_opts {
                         * main must hand over to tr_main when tr_is_child() says so. */
     uint32_t flush_ms; /* how long sent messages may take to leave when the node ends; 0: 5000 */
     uint32_t loops; /* how many loops share the node's actors, each on a thread of its own that is
-                     * started when the first actor is placed on it; at most 1024; 0: one for each
-                     * processor that this process may use, which is also what tr_main does */
+                     * started when the first actor is placed on it; at most 1024; 0:
+                     * tr_processors(), which is also what tr_main does */
 
     /* How many messages an actor may handle in a row, and for about how long, before others on its
      * loop have their turn. A handler that runs is never interrupted. 0: 16 messages, 200 us. */
@@ -125,6 +125,18 @@ TR_API uint64_t tr_node_id(const tr_node *node);
 
 /* The node that the actor lives on. */
 TR_API tr_node *tr_node_of(const tr_actor *self);
+
+/* What this process was given to know (tr_spawn_opts.context); null where nobody has. Any thread;
+ * it lives as long as the node. */
+TR_API tr_val tr_node_context(const tr_node *node);
+
+/* The path of the program that runs, as it was when it started: what is there now may be another
+ * one. NULL: not known. Any thread; it lives as long as the node. */
+TR_API const char *tr_node_program(const tr_node *node);
+
+/* How many processors this process may use: by its affinity, and by the quota of its control group,
+ * rounded up. At least 1. Any thread. */
+TR_API uint32_t tr_processors(void);
 
 /* Answers that came when their ask had ended, or was cancelled. Any thread. */
 TR_API uint64_t tr_node_late_answers(const tr_node *node);

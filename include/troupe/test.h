@@ -164,7 +164,7 @@ typedef struct tr_kit_spawn {
     tr_addr by;
     tr_addr addr;                /* the probe that stands for it */
     const tr_behavior *behavior; /* NULL: by tr_fork */
-    const char *path;            /* of tr_fork, or NULL */
+    const char *path;            /* of tr_fork, or opts.program; or NULL */
     tr_spawn_opts opts;          /* copied, with all that it points to */
 } tr_kit_spawn;
 

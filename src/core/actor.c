@@ -277,7 +277,7 @@ int tr_spawn(tr_actor *self, const tr_behavior *behavior, const tr_spawn_opts *o
     if (rc < 0)
         return rc;
     if (o.isolation == TR_PROCESS || (route != NULL && route->spawns_all))
-        return route == NULL ? TR_ENOSYS : route->spawn(self, behavior, NULL, &o, ret_addr);
+        return route == NULL ? TR_ENOSYS : route->spawn(self, behavior, o.program, &o, ret_addr);
     rc = tr__crew_place(loop, &o, &to);
     if (rc < 0)
         return rc;
@@ -297,6 +297,15 @@ int tr_fork(tr_actor *self, const char *path, const tr_spawn_opts *opts, tr_addr
     if (route == NULL)
         return TR_ENOSYS;
     return route->spawn(self, NULL, path, &o, ret_addr);
+}
+
+int tr_child_pid(tr_actor *self, tr_addr child, int64_t *ret_pid)
+{
+    if (!tr__actor_here(self) || ret_pid == NULL)
+        return TR_EINVAL;
+    const tr__route *route = self->loop->node->route;
+    return route == NULL || route->child_pid == NULL ? TR_ENOSYS
+                                                     : route->child_pid(self, child, ret_pid);
 }
 
 int tr__node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_opts *opts,

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "core/process.h"
+#include "data/doc.h"
 
 // Where the pointer to a loop is kept; NULL: no memory.
 static _Atomic(tr_loop *) *node_place(tr_node *node, uint32_t index)
@@ -127,6 +128,7 @@ static void node_clear(tr_node *node)
     tr__groups_clear(&node->groups);
     tr__works_clear(&node->works);
     tr__free(node->name);
+    tr_buf_unref(&node->context);
     tr__free(node);
 }
 
@@ -256,6 +258,19 @@ int tr_node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_opt
 uint64_t tr_node_id(const tr_node *node)
 {
     return node == NULL ? 0 : node->id;
+}
+
+tr_val tr_node_context(const tr_node *node)
+{
+    tr_val context = TR_NULL;
+    if (node != NULL && node->context != NULL)
+        tr__doc_view(tr_buf_data(node->context), &context);
+    return context;
+}
+
+const char *tr_node_program(const tr_node *node)
+{
+    return node == NULL ? NULL : node->program;
 }
 
 uint64_t tr_node_late_answers(const tr_node *node)

@@ -33,6 +33,8 @@ typedef struct tr__budget {
 struct tr_node {
     uint64_t id;
     char *name;
+    const char *program; // its path; NULL: not known
+    tr_buf *context;     // packed; NULL: none. Set before the first actor
     tr__budget budget;
     tr__watchdog *watchdog; // NULL: none
     const tr__route *route; // NULL: a node without an outside

@@ -42,12 +42,13 @@ typedef struct tr__route {
     int (*send)(tr_loop *loop, const tr__letter *letter);
     // An answer for another node. moves: *answer, always
     void (*answer)(tr_loop *loop, tr_msg **answer);
-    // path NULL: this program, running the behaviour. returns: as tr_spawn
+    // behavior NULL: the program's first one; path NULL: this program. returns: as tr_spawn
     int (*spawn)(tr_actor *self, const tr_behavior *behavior, const char *path,
                  const tr_spawn_opts *opts, tr_addr *ret_addr);
     // Where the end of a child's standard descriptor is kept, to be taken: set to NULL. NULL: it is
     // no child of this actor's. Left out: no child has any.
     tr_endpoint **(*child_end)(tr_actor *self, tr_addr child, int fd);
+    int (*child_pid)(tr_actor *self, tr_addr child, int64_t *ret_pid); // as tr_child_pid; left out
     // As tr__watch, for an actor of another node; actor 0: for its link only.
     int (*watch)(tr_loop *loop, tr_addr addr, tr__watcher *watcher);
     int (*stop)(tr_loop *loop, tr_addr addr);

@@ -50,6 +50,7 @@ typedef struct tr__probe {
     tr__list spawned;  // in the kit's spawns until it is looked at
     tr_kit_spawn spawn;
     tr_buf *args; // where those of the spawn lie
+    tr_buf *context;
 } tr__probe;
 
 int tr__probe_new(const char *name, tr__probe **ret_probe);

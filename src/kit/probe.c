@@ -29,6 +29,7 @@ static void probe_free(tr__probe *probe)
         tr_msg_free(&msg);
     tr_msg_free(&probe->taken);
     tr_buf_unref(&probe->args);
+    tr_buf_unref(&probe->context);
     tr__free((void *)probe->spawn.path);
     tr__free((void *)probe->spawn.opts.placement_key);
     tr__free((void *)probe->spawn.opts.argv);
@@ -84,12 +85,20 @@ static int strings_copy(const char *const *list, const char *const **ret_copy)
     return 0;
 }
 
+static int value_copy(tr_val value, tr_buf **ret_packed, tr_val *ret_copy)
+{
+    int rc = tr_val_pack(value, ret_packed);
+    return rc < 0 ? rc
+                  : tr_val_unpack(tr_buf_data(*ret_packed), tr_buf_size(*ret_packed), ret_copy);
+}
+
 int tr__probe_spawned(tr__probe *probe, tr_addr by, const tr_behavior *behavior, const char *path,
                       const tr_spawn_opts *opts)
 {
     tr_kit_spawn *spawn = &probe->spawn;
     *spawn = (tr_kit_spawn){.by = by, .addr = probe->addr, .behavior = behavior, .opts = *opts};
     spawn->opts.argv = spawn->opts.env = NULL;
+    spawn->opts.placement_key = spawn->opts.program = NULL;
     int rc = string_copy(path, &spawn->path);
     if (string_copy(opts->placement_key, &spawn->opts.placement_key) < 0)
         rc = TR_ENOMEM;
@@ -98,9 +107,9 @@ int tr__probe_spawned(tr__probe *probe, tr_addr by, const tr_behavior *behavior,
     if (rc == 0)
         rc = strings_copy(opts->env, &spawn->opts.env);
     if (rc == 0)
-        rc = tr_val_pack(opts->args, &probe->args);
+        rc = value_copy(opts->args, &probe->args, &spawn->opts.args);
     if (rc == 0)
-        rc = tr_val_unpack(tr_buf_data(probe->args), tr_buf_size(probe->args), &spawn->opts.args);
+        rc = value_copy(opts->context, &probe->context, &spawn->opts.context);
     if (rc == 0)
         tr__list_append(&tr__kit.spawns, &probe->spawned);
     return rc;

@@ -234,11 +234,11 @@ static int child_hello(tr__child *child, tr_actor *self, const tr_behavior *beha
                        const tr_spawn_opts *opts, tr_buf **ret_hello)
 {
     const tr_node *node = child->remote->loop->node;
-    tr_val hello = TR_MAP("troupe", TR__PROTOCOL, "node", node->id, "name", node->name, "you",
-                          child->peer->node, "parent", self->id, "behavior",
-                          behavior == NULL ? TR_NULL : tr_val_str(behavior->name), "args",
-                          opts->args, "mail_max", opts->mail_max, "mail_bytes_max",
-                          opts->mail_bytes_max, "mail_policy", (int)opts->mail_policy);
+    tr_val hello = TR_MAP(
+        "troupe", TR__PROTOCOL, "node", node->id, "name", node->name, "you", child->peer->node,
+        "parent", self->id, "behavior", behavior == NULL ? TR_NULL : tr_val_str(behavior->name),
+        "args", opts->args, "context", opts->context, "mail_max", opts->mail_max, "mail_bytes_max",
+        opts->mail_bytes_max, "mail_policy", (int)opts->mail_policy);
     return tr_val_pack(TR_LIST((int)TR__HELLO, hello), ret_hello);
 }
 
@@ -303,9 +303,24 @@ int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *pat
     return 0;
 }
 
-tr_endpoint **tr__child_end(tr_actor *self, tr_addr addr, int fd)
+static tr__child *child_of(const tr_actor *self, tr_addr addr)
 {
     tr__peer *peer = tr__peer_find(self->loop->remote, addr.node);
     tr__child *child = peer == NULL || addr.actor != TR__ROOT_ID ? NULL : peer->child;
-    return child == NULL || child->spawner != self->id ? NULL : &child->ends[fd];
+    return child == NULL || child->spawner != self->id ? NULL : child;
+}
+
+tr_endpoint **tr__child_end(tr_actor *self, tr_addr addr, int fd)
+{
+    tr__child *child = child_of(self, addr);
+    return child == NULL ? NULL : &child->ends[fd];
+}
+
+int tr__child_pid(tr_actor *self, tr_addr addr, int64_t *ret_pid)
+{
+    const tr__child *child = child_of(self, addr);
+    if (child == NULL)
+        return TR_ENOACTOR;
+    *ret_pid = child->process->world->ops->process_pid(child->process);
+    return 0;
 }

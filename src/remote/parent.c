@@ -41,6 +41,12 @@ int tr__parent_greeted(tr__remote *remote, tr_val hello)
         return TR_EREFUSED;
     }
     node->id = you;
+    tr_val context = TR_NULL;
+    if (tr_get(hello, "context", &context) == 0 && context.type != TR_TYPE_NULL) {
+        int rc = tr_val_pack(context, &node->context);
+        if (rc < 0)
+            return rc;
+    }
     int rc = tr__peer_post(
         remote->parent,
         TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", you, "name", node->name)));

@@ -144,6 +144,7 @@ struct tr__child {
 int tr__child_spawn(tr_actor *self, const tr_behavior *behavior, const char *path,
                     const tr_spawn_opts *opts, tr_addr *ret_addr);
 tr_endpoint **tr__child_end(tr_actor *self, tr_addr addr, int fd); // as of a tr__route
+int tr__child_pid(tr_actor *self, tr_addr addr, int64_t *ret_pid); // likewise
 void tr__child_stop(tr__child *child);
 void tr__child_kill(tr__child *child);
 void tr__child_lost(tr__child *child); // its link is
@@ -208,6 +209,7 @@ struct tr__remote {
 typedef struct tr__remote_opts {
     uint64_t id; // 0: a random one
     const char *name;
+    const char *path; // of the program, for tr_node_program; NULL: not known
     const tr_app *app;
     const char *program;
     const char *const *child_env; // NULL-terminated; NULL: none

@@ -331,6 +331,7 @@ static const tr__route ROUTE = {
     .answer = route_answer,
     .spawn = route_spawn,
     .child_end = tr__child_end,
+    .child_pid = tr__child_pid,
     .watch = route_watch,
     .stop = route_stop,
     .signal = route_signal,
@@ -369,6 +370,7 @@ int tr__remote_open(const tr__remote_opts *opts, tr_world **world, tr_node **ret
         return rc;
     }
     node->route = &ROUTE;
+    node->program = opts->path;
     *ret_node = node;
     return 0;
 }

@@ -18,4 +18,7 @@ int tr__uv_open(tr_world **ret_world);
 // errors: TR_EINVAL (another kind of socket), system errors (-EBADF, -ENOTSOCK, ...), TR_ENOMEM
 int tr__uv_adopt(tr_world *world, int fd, tr_endpoint **ret_endpoint);
 
+// groups: as /proc/self/cgroup; mount: where those are, as /sys/fs/cgroup
+uint32_t tr__uv_processors(const char *groups, const char *mount);
+
 #endif
