@@ -1,7 +1,6 @@
 // The pool: one address in front of many workers, written on the public API alone.
 //
-// Its spec reaches it as its arguments, packed by tr_pool_start with the structs as bytes, so that
-// nothing has to be freed by hand if the pool never starts.
+// Its spec reaches it as its arguments (spec.h).
 //
 // Workers lie in one array. A worker's seat is its place among the others, which keys are hashed
 // to; it stays when the worker is replaced. Callbacks know a worker by its id, for the array moves;
@@ -15,6 +14,8 @@
 // followed by a ping, one at a time for each worker: when it is back, all that was handed before it
 // has been handled.
 #include <troupe.h>
+
+#include "spec.h"
 
 enum {
     WORKERS = 4,
@@ -91,25 +92,6 @@ static struct pool *state_of(tr_actor *self)
 
 // ---- The spec, packed and unpacked ----
 
-// Zeros where the caller's struct is shorter than ours.
-static bool copy_sized(void *to, size_t size, const void *from)
-{
-    size_t given = size;
-    if (from != NULL)
-        memcpy(&given, from, sizeof given);
-    memset(to, 0, size);
-    if (from != NULL)
-        memcpy(to, from, given < size ? given : size);
-    memcpy(to, &size, sizeof size);
-    return given >= sizeof given;
-}
-
-static void set_default(uint32_t *value, uint32_t standard)
-{
-    if (*value == 0)
-        *value = standard;
-}
-
 static int spec_complete(tr_pool_spec *spec, tr_spawn_opts *opts)
 {
     if (spec->behavior == NULL || (unsigned)spec->strategy > TR_POOL_BROADCAST ||
@@ -117,23 +99,12 @@ static int spec_complete(tr_pool_spec *spec, tr_spawn_opts *opts)
         return TR_EINVAL;
     if (opts->isolation == TR_SHARED && opts->placement == TR_HERE && !spec->here)
         opts->placement = TR_SPREAD;
-    set_default(&spec->workers, WORKERS);
-    set_default(&spec->backoff_ms, BACKOFF_MS);
-    set_default(&spec->restart_max, RESTARTS);
-    set_default(&spec->restart_window_ms, WINDOW_MS);
-    set_default(&spec->stop_ms, STOP_MS);
+    tr__spec_default(&spec->workers, WORKERS);
+    tr__spec_default(&spec->backoff_ms, BACKOFF_MS);
+    tr__spec_default(&spec->restart_max, RESTARTS);
+    tr__spec_default(&spec->restart_window_ms, WINDOW_MS);
+    tr__spec_default(&spec->stop_ms, STOP_MS);
     return 0;
-}
-
-static tr_val bytes_of(const void *ptr, size_t size)
-{
-    return tr_val_bin((tr_bytes){ptr, size});
-}
-
-// With its NUL, so that it can be used where it lies.
-static tr_val text_of(const char *text)
-{
-    return bytes_of(text, text == NULL ? 0 : strlen(text) + 1);
 }
 
 static const tr_behavior pool;
@@ -143,41 +114,33 @@ int tr_pool_start(tr_actor *self, const tr_pool_spec *given, const tr_spawn_opts
 {
     tr_pool_spec spec;
     tr_spawn_opts worker, opts;
-    if (given == NULL || !copy_sized(&spec, sizeof spec, given) ||
-        !copy_sized(&worker, sizeof worker, spec.opts) ||
-        !copy_sized(&opts, sizeof opts, given_opts))
+    if (given == NULL || !tr__spec_copy(&spec, sizeof spec, given) ||
+        !tr__spec_copy(&worker, sizeof worker, spec.opts) ||
+        !tr__spec_copy(&opts, sizeof opts, given_opts))
         return TR_EINVAL;
     if (opts.isolation == TR_PROCESS || opts.args.type != TR_TYPE_NULL)
         return TR_EINVAL;
     int rc = spec_complete(&spec, &worker);
     if (rc < 0)
         return rc;
-    opts.args = TR_LIST(bytes_of(&spec, sizeof spec), bytes_of(&worker, sizeof worker),
-                        text_of(spec.key), text_of(worker.placement_key), worker.args);
+    opts.args = TR_LIST(tr__spec_bytes(&spec, sizeof spec), tr__spec_bytes(&worker, sizeof worker),
+                        tr__spec_text(spec.key), tr__spec_text(worker.placement_key), worker.args,
+                        worker.context, tr__spec_text(worker.program));
     return tr_spawn(self, &pool, &opts, ret_addr);
-}
-
-static const void *bytes_at(tr_val list, size_t i)
-{
-    tr_val item = TR_NULL;
-    tr_bytes bytes = {NULL, 0};
-    tr_at(list, i, &item);
-    tr_as_bin(item, &bytes);
-    return bytes.ptr;
 }
 
 static int spec_unpack(struct pool *p, const tr_val *args)
 {
     tr_val doc;
-    int rc = tr_val_pack(*args, &p->doc);
-    if (rc == 0)
-        rc = tr_val_unpack(tr_buf_data(p->doc), tr_buf_size(p->doc), &doc);
+    int rc = tr__spec_keep(args, &p->doc, &doc);
     if (rc < 0)
         return rc;
-    memcpy(&p->spec, bytes_at(doc, 0), sizeof p->spec);
-    memcpy(&p->opts, bytes_at(doc, 1), sizeof p->opts);
-    p->spec.key = bytes_at(doc, 2);
-    p->opts.placement_key = bytes_at(doc, 3);
+    memcpy(&p->spec, tr__spec_at(doc, 0), sizeof p->spec);
+    memcpy(&p->opts, tr__spec_at(doc, 1), sizeof p->opts);
+    p->spec.key = tr__spec_at(doc, 2);
+    p->opts.placement_key = tr__spec_at(doc, 3);
+    p->opts.program = tr__spec_at(doc, 6);
+    tr_at(doc, 5, &p->opts.context);
     return tr_at(doc, 4, &p->opts.args);
 }
 

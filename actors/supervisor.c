@@ -1,10 +1,7 @@
 // The supervisor: an actor that keeps others alive, written on the public API alone.
 //
-// Its spec reaches it as its arguments, packed by tr_supervise with the structs as bytes and all
-// that they point to beside them, but for what lives as long as the program: so nothing has to be
-// freed by hand if the supervisor never gets to start, and the arguments of a supervisor among the
-// children are simply a part of its parent's. They come only from a spawn on this node: no message
-// carries a pointer.
+// Its spec reaches it as its arguments (spec.h), but for what lives as long as the program; the
+// arguments of a supervisor among the children are simply a part of its parent's.
 //
 // Each child is a record in one list, in the order of their starts. The supervisor is in one of
 // three stages: it runs; it regroups, that is, it stops all children from one on, waits, and starts
@@ -12,51 +9,19 @@
 // backwards, one at a time, on from each down. All starting again goes through a timer, so that
 // nothing here recurses however fast children fail.
 //
-// A down is found by its monitor in a hash table, a limit is a ring of the times of the last
-// restarts: what a restart costs depends neither on how many children there are nor on how often
-// they have failed. Memory is taken as buffers, which is how the public API offers it.
+// A down is found by its monitor in a hash table, limits are in restarts.c: what a restart costs
+// depends neither on how many children there are nor on how often they have failed. Memory is taken
+// as buffers, which is how the public API offers it.
 #include <stdio.h>
 #include <troupe.h>
+
+#include "restarts.h"
+#include "spec.h"
 
 #define WINDOW_MS   5000u
 #define RESTARTS    5u
 #define STOP_MS     5000u
 #define BACKOFF_MAX 30000u
-#define LIMIT_MAX   (1u << 20)
-
-// ---- Limits: no more than so many restarts in such a time ----
-
-struct limit {
-    tr_buf *memory;
-    uint64_t *times; // a ring; the oldest at head when it is full
-    uint32_t max, head, count;
-    uint64_t window_ns;
-};
-
-static int limit_init(struct limit *limit, uint32_t max, uint32_t window_ms)
-{
-    int rc = tr_buf_new(max * sizeof *limit->times, &limit->memory);
-    if (rc < 0)
-        return rc;
-    limit->times = tr_buf_data(limit->memory);
-    limit->max = max;
-    limit->window_ns = TR_MS(window_ms);
-    return 0;
-}
-
-// Whether one more is within the limit; it is counted then.
-static bool limit_take(struct limit *limit, uint64_t now)
-{
-    if (limit->count < limit->max) {
-        limit->times[limit->count++] = now;
-        return true;
-    }
-    if (now - limit->times[limit->head] <= limit->window_ns)
-        return false;
-    limit->times[limit->head] = now;
-    limit->head = (limit->head + 1) % limit->max;
-    return true;
-}
 
 // ---- The structures ----
 
@@ -86,7 +51,7 @@ struct child {
     uint64_t born;
     uint32_t failures; // since it last lived long enough
     uint64_t restarts;
-    struct limit own;
+    tr__limit own;
     char id[];
 };
 
@@ -99,7 +64,7 @@ struct supervisor {
     tr_buf *table;
     struct child **slots; // by monitor
     uint64_t slot_count;  // a power of two
-    struct limit limit;
+    tr__limit limit;
     uint64_t random;
     enum { RUNS, REGROUPS, ENDS } stage;
     uint64_t from;     // regroups: the number of the first child that is stopped
@@ -129,7 +94,8 @@ static bool child_fits(const tr_child_spec *c, bool dynamic)
     bool own = c->supervisor == NULL || c->opts == NULL ||
                (c->opts->isolation != TR_PROCESS && c->opts->args.type == TR_TYPE_NULL);
     return kinds == 1 && named && own && (unsigned)c->restart <= TR_TEMPORARY &&
-           c->restart_max <= LIMIT_MAX && (c->opts == NULL || c->opts->size >= sizeof(size_t));
+           c->restart_max <= TR__RESTARTS_MAX &&
+           (c->opts == NULL || c->opts->size >= sizeof(size_t));
 }
 
 static int children_check(const tr_supervisor_spec *spec)
@@ -148,18 +114,6 @@ static int children_check(const tr_supervisor_spec *spec)
     return 0;
 }
 
-// Zeros where the caller's struct is shorter than ours.
-static void copy_sized(void *to, size_t size, const void *from)
-{
-    size_t given = 0;
-    if (from != NULL)
-        memcpy(&given, from, sizeof given);
-    memset(to, 0, size);
-    if (from != NULL)
-        memcpy(to, from, given < size ? given : size);
-    memcpy(to, &size, sizeof size);
-}
-
 static void spec_set_defaults(tr_supervisor_spec *spec)
 {
     spec->restart_max = spec->restart_max == 0 ? RESTARTS : spec->restart_max;
@@ -175,21 +129,10 @@ static void spec_set_defaults(tr_supervisor_spec *spec)
 
 static int spec_check(const tr_supervisor_spec *spec)
 {
-    if ((unsigned)spec->strategy > TR_DYNAMIC || spec->restart_max > LIMIT_MAX ||
+    if ((unsigned)spec->strategy > TR_DYNAMIC || spec->restart_max > TR__RESTARTS_MAX ||
         !between(spec->backoff_factor, 1, 1000) || !between(spec->backoff_jitter, 0, 1))
         return TR_EINVAL;
     return children_check(spec);
-}
-
-static tr_val bytes_of(const void *ptr, size_t size)
-{
-    return tr_val_bin((tr_bytes){ptr, size});
-}
-
-// With its NUL, so that it can be used where it lies.
-static tr_val text_of(const char *text)
-{
-    return bytes_of(text, text == NULL ? 0 : strlen(text) + 1);
 }
 
 static int spec_pack(const tr_supervisor_spec *given, tr_buf **ret_packed);
@@ -198,15 +141,17 @@ static int child_pack(const tr_child_spec *spec, tr_buf **ret_packed)
 {
     tr_buf *below = NULL;
     tr_spawn_opts opts;
-    copy_sized(&opts, sizeof opts, spec->opts);
+    tr__spec_copy(&opts, sizeof opts, spec->opts);
     tr_val args = opts.args;
     int rc = spec->supervisor == NULL ? 0 : spec_pack(spec->supervisor, &below);
     if (rc == 0 && below != NULL)
         rc = tr_val_unpack(tr_buf_data(below), tr_buf_size(below), &args);
     if (rc == 0)
-        rc = tr_val_pack(TR_LIST(bytes_of(spec, sizeof *spec), bytes_of(&opts, sizeof opts),
-                                 text_of(spec->id), text_of(spec->path), text_of(opts.name),
-                                 text_of(opts.placement_key), args),
+        rc = tr_val_pack(TR_LIST(tr__spec_bytes(spec, sizeof *spec),
+                                 tr__spec_bytes(&opts, sizeof opts), tr__spec_text(spec->id),
+                                 tr__spec_text(spec->path), tr__spec_text(opts.name),
+                                 tr__spec_text(opts.placement_key), args, opts.context,
+                                 tr__spec_text(opts.program)),
                          ret_packed);
     tr_buf_unref(&below);
     return rc;
@@ -230,7 +175,7 @@ static int spec_pack(const tr_supervisor_spec *given, tr_buf **ret_packed)
     tr_buf *memory;
     if (given->size < sizeof given->size)
         return TR_EINVAL;
-    copy_sized(&spec, sizeof spec, given);
+    tr__spec_copy(&spec, sizeof spec, given);
     spec_set_defaults(&spec);
     int rc = spec_check(&spec);
     if (rc == 0)
@@ -242,9 +187,9 @@ static int spec_pack(const tr_supervisor_spec *given, tr_buf **ret_packed)
     memset(bufs, 0, spec.child_count * sizeof(tr_buf *));
     rc = children_pack(&spec, views, bufs);
     if (rc == 0)
-        rc =
-            tr_val_pack(TR_LIST(bytes_of(&spec, sizeof spec), tr_val_list(views, spec.child_count)),
-                        ret_packed);
+        rc = tr_val_pack(
+            TR_LIST(tr__spec_bytes(&spec, sizeof spec), tr_val_list(views, spec.child_count)),
+            ret_packed);
     for (size_t i = 0; i < spec.child_count; i++)
         tr_buf_unref(&bufs[i]);
     tr_buf_unref(&memory);
@@ -256,7 +201,7 @@ int tr_supervise(tr_actor *self, const tr_supervisor_spec *spec, const tr_spawn_
 {
     tr_spawn_opts o;
     tr_buf *packed = NULL;
-    copy_sized(&o, sizeof o, opts);
+    tr__spec_copy(&o, sizeof o, opts);
     if (spec == NULL || o.isolation == TR_PROCESS || o.args.type != TR_TYPE_NULL)
         return TR_EINVAL;
     int rc = spec_pack(spec, &packed);
@@ -270,40 +215,31 @@ int tr_supervise(tr_actor *self, const tr_supervisor_spec *spec, const tr_spawn_
 
 // ---- Unpacking it ----
 
-static const void *bytes_at(tr_val list, size_t i)
-{
-    tr_val item = TR_NULL;
-    tr_bytes bytes = {NULL, 0};
-    tr_at(list, i, &item);
-    tr_as_bin(item, &bytes);
-    return bytes.ptr;
-}
-
 static void plan_unpack(tr_val packed, struct plan *ret_plan)
 {
-    memcpy(&ret_plan->spec, bytes_at(packed, 0), sizeof ret_plan->spec);
-    memcpy(&ret_plan->opts, bytes_at(packed, 1), sizeof ret_plan->opts);
+    memcpy(&ret_plan->spec, tr__spec_at(packed, 0), sizeof ret_plan->spec);
+    memcpy(&ret_plan->opts, tr__spec_at(packed, 1), sizeof ret_plan->opts);
     ret_plan->spec.opts = &ret_plan->opts;
-    ret_plan->spec.id = bytes_at(packed, 2);
-    ret_plan->spec.path = bytes_at(packed, 3);
-    ret_plan->opts.name = bytes_at(packed, 4);
-    ret_plan->opts.placement_key = bytes_at(packed, 5);
+    ret_plan->spec.id = tr__spec_at(packed, 2);
+    ret_plan->spec.path = tr__spec_at(packed, 3);
+    ret_plan->opts.name = tr__spec_at(packed, 4);
+    ret_plan->opts.placement_key = tr__spec_at(packed, 5);
     tr_at(packed, 6, &ret_plan->opts.args);
+    tr_at(packed, 7, &ret_plan->opts.context);
+    ret_plan->opts.program = tr__spec_at(packed, 8);
 }
 
 static int spec_unpack(struct supervisor *s, const tr_val *args)
 {
     tr_val doc, children, child;
-    int rc = tr_val_pack(*args, &s->doc);
-    if (rc == 0)
-        rc = tr_val_unpack(tr_buf_data(s->doc), tr_buf_size(s->doc), &doc);
+    int rc = tr__spec_keep(args, &s->doc, &doc);
     if (rc == 0)
         rc = tr_at(doc, 1, &children);
     if (rc == 0)
         rc = tr_buf_new(tr_val_count(children) * sizeof(struct plan), &s->plans);
     if (rc < 0)
         return rc;
-    memcpy(&s->spec, bytes_at(doc, 0), sizeof s->spec);
+    memcpy(&s->spec, tr__spec_at(doc, 0), sizeof s->spec);
     struct plan *plan = tr_buf_data(s->plans);
     for (tr_iter it = tr_iter_of(children); tr_iter_next(&it, NULL, &child);)
         plan_unpack(child, plan++);
@@ -381,7 +317,7 @@ static void child_free(struct supervisor *s, struct child *c)
     *(c->before == NULL ? &s->first : &c->before->behind) = c->behind;
     *(c->behind == NULL ? &s->last : &c->behind->before) = c->before;
     s->count--;
-    tr_buf_unref(&c->own.memory);
+    tr__limit_clear(&c->own);
     tr_buf_unref(&c->args_memory);
     tr_buf *memory = c->memory;
     tr_buf_unref(&memory);
@@ -411,9 +347,9 @@ static int child_new(struct supervisor *s, const struct plan *plan, tr_str id, c
     child_append(s, c);
     const tr_child_spec *spec = &plan->spec;
     if (spec->restart_max > 0)
-        rc = limit_init(&c->own, spec->restart_max,
-                        spec->restart_window_ms == 0 ? s->spec.restart_window_ms
-                                                     : spec->restart_window_ms);
+        rc = tr__limit_init(&c->own, spec->restart_max,
+                            spec->restart_window_ms == 0 ? s->spec.restart_window_ms
+                                                         : spec->restart_window_ms);
     if (rc == 0 && args != NULL)
         rc = tr_val_pack(*args, &c->args_memory);
     if (rc == 0 && args != NULL)
@@ -556,23 +492,13 @@ static int supervisor_end(tr_actor *self, int reason)
 
 // ---- Starting again ----
 
-// splitmix64: for the jitter it is random enough.
-static double supervisor_random(struct supervisor *s)
-{
-    uint64_t x = s->random += 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return (double)((x ^ x >> 31) >> 11) / 9007199254740992.0; // 2^53
-}
-
 static uint64_t child_delay(struct supervisor *s, const struct child *c)
 {
-    double delay = s->spec.backoff_min_ms, most = s->spec.backoff_max_ms;
-    double factor = s->spec.backoff_factor;
-    for (uint32_t i = 0; i < c->failures && factor > 1 && delay > 0 && delay < most; i++)
-        delay *= factor;
-    delay = delay < most ? delay : most;
-    return (uint64_t)(delay * 1e6 * (1 - s->spec.backoff_jitter * supervisor_random(s)));
+    const tr__backoff backoff = {.min_ms = s->spec.backoff_min_ms,
+                                 .max_ms = s->spec.backoff_max_ms,
+                                 .factor = s->spec.backoff_factor,
+                                 .jitter = s->spec.backoff_jitter};
+    return tr__backoff_ns(&backoff, c->failures, &s->random);
 }
 
 static void child_due(tr_actor *self, void *arg);
@@ -598,7 +524,7 @@ static int child_failed(tr_actor *self, struct child *c, const tr_down *down)
     uint64_t now = tr_now(self);
     if (now - c->born >= TR_MS(s->spec.backoff_reset_ms))
         c->failures = 0;
-    if (!limit_take(c->own.max > 0 ? &c->own : &s->limit, now)) {
+    if (!tr__limit_take(c->own.max > 0 ? &c->own : &s->limit, now)) {
         warn("supervisor.gave_up", c, down, 0);
         tell(self, c, "give up", NULL, 0);
         return supervisor_end(self, TR_ERESTARTS);
@@ -823,7 +749,7 @@ static int supervisor_start(tr_actor *self, const tr_val *args)
     struct supervisor *s = state_of(self);
     int rc = spec_unpack(s, args);
     if (rc == 0)
-        rc = limit_init(&s->limit, s->spec.restart_max, s->spec.restart_window_ms);
+        rc = tr__limit_init(&s->limit, s->spec.restart_max, s->spec.restart_window_ms);
     if (rc < 0)
         return rc;
     s->random = tr_self(self).node ^ tr_self(self).actor ^ tr_now(self);
@@ -869,7 +795,7 @@ static void supervisor_stop(tr_actor *self, tr_reason reason)
     (void)reason;
     while (s->first != NULL)
         child_free(s, s->first);
-    tr_buf_unref(&s->limit.memory);
+    tr__limit_clear(&s->limit);
     tr_buf_unref(&s->table);
     tr_buf_unref(&s->plans);
     tr_buf_unref(&s->doc);

@@ -277,7 +277,10 @@ int tr_spawn(tr_actor *self, const tr_behavior *behavior, const tr_spawn_opts *o
     if (rc < 0)
         return rc;
     if (o.isolation == TR_PROCESS || (route != NULL && route->spawns_all))
-        return route == NULL ? TR_ENOSYS : route->spawn(self, behavior, o.program, &o, ret_addr);
+        return route == NULL
+                   ? TR_ENOSYS
+                   : route->spawn(self, behavior, o.isolation == TR_PROCESS ? o.program : NULL, &o,
+                                  ret_addr);
     rc = tr__crew_place(loop, &o, &to);
     if (rc < 0)
         return rc;

@@ -32,6 +32,7 @@ static void probe_free(tr__probe *probe)
     tr_buf_unref(&probe->context);
     tr__free((void *)probe->spawn.path);
     tr__free((void *)probe->spawn.opts.placement_key);
+    tr__free((void *)probe->spawn.opts.program);
     tr__free((void *)probe->spawn.opts.argv);
     tr__free((void *)probe->spawn.opts.env);
     tr__free(probe->name);
@@ -100,7 +101,8 @@ int tr__probe_spawned(tr__probe *probe, tr_addr by, const tr_behavior *behavior,
     spawn->opts.argv = spawn->opts.env = NULL;
     spawn->opts.placement_key = spawn->opts.program = NULL;
     int rc = string_copy(path, &spawn->path);
-    if (string_copy(opts->placement_key, &spawn->opts.placement_key) < 0)
+    if (string_copy(opts->placement_key, &spawn->opts.placement_key) < 0 ||
+        string_copy(opts->program, &spawn->opts.program) < 0)
         rc = TR_ENOMEM;
     if (rc == 0)
         rc = strings_copy(opts->argv, &spawn->opts.argv);

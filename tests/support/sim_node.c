@@ -27,7 +27,11 @@ static int node_begin(struct node *n, tr_world *world, tr_endpoint *link, const 
                       const char *const *env)
 {
     const tr_app *app = n->nodes->app;
-    tr__remote_opts opts = {.name = name, .program = name, .app = app, .loops = n->nodes->loops};
+    tr__remote_opts opts = {.name = name,
+                            .path = n->nodes->program.path,
+                            .program = name,
+                            .app = app,
+                            .loops = n->nodes->loops};
     if (link != NULL) {
         int rc = tr__remote_open_child(&opts, &world, link, &n->node);
         return rc < 0 ? rc : tr__watchdog_start(n->node, TR_NODE(), pulse_env(env));

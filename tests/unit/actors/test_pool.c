@@ -603,7 +603,8 @@ static void workers_are_spawned_as_the_spec_says(void **state)
     for (int i = 0; i < 2; i++) {
         char key[] = "key";
         spec = TR_POOL(.behavior = &job, .workers = 1, .here = i == 1,
-                       .opts = TR_SPAWN(.args = TR_V("args"), .mail_max = 7, .placement_key = key));
+                       .opts = TR_SPAWN(.args = TR_V("args"), .mail_max = 7, .placement_key = key,
+                                        .context = TR_V("context"), .program = key));
         TR_START(&owner, NULL);
         const tr_kit_spawn *spawn = TR_TAKE_SPAWN();
         key[0] = 'x'; // it was copied
@@ -612,9 +613,12 @@ static void workers_are_spawned_as_the_spec_says(void **state)
         assert_int_equal(7, spawn->opts.mail_max);
         assert_int_equal(placements[i], spawn->opts.placement);
         assert_string_equal("key", spawn->opts.placement_key);
-        tr_str args;
-        assert_int_equal(0, tr_as_str(spawn->opts.args, &args));
-        assert_true(tr_str_eq(args, "args"));
+        tr_str text;
+        assert_int_equal(0, tr_as_str(spawn->opts.args, &text));
+        assert_true(tr_str_eq(text, "args"));
+        assert_int_equal(0, tr_as_str(spawn->opts.context, &text));
+        assert_true(tr_str_eq(text, "context"));
+        assert_string_equal("key", spawn->opts.program);
     }
     pool_with(TR_POOL(.behavior = &job), 4); // four when it says nothing
     TR_EXPECT_NOTHING(TR_NOBODY);
