@@ -1,6 +1,8 @@
 // Nodes on a libuv loop of the host's, which has handles of its own.
 #include <pthread.h>
+#include <signal.h>
 #include <troupe.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "support/cmocka.h"
@@ -232,6 +234,42 @@ static void another_thread_stops_a_node_that_waits(void **state)
     assert_int_equal(1, host.ended);
 }
 
+static void on_signal(tr_actor *self, int signum, void *arg)
+{
+    (void)signum, (void)arg;
+    tr_exit(self, TR_NORMAL);
+}
+
+static int listening_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    return tr_signal_start(self, SIGUSR1, on_signal, NULL, NULL);
+}
+
+static const tr_behavior listening = {.name = "listening", .start = listening_start};
+
+static void *signaller(void *arg)
+{
+    (void)arg;
+    kill(getpid(), SIGUSR1);
+    return NULL;
+}
+
+static void a_signal_reaches_a_node_that_waits(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    spawn(&listening);
+    uv_timer_stop(&host.ticker);
+    for (int i = 0; i < 10; i++)
+        uv_run(&host.loop, UV_RUN_NOWAIT);
+    assert_int_equal(0, pthread_create(&thread, NULL, signaller, NULL));
+    run();
+    pthread_join(thread, NULL);
+    assert_int_equal(1, host.ended);
+    assert_int_equal(0, host.status);
+}
+
 static void bad_arguments_are_refused(void **state)
 {
     (void)state;
@@ -254,6 +292,7 @@ int main(int argc, char **argv)
         TEST(the_host_may_spawn_while_the_node_waits),
         TEST(a_node_may_be_closed_in_the_midst),
         TEST(another_thread_stops_a_node_that_waits),
+        TEST(a_signal_reaches_a_node_that_waits),
         TEST(bad_arguments_are_refused),
     };
     if (tr_is_child())

@@ -14,6 +14,7 @@
 //
 //     a   worked on by a worker; the answer is 'A', or 'Z' and the end when the service stops
 //     b   answered with 'B'; then it blocks until its stdin ends
+//     h   answered with 'H'; then a worker is busy for ever
 //     c   a child of a child ends after its parent has; answered with 'C'
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 
 #define WORKERS 2
 #define WORK_NS TR_MS(5)
+#define STOP_MS 1000
 
 // ---- A worker: each piece of work takes its time ----
 
@@ -38,9 +40,19 @@ static int worker_start(tr_actor *self, const tr_val *args)
     return tr_send(self, tr_parent(self), "pid", TR_V((int)getpid()));
 }
 
+static void work_for_ever(tr_actor *self, void *arg)
+{
+    volatile int n = 0;
+    (void)self, (void)arg;
+    for (;;)
+        n = !n;
+}
+
 static int worker_receive(tr_actor *self, const tr_msg *msg)
 {
     tr_asker asker;
+    if (tr_msg_is(msg, "hang"))
+        return tr_immediate(self, work_for_ever, NULL);
     int rc = tr_reply_later(self, msg, &asker);
     return rc < 0 ? rc
                   : tr_timer_start(self, WORK_NS, work_done, (void *)(uintptr_t)asker.id, NULL);
@@ -100,6 +112,10 @@ static void on_request(tr_actor *self, tr_stream client, char byte)
     if (byte == 'b') {
         say(self, client, 'B');
         tr_immediate(self, block, NULL);
+    }
+    if (byte == 'h') {
+        tr_send(self, app->workers[0], "hang", TR_NULL);
+        say(self, client, 'H');
     }
     if (byte == 'c') {
         orphan_make(self);
@@ -180,7 +196,8 @@ static int app_start(tr_actor *self, const tr_val *args)
     if (rc == 0)
         rc = has_word(args, "fails") ? TR_ETOODEEP : app_listen(self, args);
     for (int i = 0; i < WORKERS && rc == 0; i++)
-        rc = tr_spawn(self, &worker, TR_SPAWN(.isolation = TR_PROCESS), &app->workers[i]);
+        rc = tr_spawn(self, &worker, TR_SPAWN(.isolation = TR_PROCESS, .stop_ms = STOP_MS),
+                      &app->workers[i]);
     return rc < 0 ? rc : tr_trap_exit(self, true);
 }
 

@@ -404,6 +404,25 @@ static void workers_end_by_a_second_signal_of_others(void **state)
     svc_expect_exit(0);
 }
 
+// Goal:   a worker that leaves the group's signals to the service still ends by the service's own.
+static void a_worker_that_hangs_is_sent_sigterm_by_the_service(void **state)
+{
+    (void)state;
+    int client;
+    char text[256] = "";
+    svc_prepare();
+    SVC_START();
+    client_open(&client);
+    client_send(client, 'h');
+    assert_int_equal('H', client_hear(client));
+    close(client);
+    assert_int_equal(0, kill(-s.pid, SIGTERM));
+    assert_true(read(s.err, text, sizeof text - 1) > 0);
+    assert_int_equal(0, strncmp(text, "troupe: child.term: pid=", 24));
+    assert_int_equal(0, read(s.err, text, sizeof text - 1)); // and that was enough
+    svc_expect_exit(0);
+}
+
 // ---- What the manager is told ----
 
 static void see_reload(const char *name, char *word)
@@ -736,6 +755,7 @@ static const struct CMUnitTest tests[] = {
     TR_PROCESS_TEST(a_failure_is_told_once_and_is_the_status),
     TR_PROCESS_TEST(a_program_chooses_its_status),
     TR_PROCESS_TEST(workers_end_by_a_second_signal_of_others),
+    TR_PROCESS_TEST(a_worker_that_hangs_is_sent_sigterm_by_the_service),
     TR_PROCESS_TEST(sighup_reloads_and_the_manager_is_told),
     TR_PROCESS_TEST(sighup_may_be_left_alone),
     TR_PROCESS_TEST(a_blocked_loop_gives_no_sign_of_life),
