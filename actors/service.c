@@ -1,13 +1,15 @@
 // The service: a process's manners as an actor, written on the public API alone.
 //
-// Its spec reaches it as its arguments, packed with the struct as bytes. Stopping goes one step
-// after the other: drain, the target's end, the owner's end, which is this actor's, too. What the
-// service manager is told follows from the phase, so that what it could not take is told later as
-// it is then. Not linked to its owner, which would have an error of the one logged for both.
+// Its spec reaches it as its arguments (spec.h). Stopping goes one step after the other: drain, the
+// target's end, the owner's end, which is this actor's, too. What the service manager is told
+// follows from the phase, so that what it could not take is told later as it is then.
+//
+// Not linked to its owner: an error of that would be logged for both.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <troupe.h>
+
+#include "spec.h"
 
 enum {
     STOP_MS = 25000, // Kubernetes and Docker kill after 30 and 10 s, systemd after 90
@@ -20,6 +22,7 @@ enum phase { STARTING, READY, RELOADING, STOPPING };
 
 struct service {
     tr_service_opts opts; // with their defaults
+    tr_buf *doc;          // that they point into
     tr_addr owner;
     uint64_t watchdog_ns; // within what time the manager wants a sign of life; 0: it does not
     enum phase phase;
@@ -28,7 +31,6 @@ struct service {
     uint64_t down;     // the monitor of the target; 0: none
     tr_timer tell_again;
     char status[STATUS_MAX];
-    char drain_name[TR_NAME_MAX + 1], reload_name[TR_NAME_MAX + 1];
 };
 
 static struct service *state_of(tr_actor *self)
@@ -118,7 +120,7 @@ static void on_drained(tr_actor *self, const tr_answer *answer, void *arg)
 {
     (void)arg;
     if (answer->status < 0)
-        tr_log("service.drain", "ask=%s error=%s (%s)", state_of(self)->drain_name,
+        tr_log("service.drain", "ask=%s error=%s (%s)", state_of(self)->opts.drain_name,
                tr_errname(answer->status), tr_strerror(answer->status));
     stop_target(self);
 }
@@ -130,8 +132,8 @@ static void service_stop(tr_actor *self)
         return;
     phase_set(self, STOPPING);
     tr_timer_start(self, TR_MS(s->opts.stop_ms), stop_late, NULL, NULL);
-    if (s->drain_name[0] == '\0' ||
-        tr_ask(self, s->opts.target, s->drain_name, TR_MAP("ms", s->opts.stop_ms),
+    if (s->opts.drain_name == NULL ||
+        tr_ask(self, s->opts.target, s->opts.drain_name, TR_MAP("ms", s->opts.stop_ms),
                TR_ASK(.timeout_ms = s->opts.stop_ms), NULL, on_drained, NULL) < 0)
         stop_target(self);
 }
@@ -156,8 +158,8 @@ static void on_reloaded(tr_actor *self, const tr_answer *answer, void *arg)
     struct service *s = state_of(self);
     (void)arg;
     if (answer->status < 0)
-        tr_log("service.reload", "ask=%s error=%s (%s)", s->reload_name, tr_errname(answer->status),
-               tr_strerror(answer->status));
+        tr_log("service.reload", "ask=%s error=%s (%s)", s->opts.reload_name,
+               tr_errname(answer->status), tr_strerror(answer->status));
     if (s->phase != RELOADING)
         return;
     phase_set(self, s->was_ready ? READY : STARTING);
@@ -173,7 +175,7 @@ static int service_reload(tr_actor *self)
     if (s->phase == RELOADING || s->phase == STOPPING)
         return 0;
     phase_set(self, RELOADING);
-    int rc = tr_ask(self, s->opts.reload, s->reload_name, TR_NULL,
+    int rc = tr_ask(self, s->opts.reload, s->opts.reload_name, TR_NULL,
                     TR_ASK(.timeout_ms = s->opts.reload_ms), NULL, on_reloaded, NULL);
     if (rc < 0)
         on_reloaded(self, &(tr_answer){.status = rc}, NULL);
@@ -194,33 +196,25 @@ static void on_child_signal(tr_actor *self, int signum, void *arg)
 
 // ---- The spec, packed and unpacked ----
 
-static tr_val bytes_of(const void *ptr, size_t size)
-{
-    return tr_val_bin((tr_bytes){ptr, size});
-}
-
 static const tr_behavior service;
 
-static int opts_complete(tr_actor *self, const tr_service_opts *given, tr_service_opts *ret_opts)
+static bool name_is_good(const char *name)
 {
-    size_t size = given == NULL ? 0 : given->size;
-    if (given != NULL && size < sizeof size)
+    return name[0] != '\0' && strlen(name) <= TR_NAME_MAX;
+}
+
+static int opts_complete(tr_actor *self, const tr_service_opts *given, tr_service_opts *o)
+{
+    if (self == NULL || !tr__spec_copy(o, sizeof *o, given))
         return TR_EINVAL;
-    tr_service_opts o = {0};
-    if (given != NULL)
-        memcpy(&o, given, size < sizeof o ? size : sizeof o);
-    o.size = sizeof o;
-    o.target = o.target.node == 0 ? tr_self(self) : o.target;
-    o.reload = o.reload.node == 0 ? o.target : o.reload;
-    o.reload_name = o.reload_name == NULL ? "reload" : o.reload_name;
-    o.drain_name = o.drain_name == NULL ? "" : o.drain_name;
-    o.stop_ms = o.stop_ms == 0 ? STOP_MS : o.stop_ms;
-    o.reload_ms = o.reload_ms == 0 ? RELOAD_MS : o.reload_ms;
-    if (strlen(o.reload_name) > TR_NAME_MAX || strlen(o.drain_name) > TR_NAME_MAX ||
-        o.reload_name[0] == '\0')
-        return TR_EINVAL;
-    *ret_opts = o;
-    return 0;
+    o->target = o->target.node == 0 ? tr_self(self) : o->target;
+    o->reload = o->reload.node == 0 ? o->target : o->reload;
+    o->reload_name = o->reload_name == NULL ? "reload" : o->reload_name;
+    tr__spec_default(&o->stop_ms, STOP_MS);
+    tr__spec_default(&o->reload_ms, RELOAD_MS);
+    return name_is_good(o->reload_name) && (o->drain_name == NULL || name_is_good(o->drain_name))
+               ? 0
+               : TR_EINVAL;
 }
 
 // The manager is heard here, so that children that are started right behind this call leave signals
@@ -229,44 +223,27 @@ int tr_service_start(tr_actor *self, const tr_service_opts *given, tr_addr *ret_
 {
     tr_service_opts o;
     uint64_t watchdog_ns = 0;
-    int rc = self == NULL ? TR_EINVAL : opts_complete(self, given, &o);
+    int rc = opts_complete(self, given, &o);
     if (rc == 0)
         rc = tr_manager_take(self, &watchdog_ns);
     if (rc < 0 && rc != TR_ENOSYS)
         return rc;
-    tr_val args = TR_LIST(bytes_of(&o, sizeof o), tr_val_str(o.drain_name),
-                          tr_val_str(o.reload_name), watchdog_ns);
+    tr_val args = TR_LIST(tr__spec_bytes(&o, sizeof o), tr__spec_text(o.drain_name),
+                          tr__spec_text(o.reload_name), watchdog_ns);
     return tr_spawn(self, &service, TR_SPAWN(.args = args), ret_addr);
 }
 
-static int name_unpack(tr_val args, size_t i, char name[TR_NAME_MAX + 1])
+static int opts_unpack(struct service *s, const tr_val *args)
 {
-    tr_val item;
-    tr_str text;
-    int rc = tr_at(args, i, &item);
-    if (rc == 0)
-        rc = tr_as_str(item, &text);
-    if (rc == 0)
-        snprintf(name, TR_NAME_MAX + 1, "%.*s", (int)text.len, text.ptr);
-    return rc;
-}
-
-static int opts_unpack(struct service *s, tr_val args)
-{
-    tr_val item;
-    tr_bytes bytes;
-    int rc = tr_at(args, 0, &item);
-    if (rc == 0)
-        rc = tr_as_bin(item, &bytes);
-    if (rc == 0)
-        memcpy(&s->opts, bytes.ptr, sizeof s->opts);
-    if (rc == 0)
-        rc = name_unpack(args, 1, s->drain_name);
-    if (rc == 0)
-        rc = name_unpack(args, 2, s->reload_name);
-    if (rc == 0)
-        rc = tr_at(args, 3, &item);
-    return rc == 0 ? tr_as_uint(item, &s->watchdog_ns) : rc;
+    tr_val doc, watchdog;
+    int rc = tr__spec_keep(args, &s->doc, &doc);
+    if (rc < 0)
+        return rc;
+    memcpy(&s->opts, tr__spec_at(doc, 0), sizeof s->opts);
+    s->opts.drain_name = tr__spec_at(doc, 1);
+    s->opts.reload_name = tr__spec_at(doc, 2);
+    rc = tr_at(doc, 3, &watchdog);
+    return rc == 0 ? tr_as_uint(watchdog, &s->watchdog_ns) : rc;
 }
 
 // ---- The actor ----
@@ -304,7 +281,7 @@ static void start_raising(tr_actor *self)
 static int service_start(tr_actor *self, const tr_val *args)
 {
     struct service *s = state_of(self);
-    int rc = opts_unpack(s, *args);
+    int rc = opts_unpack(s, args);
     if (rc == 0)
         rc = start_listening(self);
     if (rc == 0)
@@ -380,10 +357,9 @@ static void service_ended(tr_actor *self, tr_reason reason)
 {
     struct service *s = state_of(self);
     (void)reason;
-    if (s->phase == STOPPING)
-        return;
-    s->phase = STOPPING;
-    phase_tell(self, NULL);
+    if (s->phase != STOPPING)
+        phase_set(self, STOPPING);
+    tr_buf_unref(&s->doc);
 }
 
 static const tr_behavior service = {
