@@ -8,13 +8,33 @@
 
 #define OPTIONS_MAX 8
 
+// Sort has ended, and what it has written is out: whichever comes last. The first error counts.
+struct parts {
+    int done, status;
+};
+
+static void part_done(tr_actor *self, int status)
+{
+    struct parts *parts = tr_state(self);
+    if (parts->status == 0)
+        parts->status = status;
+    if (++parts->done == 2)
+        tr_exit(self, parts->status);
+}
+
 static void on_end(tr_actor *self, tr_process process, const tr_process_end *end, void *arg)
 {
     char why[64];
     (void)process, (void)arg;
     if (end->status < 0)
         fprintf(stderr, "sort: %s\n", tr_reason_text(end->reason, why, sizeof why));
-    tr_exit(self, end->status);
+    part_done(self, end->status);
+}
+
+static void on_written(tr_actor *self, int status, void *arg)
+{
+    (void)arg;
+    part_done(self, status);
 }
 
 // An input that sort does not read to its end is TR_EPIPE: why, its end tells.
@@ -59,9 +79,10 @@ static int program_start(tr_actor *self, const tr_val *args)
         rc = tr_stdout(self, &out[1]);
     if (rc == 0)
         rc = tr_pipeline(self, in, 2, NULL, on_piped, NULL);
-    return rc < 0 ? rc : tr_pipeline(self, out, 2, NULL, on_piped, NULL);
+    return rc < 0 ? rc : tr_pipeline(self, out, 2, NULL, on_written, NULL);
 }
-static const tr_behavior program = {.name = "program", .start = program_start};
+static const tr_behavior program = {
+    .name = "program", .state_size = sizeof(struct parts), .start = program_start};
 
 int main(int argc, char **argv)
 {
