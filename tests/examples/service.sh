@@ -24,7 +24,9 @@ kill -HUP $!
 until [ "$(text)" = two ]; do :; done
 rm "$dir/file"
 kill -HUP $!
-read -r line <&4
+while read -r line <&4; do # that something took long, as on a busy machine, is passed over
+    [[ $line == *.slow:* ]] || break
+done
 [ "$line" = "troupe: service.reload: ask=reload error=TR_ENOENT (no such thing)" ]
 [ "$(text)" = two ]
 kill -TERM $!
@@ -32,5 +34,5 @@ wait $!
 
 status() { "$@" 2>"$dir/errors" || echo $?; }
 [ "$(status "$1" tcp://127.0.0.1:0 "$dir/file")" = 78 ]
-[ "$(cat "$dir/errors")" = "troupe: actor.failed: actor=motd error=TR_ENOENT (no such thing)" ]
+[ "$(grep -v '\.slow:' "$dir/errors")" = "troupe: actor.failed: actor=motd error=TR_ENOENT (no such thing)" ]
 [ "$(status "$1")" = 2 ]
