@@ -15,6 +15,7 @@
  *   troupe/encoding.h utf8, hex, base64 and more, whole or in pieces  tr_bytes_print
  *   troupe/net.h      sockets and servers, TCP and local              tr_connect, tr_listen
  *   troupe/http.h     HTTP/1.1: a server, and a client                 tr_http_listen
+ *   troupe/handle.h   sockets and listeners in messages                tr_stream_detach
  *   troupe/console.h  standard input, output and error as streams     tr_stdin, tr_stdout
  *   troupe/service.h  a service's manners: drain, reload, notify       tr_service_start
  *   troupe/signal.h   signals of the process                          tr_signal_start
@@ -54,6 +55,7 @@
 #include <troupe/ends.h>
 #include <troupe/error.h>
 #include <troupe/file.h>
+#include <troupe/handle.h>
 #include <troupe/http.h>
 #include <troupe/memory.h>
 #include <troupe/msg.h>

@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/opts.h"
+#include "core/handle.h"
 #include "core/node.h"
 
 #define DEFAULT_MS 5000u
@@ -292,6 +293,8 @@ int tr_ask_msg(tr_actor *self, tr_addr to, tr_msg **msg, const tr_ask_opts *opts
     tr_ask_opts o;
     if (!may_ask(self, opts, &o) || cb == NULL || msg == NULL || *msg == NULL || (*msg)->is_notice)
         return TR_EINVAL;
+    if (tr__msg_cargo(*msg) != NULL)
+        return TR_ENOSYS;
     tr_msg *copy = NULL;
     int rc = tr__msg_copy(*msg, sizeof(tr__ask_head), &copy);
     if (rc == 0)
@@ -520,6 +523,8 @@ int tr_reply_val(tr_actor *self, const tr_msg *msg, const tr_val *body)
 static int answer_msg(tr_actor *self, const asker *to, const tr_msg *reply)
 {
     tr_msg *answer;
+    if (tr__msg_cargo(reply) != NULL)
+        return TR_ENOSYS;
     int rc = tr__msg_copy(reply, sizeof(tr__answer_head), &answer);
     if (rc < 0)
         return rc;
@@ -544,6 +549,8 @@ int tr_reply_msg(tr_actor *self, const tr_msg *msg, tr_msg **reply)
         rc = tr_send_msg(self, msg->from, reply);
         if (rc == TR_EFULL || rc == TR_EDOWN || rc == TR_ENOACTOR) {
             tr__dead_msg(self->loop, *reply, msg->from, rc);
+            if (tr__msg_cargo(*reply) != NULL)
+                tr__cargo_return(self->loop, reply, msg->from, rc);
             rc = 0;
         }
     }
@@ -726,7 +733,9 @@ int tr_forward(tr_actor *self, const tr_msg *msg, tr_addr to)
     tr_msg *copy = NULL;
     int rc = tr__ask_copy(msg, &copy);
     if (rc == 0)
-        rc = tr__msg_send(self, msg->from, to, &copy);
+        rc = tr__cargo_pass(self->loop, msg, copy);
+    if (rc == 0 && (rc = tr__msg_send(self, msg->from, to, &copy)) < 0)
+        tr__cargo_take_back((tr_msg *)msg, copy);
     if (rc == 0)
         ((tr_msg *)msg)->answered = true;
     tr_msg_free(&copy);

@@ -9,6 +9,7 @@
 // or when it has spawned the actor itself; until then it takes the default ones.
 #include "base/assert.h"
 #include "base/memory.h"
+#include "core/handle.h"
 #include "core/node.h"
 
 static tr_msg *msg_of(tr__post *post)
@@ -51,7 +52,7 @@ static void far_come_home(tr_loop *loop, tr__post *post)
         loop->node->route->consumed(msg);
     else
         far_count(loop, msg);
-    tr__msg_release(&loop->blocks, msg);
+    tr__msg_settle(loop, msg);
 }
 
 void tr__far_home(tr_loop *loop, tr_msg *msg)

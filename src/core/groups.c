@@ -329,6 +329,8 @@ int tr_publish_msg(tr_actor *self, const char *group, tr_msg **msg)
     if (!tr__actor_here(self) || tr__name_check(group) == 0 || msg == NULL || *msg == NULL ||
         (*msg)->is_notice)
         return TR_EINVAL;
+    if (tr__msg_cargo(*msg) != NULL)
+        return TR_ENOSYS; // which of them should have it?
     (*msg)->from = tr__actor_addr(self);
     tr__group_publish(self->loop, group, *msg);
     tr_msg_free(msg);

@@ -8,6 +8,7 @@
 // the same thread, and an actor with mail is simply linked into the loop's list of runnable ones.
 #include "base/assert.h"
 #include "base/memory.h"
+#include "core/handle.h"
 #include "core/node.h"
 #include "core/offer.h"
 #include "data/doc.h"
@@ -23,7 +24,7 @@ static void mail_counted(tr_loop *loop, tr_msg *msg)
         tr__far_home(loop, msg);
     } else {
         loop->node->route->consumed(msg);
-        tr__msg_release(&loop->blocks, msg);
+        tr__msg_settle(loop, msg);
     }
 }
 
@@ -32,7 +33,7 @@ static void mail_consumed(tr_loop *loop, tr_msg *msg)
     if (msg->flow != NULL)
         mail_counted(loop, msg);
     else
-        tr__msg_release(&loop->blocks, msg);
+        tr__msg_settle(loop, msg);
 }
 
 void tr__msg_consumed(tr_loop *loop, tr_msg **msg)
@@ -118,6 +119,7 @@ static void mail_drop(tr_loop *loop, uint64_t id, tr_msg *msg, int status, tr_re
     if (!msg->is_notice && !msg->is_answer)
         tr__dead_msg(loop, msg, (tr_addr){loop->node->id, id}, status);
     tr__ask_close(loop, msg, status, reason);
+    tr__cargo_refuse(msg, (tr_addr){loop->node->id, id}, status);
     tr__msg_consumed(loop, &msg);
 }
 
@@ -227,6 +229,7 @@ static void mail_failed(tr_actor *actor, const tr_msg *msg, int error)
 {
     if (actor->loop->tap != NULL)
         actor->loop->tap->code = error;
+    tr__cargo_refuse((tr_msg *)msg, tr__actor_addr(actor), error == TR_EUNKNOWN ? error : TR_EDOWN);
     if (error == TR_EUNKNOWN)
         tr__dead_msg(actor->loop, msg, tr__actor_addr(actor), error);
     else
@@ -424,6 +427,7 @@ static int send_msg_out(tr_loop *loop, tr_addr to, tr_msg **msg)
     if (route == NULL)
         return TR_EDOWN;
     tr__letter letter = tr__letter_of(*msg, to);
+    tr__letter_carry(&letter, msg);
     int rc = route->send(loop, &letter);
     if (rc == 0)
         tr_msg_free(msg);

@@ -7,9 +7,12 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "core/handle.h"
 #include "core/route.h"
 #include "core/tap.h"
 #include "data/doc.h"
+
+#define RETURNED "returned"
 
 _Static_assert(TR_NAME_MAX <= UINT8_MAX, "name_len is 8 bits");
 _Static_assert(TR_BUFS_MAX <= UINT8_MAX, "buf_count is 8 bits");
@@ -182,7 +185,7 @@ int tr_msg_new(const char *name, tr_val body, tr_msg **ret_msg)
     return tr__msg_pack(name, 0, body, ret_msg);
 }
 
-static tr__msg_more *msg_more(tr_msg *msg)
+tr__msg_more *tr__msg_more_of(tr_msg *msg)
 {
     if (msg->more == NULL)
         msg->more = tr__zalloc(sizeof *msg->more);
@@ -191,7 +194,7 @@ static tr__msg_more *msg_more(tr_msg *msg)
 
 int tr__msg_store(tr_msg *msg, tr_buf *storage, const uint8_t *body, size_t body_size)
 {
-    tr__msg_more *more = msg_more(msg);
+    tr__msg_more *more = tr__msg_more_of(msg);
     if (more == NULL)
         return TR_ENOMEM;
     more->storage = tr_buf_ref(storage);
@@ -205,7 +208,7 @@ int tr__msg_store(tr_msg *msg, tr_buf *storage, const uint8_t *body, size_t body
 
 void tr__msg_share(tr_msg *msg)
 {
-    tr__msg_more *more = msg->body_size < SHARE_MIN ? NULL : msg_more(msg);
+    tr__msg_more *more = msg->body_size < SHARE_MIN ? NULL : tr__msg_more_of(msg);
     if (more == NULL || more->storage != NULL)
         return;
     if (tr_buf_copy(msg->body, msg->body_size, &more->storage) == 0)
@@ -216,11 +219,12 @@ int tr_msg_attach(tr_msg *msg, tr_buf **buf)
 {
     if (msg == NULL || buf == NULL || *buf == NULL)
         return TR_EINVAL;
-    if (msg->buf_count == TR_BUFS_MAX)
+    const tr__cargo *cargo = tr__msg_cargo(msg);
+    if (msg->buf_count + (cargo == NULL ? 0 : cargo->with_bytes) == TR_BUFS_MAX)
         return TR_EFULL;
     if (tr_buf_size(*buf) > TR_DOC_MAX - (msg->weight - msg->name_len))
         return TR_ETOOBIG;
-    tr__msg_more *more = msg_more(msg);
+    tr__msg_more *more = tr__msg_more_of(msg);
     if (more == NULL)
         return TR_ENOMEM;
     msg->weight += (uint32_t)tr_buf_size(*buf);
@@ -352,12 +356,18 @@ int tr_msg_copy(const tr_msg *msg, tr_msg **ret_msg)
 {
     if (msg == NULL || ret_msg == NULL)
         return TR_EINVAL;
-    return msg->is_notice ? notice_copy(msg, ret_msg) : tr__msg_copy(msg, 0, ret_msg);
+    return msg->is_notice && !msg->is_returned ? notice_copy(msg, ret_msg)
+                                               : tr__msg_copy(msg, 0, ret_msg);
 }
 
 int tr__letter_open(const tr__letter *letter, tr_msg **ret_msg)
 {
     tr_msg *msg = NULL;
+    if (letter->carrier != NULL) {
+        *ret_msg = *letter->carrier;
+        *letter->carrier = NULL;
+        return 0;
+    }
     size_t extra = letter->ask == NULL ? 0 : sizeof *letter->ask;
     int rc = tr__msg_pack(letter->name, extra, letter->body, &msg);
     if (rc == 0 && extra > 0) {
@@ -384,6 +394,7 @@ void tr__msg_more_free(tr__msg_more *more)
         tr_buf_unref(&more->bufs[i]);
     tr__free(more->json);
     tr_buf_unref(&more->storage);
+    tr__cargo_free(&more->cargo);
     tr__free(more);
 }
 
@@ -398,12 +409,14 @@ void tr_msg_free(tr_msg **msg)
 
 const char *tr_msg_name(const tr_msg *msg)
 {
-    return msg->name;
+    return msg->is_returned ? RETURNED : msg->name;
 }
 
 bool tr_msg_is(const tr_msg *msg, const char *name)
 {
     size_t len = strlen(name);
+    if (msg->is_returned)
+        return strcmp(name, RETURNED) == 0;
     return len == msg->name_len && memcmp(msg->name, name, len) == 0;
 }
 
@@ -414,7 +427,8 @@ tr_addr tr_msg_from(const tr_msg *msg)
 
 const tr_down *tr_msg_down(const tr_msg *msg)
 {
-    return msg->is_notice && !msg->is_exit && !msg->is_up ? tr__msg_extra(msg) : NULL;
+    bool down = msg->is_notice && !msg->is_exit && !msg->is_up && !msg->is_returned;
+    return down ? tr__msg_extra(msg) : NULL;
 }
 
 const tr_down *tr_msg_exit(const tr_msg *msg)
@@ -436,7 +450,7 @@ tr_val tr_msg_body(const tr_msg *msg)
 
 const char *tr_msg_json(const tr_msg *msg)
 {
-    tr__msg_more *more = msg_more((tr_msg *)msg);
+    tr__msg_more *more = tr__msg_more_of((tr_msg *)msg);
     if (more != NULL && more->json == NULL)
         tr_json_print(tr_msg_body(msg), &more->json);
     return more == NULL ? NULL : more->json;

@@ -30,8 +30,9 @@ enum tr__stamped {
 
 // What few messages have.
 typedef struct tr__msg_more {
-    tr_buf *storage; // holds the body of a large message that came over a link
-    char *json;      // made on demand
+    tr_buf *storage;         // holds the body of a large message that came over a link
+    char *json;              // made on demand
+    struct tr__cargo *cargo; // handles that go along (cargo.c); NULL: none
     tr_buf *bufs[TR_BUFS_MAX];
 } tr__msg_more;
 
@@ -49,14 +50,15 @@ struct tr_msg {
     uint32_t weight; // bytes that count against limits: body, name and buffers
     uint16_t home;   // the loop that flow belongs to
     uint8_t name_len;
-    bool block : 1;     // its memory is one of the small blocks
-    bool linked : 1;    // flow is a link's inflow (remote/flow.c); else it is a window
-    bool is_notice : 1; // of an end: with a tr_down
-    bool is_exit : 1;   // of those: it is this actor that is to end
-    bool is_up : 1;     // of those: of a beginning (names.c)
-    bool is_ask : 1;    // with a tr__ask_head
-    bool is_answer : 1; // with a tr__answer_head
-    bool answered : 1;  // an ask that somebody else answers now, or has
+    bool block : 1;       // its memory is one of the small blocks
+    bool linked : 1;      // flow is a link's inflow (remote/flow.c); else it is a window
+    bool is_notice : 1;   // of an end: with a tr_down
+    bool is_exit : 1;     // of those: it is this actor that is to end
+    bool is_up : 1;       // of those: of a beginning (names.c)
+    bool is_returned : 1; // a notice, too: it was not handled, and has come back (cargo.c)
+    bool is_ask : 1;      // with a tr__ask_head
+    bool is_answer : 1;   // with a tr__answer_head
+    bool answered : 1;    // an ask that somebody else answers now, or has
     uint8_t buf_count;
     uint8_t stamped;    // tr__stamped
     void *flow;         // who counts it until it is consumed; NULL: nobody
@@ -68,6 +70,13 @@ struct tr_msg {
 static inline tr_buf *const *tr__msg_bufs(const tr_msg *msg)
 {
     return msg->more == NULL ? NULL : msg->more->bufs;
+}
+
+typedef struct tr__cargo tr__cargo;
+
+static inline tr__cargo *tr__msg_cargo(const tr_msg *msg)
+{
+    return msg->more == NULL ? NULL : msg->more->cargo;
 }
 
 // What its turn is for. A message's memory is never so small that this reached past it (msg.c).
@@ -99,6 +108,7 @@ int tr__msg_copy(const tr_msg *msg, size_t extra, tr_msg **ret_msg); // a plain 
 // Give one that has none a body that stays where it is, in storage, which is kept. errors:
 // TR_ENOMEM
 int tr__msg_store(tr_msg *msg, tr_buf *storage, const uint8_t *body, size_t body_size);
+tr__msg_more *tr__msg_more_of(tr_msg *msg); // made, if need be; NULL: no memory
 // Have copies share a large body. Without memory each gets its own.
 void tr__msg_share(tr_msg *msg);
 
@@ -192,7 +202,7 @@ static inline void tr__msg_init(tr_msg *msg, tr_addr from, const char *name, siz
     msg->weight = (uint32_t)(name_len + body_size);
     msg->name_len = (uint8_t)name_len;
     msg->block = body_at + body_size <= TR__BLOCK_SIZE;
-    msg->linked = msg->is_notice = msg->is_exit = msg->is_up = false;
+    msg->linked = msg->is_notice = msg->is_exit = msg->is_up = msg->is_returned = false;
     msg->is_ask = msg->is_answer = msg->answered = false;
     msg->buf_count = 0;
     msg->stamped = TR__UNSTAMPED;

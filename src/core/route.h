@@ -7,7 +7,10 @@
 
 #include "core/core.h"
 
-// A message on its way to another node. All borrowed.
+typedef struct tr__receipt tr__receipt;
+typedef struct tr__gate tr__gate;
+
+// A message on its way to another node. All borrowed, but for what carries handles.
 struct tr__letter {
     tr_addr from, to;
     const char *name;
@@ -17,6 +20,8 @@ struct tr__letter {
     size_t buf_count;
     const tr__ask_head *ask; // NULL: it is no ask
     const char *group;       // it is for all of its members there; NULL: for `to`
+    tr_msg **carrier;        // NULL: it has no handles. Otherwise moves: *carrier, on success
+    size_t carried;          // bytes that its handles have with them
 };
 
 static inline tr__letter tr__letter_of(const tr_msg *msg, tr_addr to)
@@ -31,7 +36,11 @@ static inline tr__letter tr__letter_of(const tr_msg *msg, tr_addr to)
                         .ask = msg->is_ask ? tr__msg_extra(msg) : NULL};
 }
 
+// It is of this message: what has handles goes itself.
+void tr__letter_carry(tr__letter *letter, tr_msg **msg);
+
 // The message that a letter is, on its way by another loop or into a test. An ask stays one.
+// moves: *letter->carrier, on success
 int tr__letter_open(const tr__letter *letter, tr_msg **ret_msg);
 
 typedef struct tr__route {
@@ -59,6 +68,12 @@ typedef struct tr__route {
     tr__list *(*waiters)(tr_loop *loop, tr_addr to);
     // A message with an inflow has been consumed; here is its home.
     void (*consumed)(tr_msg *msg);
+    // That a handler has taken what came over this loop's link is to be told there.
+    // errors: TR_EDOWN (the link is lost: it has gone back)
+    int (*taken)(tr_loop *loop, const tr__receipt *receipt);
+    // Call tr__gate_open when that has left.
+    // returns: TR_LATER: it will be called; 0: it has left; TR_EDOWN
+    int (*await)(tr_loop *loop, tr__gate *gate);
     // Before a loop polls: send what the turns have produced.
     void (*flush)(tr_loop *loop);
     // No actor is left on the loop, or on the first loop no root; called in each iteration then.

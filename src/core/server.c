@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/opts.h"
+#include "core/handle.h"
 #include "core/socket.h"
 
 #define BACKLOG_MAX 65535u
@@ -111,25 +112,32 @@ static void server_close_owned(tr__owned *owned)
     server_close(tr__container(owned, server, owned));
 }
 
-static int server_listen(server *s, const tr_site *site)
+static tr_listen_how server_how(const tr_listen_opts *opts)
+{
+    return (tr_listen_how){.backlog = (int)opts->backlog,
+                           .reuse_port = opts->reuse_port,
+                           .v6_only = opts->v6_only,
+                           .tuning = {!opts->delay, opts->keep_alive_s}};
+}
+
+// moves: *parcel, on success
+static int server_listen(server *s, const tr_site *site, tr_parcel **parcel)
 {
     static const tr_listener_up up = {.accepted = listener_accepted, .dropped = listener_dropped};
     tr_world *world = server_loop(s)->world;
-    const tr_listen_how how = {.backlog = (int)s->opts.backlog,
-                               .reuse_port = s->opts.reuse_port,
-                               .v6_only = s->opts.v6_only,
-                               .tuning = {!s->opts.delay, s->opts.keep_alive_s}};
-    return world->ops->listen(world, site, &how, &up, s, &s->listener);
+    const tr_listen_how how = server_how(&s->opts);
+    return parcel != NULL ? world->ops->listener_enter(world, parcel, &how, &up, s, &s->listener)
+                          : world->ops->listen(world, site, &how, &up, s, &s->listener);
 }
 
-// It has its actor, options and callback.
-static int server_open(server *s, const tr_site *site)
+// It has its actor, options and callback. parcel: NULL: it listens at the site
+static int server_open(server *s, const tr_site *site, tr_parcel **parcel)
 {
     tr_loop *loop = server_loop(s);
     int rc = tr__slots_add(&loop->servers, s, &s->id);
     if (rc < 0)
         return rc;
-    rc = server_listen(s, site);
+    rc = server_listen(s, site, parcel);
     if (rc < 0) {
         tr__slots_remove(&loop->servers, s->id);
         return rc;
@@ -155,22 +163,18 @@ static int server_new(tr_actor *self, const tr_listen_opts *opts, server **ret_s
     return 0;
 }
 
-int tr_listen(tr_actor *self, const char *address, const tr_listen_opts *opts, tr_accepted cb,
-              void *arg, tr_server *ret_server)
+// moves: *parcel, on success
+static int server_start(tr_actor *self, const tr_site *site, tr_parcel **parcel,
+                        const tr_listen_opts *opts, tr_accepted cb, void *arg,
+                        tr_server *ret_server)
 {
-    tr_site sites[TR__SITES_KNOWN];
     server *s;
-    if (!tr__actor_here(self) || self->state > TR__RUNNING || address == NULL || cb == NULL)
-        return TR_EINVAL;
-    int count = tr__sites_parse(address, sites);
-    if (count <= 0)
-        return count < 0 ? count : TR_EINVAL; // a name
     int rc = server_new(self, opts, &s);
     if (rc < 0)
         return rc;
     s->cb = cb;
     s->arg = arg;
-    rc = server_open(s, &sites[0]);
+    rc = server_open(s, site, parcel);
     if (rc < 0) {
         tr__free(s);
         return rc;
@@ -178,6 +182,62 @@ int tr_listen(tr_actor *self, const char *address, const tr_listen_opts *opts, t
     if (ret_server != NULL)
         ret_server->id = s->id;
     return 0;
+}
+
+static bool server_may_start(const tr_actor *self)
+{
+    return tr__actor_here(self) && self->state <= TR__RUNNING;
+}
+
+// errors: besides, TR_EINVAL (it is a name)
+static int server_site(const char *address, tr_site sites[TR__SITES_KNOWN])
+{
+    int count = address == NULL ? TR_EINVAL : tr__sites_parse(address, sites);
+    return count > 0 ? 0 : count < 0 ? count : TR_EINVAL;
+}
+
+int tr_listen(tr_actor *self, const char *address, const tr_listen_opts *opts, tr_accepted cb,
+              void *arg, tr_server *ret_server)
+{
+    tr_site sites[TR__SITES_KNOWN];
+    if (!server_may_start(self) || cb == NULL)
+        return TR_EINVAL;
+    int rc = server_site(address, sites);
+    return rc < 0 ? rc : server_start(self, &sites[0], NULL, opts, cb, arg, ret_server);
+}
+
+// ---- Listeners that come and go ----
+
+int tr_listen_on(tr_actor *self, tr_handle **handle, const tr_listen_opts *opts, tr_accepted cb,
+                 void *arg, tr_server *ret_server)
+{
+    if (!server_may_start(self) || cb == NULL || handle == NULL || *handle == NULL ||
+        (*handle)->parcel->kind != TR__PARCEL_LISTENER)
+        return TR_EINVAL;
+    int rc = server_start(self, NULL, &(*handle)->parcel, opts, cb, arg, ret_server);
+    if (rc == 0)
+        tr_handle_close(handle);
+    return rc;
+}
+
+int tr_listener_open(tr_actor *self, const char *address, const tr_listen_opts *opts,
+                     tr_handle **ret_handle)
+{
+    tr_site sites[TR__SITES_KNOWN];
+    tr_listen_opts o;
+    tr_parcel *parcel = NULL;
+    if (!server_may_start(self) || ret_handle == NULL || tr__opts_copy(opts, &o, sizeof o) < 0 ||
+        o.backlog > BACKLOG_MAX)
+        return TR_EINVAL;
+    tr_world *world = self->loop->world;
+    const tr_listen_how how = server_how(&o);
+    int rc = server_site(address, sites);
+    if (rc == 0)
+        rc = world->ops->listener_open(world, &sites[0], &how, &parcel);
+    if (rc == 0)
+        rc = tr__handle_new(&parcel, ret_handle);
+    tr__parcel_unref(&parcel);
+    return rc;
 }
 
 // ---- Asked by its actor ----
@@ -241,5 +301,18 @@ int tr_server_connections(tr_actor *self, tr_server handle, uint32_t *ret_count)
     int rc = ret_count == NULL ? TR_EINVAL : server_of(self, handle, &s);
     if (rc == 0)
         *ret_count = s->open;
+    return rc;
+}
+
+int tr_server_share(tr_actor *self, tr_server handle, tr_handle **ret_handle)
+{
+    server *s;
+    tr_parcel *parcel = NULL;
+    int rc = ret_handle == NULL ? TR_EINVAL : server_of(self, handle, &s);
+    if (rc == 0)
+        rc = server_loop(s)->world->ops->listener_share(s->listener, &parcel);
+    if (rc == 0)
+        rc = tr__handle_new(&parcel, ret_handle);
+    tr__parcel_unref(&parcel);
     return rc;
 }

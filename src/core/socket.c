@@ -250,11 +250,21 @@ void tr__socket_attach(tr__socket *socket, tr_endpoint *endpoint)
     socket_world(socket)->endpoint_bind(endpoint, &up, socket);
 }
 
+int tr__socket_leave(tr__socket *socket, tr_parcel **ret_parcel)
+{
+    const tr_world_ops *ops = socket_world(socket);
+    ops->endpoint_want(socket->endpoint, 0);
+    int rc = ops->endpoint_leave(&socket->endpoint, ret_parcel);
+    if (rc < 0)
+        ops->endpoint_want(socket->endpoint, socket->want);
+    return rc;
+}
+
 static int socket_construct(tr_actor *self, tr_stream stream, void *state)
 {
     tr__socket *socket = state;
     (void)self, (void)stream;
-    return socket->dial != NULL ? tr__dial_start(socket) : 0;
+    return socket->dial != NULL ? tr__dial_start(socket) : socket->held;
 }
 
 static int socket_final(tr_actor *self, tr_stream stream, void *state)
@@ -289,6 +299,7 @@ const tr_stream_ops tr__socket_ops = {
 const tr_stream_ops tr__input_ops = {
     .name = "input",
     .state_size = sizeof(tr__socket),
+    .construct = socket_construct,
     .read = socket_read,
     .destroy = socket_destroy,
 };
@@ -297,6 +308,7 @@ const tr_stream_ops tr__output_ops = {
     .name = "output",
     .state_size = sizeof(tr__socket),
     .write_count = TR__IOV_MAX,
+    .construct = socket_construct,
     .write = socket_write,
     .destroy = socket_destroy,
 };

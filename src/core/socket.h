@@ -21,6 +21,7 @@ typedef struct tr__socket {
     uint64_t server;       // that has accepted it; 0: none
     unsigned want;
     uint32_t reads; // that may still be made before others have their turn
+    int held;       // TR_LATER: not its own before a gate is open; or why it never will be
     bool asked;     // the stream wants to read
     bool more;      // the last read left something, it seems
 
@@ -37,6 +38,8 @@ extern const tr_stream_ops tr__socket_ops, tr__input_ops, tr__output_ops;
 int tr__socket_new(tr_actor *self, const tr_stream_ops *ops, const tr_stream_opts *opts,
                    bool half_open, tr__socket **ret_socket);
 void tr__socket_attach(tr__socket *socket, tr_endpoint *endpoint); // connected; moves
+// Its endpoint leaves the world. errors: as of endpoint_leave; all is as it was
+int tr__socket_leave(tr__socket *socket, tr_parcel **ret_parcel);
 
 // Its stream's write is done as soon as there is room.
 void tr__socket_await(tr__socket *socket);

@@ -8,7 +8,7 @@
 // All of it hangs on the actor's extra, which few actors have.
 #include "base/assert.h"
 #include "base/memory.h"
-#include "core/core.h"
+#include "core/handle.h"
 
 int tr__extra_of(tr_actor *actor, tr__extra **ret_extra)
 {
@@ -51,6 +51,11 @@ int tr_stash(tr_actor *self, const tr_msg *msg)
         rc = tr__ask_copy(msg, &copy);
     if (rc < 0)
         return rc;
+    rc = tr__cargo_pass(self->loop, msg, copy);
+    if (rc < 0) {
+        tr_msg_free(&copy);
+        return rc;
+    }
     ((tr_msg *)msg)->answered = true;
     tr__queue_push(&extra->stash, copy);
     extra->stash_count++;

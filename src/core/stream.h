@@ -101,6 +101,9 @@ void tr__stream_close(tr__stream *s, int status); // to be; the first one counts
 bool tr__read_step(tr__stream *s);
 bool tr__read_is_full(const tr__stream *s);
 void tr__read_drop(tr__stream *s);
+// All that was read and not consumed, as one chunk; NULL: nothing. errors: TR_ENOMEM
+int tr__read_take_all(tr__stream *s, tr_buf **ret_bytes);
+void tr__read_put_back(tr__stream *s, tr_buf **bytes); // what that took. No-op on NULL
 int tr__read_push(tr__stream *s, tr_buf **chunk);
 // So many bytes have gone from one stream into the other by `move`. 0: none do any more: they go
 // the ordinary way. Either stream may be gone.

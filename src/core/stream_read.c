@@ -251,6 +251,21 @@ static int read_take(tr__side *side, size_t size, tr_buf **ret_chunk)
     return 0;
 }
 
+int tr__read_take_all(tr__stream *s, tr_buf **ret_bytes)
+{
+    *ret_bytes = NULL;
+    return s->read.bytes == 0 ? 0 : read_take(&s->read, s->read.bytes, ret_bytes);
+}
+
+void tr__read_put_back(tr__stream *s, tr_buf **bytes)
+{
+    if (*bytes == NULL)
+        return;
+    int rc = tr__side_unshift(&s->read, &(tr__entry){.chunk = *bytes});
+    tr_assert(rc == 0); // there is the room that it left
+    *bytes = NULL;
+}
+
 // Not there yet, or never.
 static int read_missed(tr__stream *s, size_t size)
 {

@@ -11,6 +11,7 @@
 #ifndef TROUPE_CORE_WORLD_H
 #define TROUPE_CORE_WORLD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +25,9 @@ typedef struct tr__process tr__process; // a child process
 typedef struct tr_listener tr_listener; // accepts endpoints
 typedef struct tr_lookout tr_lookout;   // watches a file or a directory
 typedef struct tr_ear tr_ear;           // hears of a signal of this process
+typedef struct tr_parcel tr_parcel;     // an endpoint or a listener on its way to another world
 typedef struct tr__file_call tr__file_call;
+typedef struct tr_world_ops tr_world_ops;
 
 #define TR__NEVER UINT64_MAX
 
@@ -203,6 +206,23 @@ typedef struct tr_world_ops {
     int (*endpoint_site)(tr_endpoint *endpoint, bool peer, tr_site *ret_site);
     int (*endpoint_cred)(tr_endpoint *endpoint, tr_peer_cred *ret_cred); // TR_ENOSYS: it is TCP
 
+    // Take an endpoint out of its world: nothing is wanted of it, and nobody hears of it again.
+    // moves:  *endpoint
+    // errors: TR_ENOSYS (others have it, too), TR_ENOMEM
+    int (*endpoint_leave)(tr_endpoint **endpoint, tr_parcel **ret_parcel);
+    // moves:  *parcel, one of a connected socket or a pipe
+    // errors: TR_ENOMEM, system errors
+    int (*endpoint_enter)(tr_world *world, tr_parcel **parcel, tr_endpoint **ret_endpoint);
+    // As write, and the parcels go along with the first of the bytes that are moved. They stay the
+    // caller's as well. count: 1 to TR__PARCELS_MAX
+    ssize_t (*endpoint_send)(tr_endpoint *endpoint, const tr_iov *iov, int iov_count,
+                             tr_parcel *const *parcels, int count);
+    // As read, and gives the parcels that have come along with one of the bytes, those of one send
+    // at most. ret_parcels: room for TR__PARCELS_MAX; *ret_count: how many; *ret_lost: there were
+    // more, behind those, for which this process had no descriptors or memory.
+    ssize_t (*endpoint_receive)(tr_endpoint *endpoint, const tr_iov *iov, int iov_count,
+                                tr_parcel **ret_parcels, int *ret_count, bool *ret_lost);
+
     // A descriptor of the caller's own for the same socket, for TR__FILE_SEND, to be closed by
     // TR__FILE_CLOSE. errors: TR_ENOSYS (nothing can be sent so), system errors
     int (*endpoint_twin)(tr_endpoint *endpoint);
@@ -214,6 +234,27 @@ typedef struct tr_world_ops {
     void (*listener_site)(const tr_listener *listener, tr_site *ret_site); // with its true port
     void (*listener_want)(tr_listener *listener, bool accept); // false: they wait; at first true
     void (*listener_close)(tr_listener **listener);
+    // Listen, and leave it to others to accept: those who connect wait. errors: as of listen
+    int (*listener_open)(tr_world *world, const tr_site *site, const tr_listen_how *how,
+                         tr_parcel **ret_parcel);
+    // The same listening socket for somebody else, too. Either may be closed first; the path goes
+    // with this one. errors: TR_ENOMEM, system errors (-EMFILE, ...)
+    int (*listener_share)(const tr_listener *listener, tr_parcel **ret_parcel);
+    // Accept from a parcel's. how: only its tuning counts.
+    // moves:  *parcel, one of a listener
+    // errors: TR_ENOMEM, system errors
+    int (*listener_enter)(tr_world *world, tr_parcel **parcel, const tr_listen_how *how,
+                          const tr_listener_up *up, void *owner, tr_listener **ret_listener);
+
+    // Any thread. A parcel of a descriptor that this process has been given.
+    // moves:  fd, made close-on-exec; on an error it stays the caller's
+    // errors: TR_EINVAL (neither a stream socket nor a pipe), TR_ENOSYS (this world has none),
+    //         TR_ENOMEM, system errors (-EBADF, ...)
+    int (*parcel_of)(tr_world *world, int fd, tr_parcel **ret_parcel);
+    // Any thread. The same socket once more. errors: TR_ENOMEM, system errors (-EMFILE, ...)
+    int (*parcel_copy)(const tr_parcel *parcel, tr_parcel **ret_parcel);
+    void (*parcel_site)(const tr_parcel *parcel, tr_site *ret_site); // any thread
+    void (*parcel_free)(tr_parcel *parcel); // any thread; by tr__parcel_unref only
 
     // Look a name up, which may take long. Any thread. site: with the name in place of the address.
     // returns: how many sites it stands for, at least one; TR_ENOENT: none; TR_EAGAIN (the network
@@ -303,5 +344,44 @@ struct tr_lookout {
 struct tr_ear {
     tr_world *world;
 };
+
+// ---- Parcels ----
+
+#define TR__PARCELS_MAX 253 // that go along with one send: the system's own limit
+
+typedef enum tr__parcel_kind {
+    TR__PARCEL_SOCKET,
+    TR__PARCEL_INPUT, // the end of a pipe that is read
+    TR__PARCEL_OUTPUT,
+    TR__PARCEL_LISTENER
+} tr__parcel_kind;
+
+// It belongs to no loop, and one at a time uses it. A frame on its way holds it, too.
+struct tr_parcel {
+    const tr_world_ops *ops;
+    tr__parcel_kind kind;
+    bool given; // to another process, for good: what is closed here is closed there not
+    atomic_uint holders;
+};
+
+static inline tr_parcel *tr__parcel_ref(tr_parcel *parcel)
+{
+    atomic_fetch_add_explicit(&parcel->holders, 1, memory_order_relaxed);
+    return parcel;
+}
+
+static inline void tr__parcel_unref(tr_parcel **parcel)
+{
+    tr_parcel *left = *parcel;
+    *parcel = NULL;
+    if (left != NULL && atomic_fetch_sub(&left->holders, 1) == 1)
+        left->ops->parcel_free(left);
+}
+
+// Whether nobody else can get at what is in it any more.
+static inline bool tr__parcel_is_last(const tr_parcel *parcel)
+{
+    return atomic_load(&parcel->holders) == 1;
+}
 
 #endif

@@ -135,6 +135,7 @@ static void child_exited(void *owner, const tr_exit_status *status)
     if (child->peer->link != NULL)
         child->peer->link->ops->drain(child->peer->link);
     child_told(child, TR_TRACE_REAPED, NULL, child_reason(child, status));
+    tr__peer_handed_return(child->peer, TR_EDOWN);
     tr__remains remains = {.usage = {status->user_ns, status->system_ns, status->rss_max}};
     if (status->signal == SIGKILL)
         snprintf(remains.hung, sizeof remains.hung, "%s", tr__pulse_hung(child->pulse));
@@ -238,7 +239,7 @@ static int child_hello(tr__child *child, tr_actor *self, const tr_behavior *beha
         "troupe", TR__PROTOCOL, "node", node->id, "name", node->name, "you", child->peer->node,
         "parent", self->id, "behavior", behavior == NULL ? TR_NULL : tr_val_str(behavior->name),
         "args", opts->args, "context", opts->context, "mail_max", opts->mail_max, "mail_bytes_max",
-        opts->mail_bytes_max, "mail_policy", (int)opts->mail_policy);
+        opts->mail_bytes_max, "mail_policy", (int)opts->mail_policy, "handles", (bool)true);
     return tr_val_pack(TR_LIST((int)TR__HELLO, hello), ret_hello);
 }
 

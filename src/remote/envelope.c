@@ -281,13 +281,19 @@ static void read_message(reader *r, tr__envelope *e)
         reader_bufs(r, e);
 }
 
+static int64_t reader_error(reader *r)
+{
+    int64_t error = 0;
+    reader_check(r, tr_as_int(reader_next(r), &error) == 0 && error >= INT32_MIN && error <= 0);
+    return error;
+}
+
 static void read_answer(reader *r, tr__envelope *e)
 {
     e->actor = reader_uint(r);
     e->from = (tr_addr){.actor = reader_uint(r)};
     e->ref = reader_uint(r);
-    reader_check(r, tr_as_int(reader_next(r), &e->error) == 0 && e->error <= 0 &&
-                        e->error >= INT32_MIN);
+    e->error = reader_error(r);
     e->reason = reader_reason(r);
     reader_packed(r, e);
     if (r->left > 0)
@@ -302,6 +308,17 @@ static void read_signal(reader *r, tr__envelope *e)
     e->ref = kill ? 0 : reader_uint(r);
     e->yours = kill || link ? 0 : reader_uint(r);
     e->reason = e->kind == TR__EXIT ? reader_reason(r) : (tr_reason){0};
+}
+
+static void read_handles(reader *r, tr__envelope *e)
+{
+    e->ref = reader_uint(r);
+    tr_val list = reader_next(r), item;
+    reader_check(r, list.type == TR_TYPE_LIST && list.len > 0 && list.len <= TR_HANDLES_MAX);
+    if (r->error < 0)
+        return;
+    for (tr_iter it = tr_iter_of(list); tr_iter_next(&it, NULL, &item);)
+        reader_check(r, tr_as_bool(item, &e->with_bytes[e->handle_count++]) == 0);
 }
 
 static void read_rest(reader *r, tr__envelope *e)
@@ -353,6 +370,17 @@ static void read_rest(reader *r, tr__envelope *e)
         reader_check(r, tr_as_int(reader_next(r), &e->error) == 0);
         e->text = reader_str(r);
         break;
+    case TR__HANDLES:
+        read_handles(r, e);
+        break;
+    case TR__TAKEN:
+        e->ref = reader_uint(r);
+        break;
+    case TR__RETURNED:
+        e->ref = reader_uint(r);
+        e->error = reader_error(r);
+        reader_check(r, e->error < 0);
+        break;
     default:
         break;
     }
@@ -381,6 +409,7 @@ int tr__envelope_read(const uint8_t *bytes, size_t size, tr__envelope *ret_envel
     reader r = {.at = bytes, .end = bytes + size};
     reader_open(&r);
     e->buf_count = 0;
+    e->handle_count = 0;
     e->body = TR_NULL;
     e->kind = reader_uint(&r);
     if (e->kind == TR__MESSAGE)

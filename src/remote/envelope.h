@@ -2,7 +2,7 @@
 #ifndef TROUPE_REMOTE_ENVELOPE_H
 #define TROUPE_REMOTE_ENVELOPE_H
 
-#include <troupe/msg.h>
+#include <troupe/handle.h>
 
 #include "core/route.h"
 #include "remote/frame.h"
@@ -30,6 +30,9 @@ typedef enum tr__kind {
     TR__JOIN,    // [16, group]                  there are members at this side
     TR__LEAVE,   // [17, group]                  there are none any more
     TR__PUBLISH, // [18, group, from, name, body] and perhaps [bytes, ...], as a message
+    TR__HANDLES, // [19, ref, [bytes, ...]]      the next message has so many; true: and bytes of it
+    TR__TAKEN,   // [20, ref]                    a handler has taken what came so
+    TR__RETURNED, // [21, ref, why]              no handler will: it has gone back
     TR__KINDS
 } tr__kind;
 
@@ -37,14 +40,14 @@ typedef struct tr__envelope {
     uint64_t kind;
     uint64_t actor;        // whom it is for or about
     tr_addr from;          // message, ask, answer; node 0: of the peer's
-    uint64_t ref;          // monitor, demonitor, down; ask, answer: the ask; link, unlink,
-                           // exit: of the wish of who sends it
+    uint64_t ref;          // monitor, demonitor, down, handles, taken, returned; ask, answer: the
+                           // ask; link, unlink, exit: of the wish of who sends it
     uint64_t yours;        // unlink, exit: of who gets it
     uint64_t left_us;      // ask: the time that is left to answer it
     uint64_t messages;     // credit
     uint64_t bytes;        // credit
     tr_reason reason;      // down, bye, answer, exit
-    int64_t error;         // refuse; answer: its status
+    int64_t error;         // refuse, returned; answer: its status
     tr_str text;           // message, ask, publish: its name; refuse
     tr_str group;          // join, leave, publish
     tr_val body;           // hello
@@ -52,6 +55,8 @@ typedef struct tr__envelope {
     size_t packed_size;
     tr_bytes bufs[TR_BUFS_MAX];
     size_t buf_count;
+    bool with_bytes[TR_HANDLES_MAX]; // handles
+    size_t handle_count;
 } tr__envelope;
 
 // Read the envelope at the front of bytes, checking all of it. Views into bytes. Of a kind that is

@@ -61,8 +61,7 @@ static void inflow_credit_soon(tr__inflow *flow)
     if (!tr__list_empty(&flow->crediting))
         return;
     tr__list_append(&flow->peer->crediting, &flow->crediting);
-    if (tr__list_empty(&flow->peer->dirty))
-        tr__list_append(&flow->peer->remote->dirty, &flow->peer->dirty);
+    tr__peer_dirty(flow->peer);
 }
 
 static void inflow_settle(tr__inflow *flow)

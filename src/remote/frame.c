@@ -30,6 +30,8 @@ struct tr__frame {
     size_t header_size;
     uint8_t *room;
     size_t room_size;
+    tr_parcel **parcels;
+    uint32_t parcel_count, parcel_max;
     struct piece *last;
     struct piece first;
 };
@@ -60,8 +62,42 @@ void tr__frame_free(tr__frame **frame)
         tr__free(piece);
         piece = next;
     }
+    for (uint32_t i = 0; i < (*frame)->parcel_count; i++)
+        tr__parcel_unref(&(*frame)->parcels[i]);
+    tr__free((*frame)->parcels);
     tr__free(*frame);
     *frame = NULL;
+}
+
+int tr__frame_carry_room(tr__frame *frame, size_t count)
+{
+    size_t max = frame->parcel_count + count;
+    tr_assert(max <= TR__PARCELS_MAX);
+    if (max <= frame->parcel_max)
+        return 0;
+    max = max < 2 * frame->parcel_max ? 2 * frame->parcel_max : max;
+    tr_parcel **parcels = tr__resize(frame->parcels, max * sizeof(tr_parcel *));
+    if (parcels == NULL)
+        return TR_ENOMEM;
+    frame->parcels = parcels;
+    frame->parcel_max = (uint32_t)max;
+    return 0;
+}
+
+void tr__frame_carry(tr__frame *frame, tr_parcel *parcel)
+{
+    tr_assert(frame->parcel_count < frame->parcel_max);
+    frame->parcels[frame->parcel_count++] = tr__parcel_ref(parcel);
+}
+
+size_t tr__frame_carried(const tr__frame *frame)
+{
+    return frame->parcel_count;
+}
+
+tr_parcel *const *tr__frame_parcels(const tr__frame *frame)
+{
+    return frame->parcels;
 }
 
 // Append a piece without bytes, and with memory for memory_size of them.

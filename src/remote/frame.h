@@ -22,6 +22,13 @@ void tr__frame_commit(tr__frame *frame, size_t n);
 // Refer to all of a buffer's bytes. borrows: buf (the frame takes its own reference)
 int tr__frame_refer(tr__frame *frame, tr_buf *buf);
 
+// Parcels that go along with the frame, at most TR__PARCELS_MAX; it holds them, too. Room is made
+// before: errors: TR_ENOMEM
+int tr__frame_carry_room(tr__frame *frame, size_t count);
+void tr__frame_carry(tr__frame *frame, tr_parcel *parcel);
+size_t tr__frame_carried(const tr__frame *frame);
+tr_parcel *const *tr__frame_parcels(const tr__frame *frame);
+
 // Bytes appended so far, without the link's header.
 size_t tr__frame_size(const tr__frame *frame);
 

@@ -30,6 +30,12 @@ typedef struct tr__link_ops {
     void (*send)(tr__link *link, tr__frame **frame);
     // Bytes that were given to send and have not left, with what the link puts around them.
     size_t (*queued)(const tr__link *link);
+    // Bytes that were ever given to send, likewise: what has left is this without what is queued.
+    uint64_t (*given)(const tr__link *link);
+    // From inside up->frame: the next parcel that came along with that frame.
+    // errors: -EMFILE (it was lost on its way in: there was no descriptor for it, or no memory);
+    //         TR_EFRAME (none has come)
+    int (*claim)(tr__link *link, tr_parcel **ret_parcel);
     // Read whatever is there now, delivering frames from inside this call: for when the peer is
     // known to be dead. Not from an upcall of this link; if reading comes to the end, `down` still
     // comes from a later poll.
@@ -51,5 +57,7 @@ struct tr__link {
 // errors: TR_ENOMEM
 int tr__link_sp_open(tr_endpoint *endpoint, const tr__link_up *up, void *owner,
                      tr__link **ret_link);
+// Parcels may come along with its frames. Otherwise, as at first, those that do are closed unseen.
+void tr__link_sp_carry(tr__link *link);
 
 #endif

@@ -19,12 +19,18 @@
 // writing nothing is written any more, but what the peer has sent before is still read: the end is
 // told when reading comes to it.
 //
+// Parcels go along with the first byte of their frame, all of a frame's in one call, and no call
+// has those of two frames. So they are there before the frame is whole, in a group, and belong to
+// the frame that begins last in what was read with them. A group that its frame has not claimed to
+// the last one, or that comes with none, breaks the rules.
+//
 // The link's memory lives until the endpoint's `closed`, so every upcall of the owner may free the
 // link, and what it was given stays valid until it returns.
 #include <endian.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/list.h"
 #include "base/memory.h"
 #include "data/buf.h"
 #include "remote/link.h"
@@ -69,6 +75,19 @@ struct link_sp {
     tr__frame *head, *tail; // the queue; not empty between calls: the endpoint is full
     size_t written;         // bytes of the head that have left
     size_t queued;
+    uint64_t given;
+
+    bool carries;    // parcels may come along
+    tr__list groups; // that have come, and were not claimed
+    bool claimed;    // by the frame that is delivered: of the first group
+};
+
+// What came along with one frame.
+struct group {
+    tr__list link;
+    int count, at; // at: those before it have been claimed
+    bool lost;     // there were more
+    tr_parcel *parcels[];
 };
 
 static const tr_world_ops *sp_world(const struct link_sp *link)
@@ -95,6 +114,7 @@ static void sp_queue_push(struct link_sp *link, tr__frame *frame)
         tr__frame_set_next(link->tail, frame);
     link->tail = frame;
     link->queued += tr__frame_total(frame);
+    link->given += tr__frame_total(frame);
 }
 
 static void sp_queue_pop(struct link_sp *link)
@@ -118,8 +138,11 @@ static int sp_queue_pieces(const struct link_sp *link, tr_iov *iov)
     int count = 0;
     size_t from = link->written;
     for (tr__frame *frame = link->head; frame != NULL && count < TR__IOV_MAX;
-         frame = tr__frame_next(frame), from = 0)
+         frame = tr__frame_next(frame), from = 0) {
+        if (frame != link->head && tr__frame_carried(frame) > 0)
+            break;
         count += tr__frame_pieces(frame, from, iov + count, TR__IOV_MAX - count);
+    }
     return count;
 }
 
@@ -148,7 +171,11 @@ static int sp_queue_write(struct link_sp *link)
     while (link->head != NULL) {
         tr_iov iov[TR__IOV_MAX];
         int count = sp_queue_pieces(link, iov);
-        ssize_t n = sp_world(link)->endpoint_write(link->endpoint, iov, count);
+        size_t parcels = link->written > 0 ? 0 : tr__frame_carried(link->head);
+        ssize_t n = parcels == 0 ? sp_world(link)->endpoint_write(link->endpoint, iov, count)
+                                 : sp_world(link)->endpoint_send(link->endpoint, iov, count,
+                                                                 tr__frame_parcels(link->head),
+                                                                 (int)parcels);
         tr_assert(n != 0);
         if (n < 0)
             return (int)n;
@@ -200,6 +227,11 @@ static void sp_send(tr__link *base, tr__frame **frame)
 static size_t sp_queued(const tr__link *base)
 {
     return ((const struct link_sp *)base)->queued;
+}
+
+static uint64_t sp_given(const tr__link *base)
+{
+    return ((const struct link_sp *)base)->given;
 }
 
 static void sp_finish(tr__link *base)
@@ -324,6 +356,91 @@ static int sp_item_deliver(struct link_sp *link, const uint8_t *item, size_t siz
     return link->up->frame(link->owner, link->chunk, item + HEAD_SIZE, size - HEAD_SIZE);
 }
 
+// ---- Parcels that come along ----
+
+static struct group *group_first(const struct link_sp *link)
+{
+    return tr__list_empty(&link->groups) ? NULL
+                                         : tr__container(link->groups.next, struct group, link);
+}
+
+static void group_free(struct group *group)
+{
+    while (group->at < group->count)
+        tr__parcel_unref(&group->parcels[group->at++]);
+    tr__list_remove(&group->link);
+    tr__free(group);
+}
+
+static void groups_drop(struct link_sp *link)
+{
+    for (struct group *group; (group = group_first(link)) != NULL;)
+        group_free(group);
+}
+
+// moves: parcels, always
+static int group_add(struct link_sp *link, tr_parcel **parcels, int count, bool lost)
+{
+    size_t size = (size_t)count * sizeof(tr_parcel *);
+    struct group *group = tr__zalloc(sizeof *group + size);
+    if (group == NULL) {
+        for (int i = 0; i < count; i++)
+            tr__parcel_unref(&parcels[i]);
+        return TR_ENOMEM;
+    }
+    group->count = count;
+    group->lost = lost;
+    memcpy(group->parcels, parcels, size);
+    tr__list_append(&link->groups, &group->link);
+    return 0;
+}
+
+static int sp_claim(tr__link *base, tr_parcel **ret_parcel)
+{
+    struct link_sp *link = (struct link_sp *)base;
+    struct group *group = group_first(link);
+    if (group == NULL)
+        return TR_EFRAME;
+    link->claimed = true;
+    if (group->at == group->count)
+        return group->lost ? -EMFILE : TR_EFRAME;
+    *ret_parcel = group->parcels[group->at++];
+    return 0;
+}
+
+// A frame has been delivered: what it has claimed of is its own, to the last one.
+static int sp_claimed(struct link_sp *link)
+{
+    struct group *group = group_first(link);
+    if (!link->claimed)
+        return 0;
+    link->claimed = false;
+    if (group->at < group->count)
+        return TR_EFRAME;
+    group_free(group);
+    return 0;
+}
+
+// All whole frames have been delivered: only one that has begun may have some.
+static int sp_unclaimed(const struct link_sp *link)
+{
+    const struct group *group = group_first(link);
+    bool stray = group != NULL && (link->begin == link->end || group->link.next != &link->groups);
+    return stray ? TR_EFRAME : 0;
+}
+
+static ssize_t sp_endpoint_read(struct link_sp *link, const tr_iov *room)
+{
+    tr_parcel *parcels[TR__PARCELS_MAX];
+    int count = 0;
+    bool lost = false;
+    if (!link->carries)
+        return sp_world(link)->endpoint_read(link->endpoint, room, 1);
+    ssize_t n = sp_world(link)->endpoint_receive(link->endpoint, room, 1, parcels, &count, &lost);
+    int rc = count > 0 || lost ? group_add(link, parcels, count, lost) : 0;
+    return rc < 0 ? rc : n;
+}
+
 // Deliver all that is whole.
 static int sp_chunk_deliver(struct link_sp *link)
 {
@@ -337,7 +454,11 @@ static int sp_chunk_deliver(struct link_sp *link)
             break;
         link->begin += link->need;
         rc = sp_item_deliver(link, item, link->need);
+        if (rc == 0)
+            rc = sp_claimed(link);
     }
+    if (rc == 0)
+        rc = sp_unclaimed(link);
     if (link->begin == link->end && tr_buf_size(link->chunk) > CHUNK_MAX) {
         sp_chunk_drop(link);
         link->begin = link->end = 0;
@@ -366,7 +487,7 @@ static size_t sp_read(struct link_sp *link, bool *ret_filled)
 
     tr_iov room = {(uint8_t *)tr_buf_data(link->chunk) + link->end,
                    tr_buf_size(link->chunk) - link->end};
-    ssize_t n = sp_world(link)->endpoint_read(link->endpoint, &room, 1);
+    ssize_t n = sp_endpoint_read(link, &room);
     if (n <= 0) {
         if (n != TR_EAGAIN)
             link->error = sp_read_error(link, (int)n);
@@ -426,7 +547,6 @@ static void sp_writable(void *arg)
 static void sp_closed(void *arg)
 {
     struct link_sp *link = arg;
-    sp_queue_clear(link);
     tr_buf_unref(&link->chunk);
     for (unsigned i = 0; i < SPARES; i++)
         tr_buf_unref(&link->spares[i]);
@@ -446,6 +566,8 @@ static void sp_free(tr__link **base)
         return;
     *base = NULL;
     link->deaf = true;
+    sp_queue_clear(link);
+    groups_drop(link);
     sp_world(link)->endpoint_close(link->endpoint);
 }
 
@@ -453,6 +575,8 @@ static const tr__link_ops sp_ops = {
     .scheme = "sp",
     .send = sp_send,
     .queued = sp_queued,
+    .given = sp_given,
+    .claim = sp_claim,
     .drain = sp_drain,
     .finish = sp_finish,
     .free = sp_free,
@@ -474,10 +598,16 @@ int tr__link_sp_open(tr_endpoint *endpoint, const tr__link_up *up, void *owner, 
         .owner = owner,
         .need = HELLO_SIZE,
     };
+    tr__list_init(&link->groups);
     sp_world(link)->endpoint_bind(endpoint, &sp_endpoint_up, link);
     tr__frame_set_header(first, sp_hello, sizeof sp_hello);
     sp_queue_push(link, first);
     sp_write(link);
     *ret_link = &link->base;
     return 0;
+}
+
+void tr__link_sp_carry(tr__link *base)
+{
+    ((struct link_sp *)base)->carries = true;
 }

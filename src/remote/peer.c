@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/handle.h"
 #include "data/doc.h"
 #include "remote/remote.h"
 
@@ -46,6 +47,7 @@ int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer)
     tr__list_init(&peer->dirty);
     tr__list_init(&peer->crediting);
     tr__list_init(&peer->watched);
+    tr__list_init(&peer->gates);
     tr__windows_init(&peer->outflows, TR__WINDOW_PEER_BYTES);
     int rc = node == 0 ? 0 : tr__remote_know(remote, node, peer);
     if (rc < 0) {
@@ -175,6 +177,7 @@ static void peer_unlink(tr__peer *peer)
     if (peer->link != NULL)
         peer->link->ops->free(&peer->link);
     tr__frame_free(&peer->frame);
+    tr__peer_gates_shut(peer);
     tr__list_remove(&peer->dirty);
     tr__outflows_drop(peer);
     tr__inflows_drop(peer);
@@ -190,6 +193,7 @@ void tr__peer_free(tr__peer **peer)
         return;
     tr__remote *remote = gone->remote;
     peer_unlink(gone);
+    tr__peer_handed_drop(gone);
     tr__peer_fire(gone, (tr_reason){.kind = TR_REASON_NOCONNECTION, .code = TR_EDOWN}, NULL);
     if (gone->node != 0 && tr__map_get(&remote->nodes, gone->node) == gone)
         tr__remote_forget(remote, gone->node);
@@ -224,14 +228,19 @@ void tr__peer_lost(tr__peer *peer)
 
 // ---- Sending ----
 
+void tr__peer_dirty(tr__peer *peer)
+{
+    if (tr__list_empty(&peer->dirty))
+        tr__list_append(&peer->remote->dirty, &peer->dirty);
+}
+
 tr__frame *tr__peer_frame(tr__peer *peer)
 {
     if (peer->link == NULL || peer->broken)
         return NULL;
     if (peer->frame == NULL && tr__frame_new(&peer->frame) < 0)
         return NULL;
-    if (tr__list_empty(&peer->dirty))
-        tr__list_append(&peer->remote->dirty, &peer->dirty);
+    tr__peer_dirty(peer);
     return peer->frame;
 }
 
@@ -240,8 +249,7 @@ void tr__peer_break(tr__peer *peer)
     if (peer->link == NULL || peer->broken)
         return;
     peer->broken = true;
-    if (tr__list_empty(&peer->dirty))
-        tr__list_append(&peer->remote->dirty, &peer->dirty);
+    tr__peer_dirty(peer);
 }
 
 int tr__peer_post(tr__peer *peer, tr_val envelope)
@@ -268,6 +276,10 @@ void tr__peer_flush(tr__peer *peer)
     tr__list_remove(&peer->dirty); // crediting put it back
     if (peer->frame != NULL)
         peer->link->ops->send(peer->link, &peer->frame);
+    if (!tr__list_empty(&peer->gates)) {
+        tr__peer_gates_mark(peer);
+        tr__peer_gates_open(peer);
+    }
 }
 
 void tr__peer_refuse(tr__peer *peer, int error, const char *text)
@@ -333,8 +345,13 @@ static int peer_hello(tr__peer *peer, tr_val hello)
     int rc = peer->child != NULL ? 0 : peer_greet_stranger(peer, node);
     if (rc < 0)
         return rc;
+    bool handles = false;
+    tr_get_bool(hello, "handles", &handles);
     peer->greeted = true;
     peer_told(peer, TR_TRACE_UP);
+    peer->takes_none = !handles;
+    if (peer->takes_none)
+        tr__peer_handed_return(peer, TR_ENOSYS);
     tr__timer_disarm(peer->remote->loop, &peer->handshake);
     return peer == peer->remote->parent ? tr__parent_greeted(peer->remote, hello) : 0;
 }
@@ -347,12 +364,17 @@ static int message_body(tr_msg *msg, tr_buf *storage, const tr__envelope *e)
     return 0;
 }
 
-static int message_buf(tr_msg *msg, tr_buf *storage, tr_bytes bytes)
+static int bytes_keep(tr_buf *storage, tr_bytes bytes, tr_buf **ret_buf)
 {
     size_t offset = (size_t)((const char *)bytes.ptr - (const char *)tr_buf_data(storage));
+    return bytes.len < SHARE_MIN ? tr_buf_copy(bytes.ptr, bytes.len, ret_buf)
+                                 : tr_buf_slice(storage, offset, bytes.len, ret_buf);
+}
+
+static int message_buf(tr_msg *msg, tr_buf *storage, tr_bytes bytes)
+{
     tr_buf *buf = NULL;
-    int rc = bytes.len < SHARE_MIN ? tr_buf_copy(bytes.ptr, bytes.len, &buf)
-                                   : tr_buf_slice(storage, offset, bytes.len, &buf);
+    int rc = bytes_keep(storage, bytes, &buf);
     if (rc == 0)
         rc = tr_msg_attach(msg, &buf);
     tr_buf_unref(&buf);
@@ -360,14 +382,14 @@ static int message_buf(tr_msg *msg, tr_buf *storage, tr_bytes bytes)
 }
 
 static int message_make(tr__peer *peer, const tr__envelope *e, tr_str name, size_t extra,
-                        tr_buf *storage, tr_msg **ret_msg)
+                        size_t buf_count, tr_buf *storage, tr_msg **ret_msg)
 {
     tr_msg *msg = NULL;
     size_t inside = e->packed_size < SHARE_MIN ? e->packed_size : 0;
     int rc = tr__msg_new(name.ptr, name.len, extra, inside, &msg);
     if (rc == 0)
         rc = message_body(msg, storage, e);
-    for (size_t i = 0; rc == 0 && i < e->buf_count; i++)
+    for (size_t i = 0; rc == 0 && i < buf_count; i++)
         rc = message_buf(msg, storage, e->bufs[i]);
     if (rc < 0) {
         tr_msg_free(&msg);
@@ -386,13 +408,63 @@ static void message_ask(tr_loop *loop, const tr__envelope *e, tr_msg *msg)
     msg->is_ask = true;
 }
 
+// Of the envelope's buffers the last ones are bytes of the handles that were announced.
+static int message_handles(tr__peer *peer, const tr__envelope *e, tr_buf *storage, tr_msg *msg,
+                           bool *ret_lost)
+{
+    const tr__envelope *announced = &peer->announced;
+    tr_buf *bytes[TR_HANDLES_MAX] = {NULL};
+    size_t own = e->buf_count, count = 0;
+    int rc = 0;
+    for (size_t i = 0; i < announced->handle_count; i++)
+        own -= announced->with_bytes[i];
+    for (size_t i = own; rc == 0 && i < e->buf_count; i++) {
+        rc = bytes_keep(storage, e->bufs[i], &bytes[count]);
+        count += rc == 0;
+        msg->weight += (uint32_t)e->bufs[i].len;
+    }
+    if (rc == 0)
+        rc = tr__peer_claim(peer, announced, bytes, msg, ret_lost);
+    while (count > 0)
+        tr_buf_unref(&bytes[--count]);
+    return rc;
+}
+
+// What was announced with a message, and only with that.
+static int message_announced(tr__peer *peer, const tr__envelope *e, size_t *ret_bufs)
+{
+    size_t with_bytes = 0;
+    for (size_t i = 0; i < peer->announced.handle_count; i++)
+        with_bytes += peer->announced.with_bytes[i];
+    *ret_bufs = with_bytes;
+    bool fits = peer->announced.handle_count == 0 || e->kind == TR__MESSAGE;
+    return fits && with_bytes <= e->buf_count ? 0 : TR_EBADMSG;
+}
+
+// It has come without all of its handles.
+static void message_refuse(tr__peer *peer, tr_msg *msg, uint64_t id)
+{
+    tr_loop *loop = peer->remote->loop;
+    tr_addr to = {loop->node->id, id};
+    tr__dead_msg(loop, msg, to, -EMFILE);
+    tr__cargo_refuse(msg, to, -EMFILE);
+    tr__msg_consumed(loop, &msg);
+}
+
 static int peer_message(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 {
     size_t extra = e->kind == TR__ASK ? sizeof(tr__ask_head) : 0;
     tr_loop *loop = peer->remote->loop, *to = tr__id_loop(loop->node, e->actor);
     tr_actor *actor = tr__actor_find(loop, e->actor);
     tr_msg *msg = NULL;
-    int rc = message_make(peer, e, e->text, extra, storage, &msg);
+    size_t handles = peer->announced.handle_count, theirs = 0;
+    bool lost = false;
+    int rc = handles == 0 ? 0 : message_announced(peer, e, &theirs);
+    if (rc == 0)
+        rc = message_make(peer, e, e->text, extra, e->buf_count - theirs, storage, &msg);
+    if (rc == 0 && handles > 0)
+        rc = message_handles(peer, e, storage, msg, &lost);
+    peer->announced.handle_count = 0;
     if (rc == 0 && extra > 0)
         message_ask(loop, e, msg);
     if (rc == 0)
@@ -401,7 +473,9 @@ static int peer_message(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
         tr_msg_free(&msg);
         return rc;
     }
-    if (to == NULL || to == loop)
+    if (lost)
+        message_refuse(peer, msg, e->actor);
+    else if (to == NULL || to == loop)
         tr__mail_arrive(loop, e->actor, actor, &msg);
     else
         tr__far_deliver(loop, to, e->actor, &msg);
@@ -411,7 +485,7 @@ static int peer_message(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 static int peer_publish(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 {
     tr_msg *msg = NULL;
-    int rc = message_make(peer, e, e->text, 0, storage, &msg);
+    int rc = message_make(peer, e, e->text, 0, e->buf_count, storage, &msg);
     if (rc == 0)
         rc = tr__peer_publish(peer, e, &msg);
     if (rc < 0)
@@ -423,8 +497,8 @@ static int peer_answer(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 {
     tr_loop *loop = peer->remote->loop;
     tr_msg *answer;
-    int rc =
-        message_make(peer, e, (tr_str){"answer", 6}, sizeof(tr__answer_head), storage, &answer);
+    int rc = message_make(peer, e, (tr_str){"answer", 6}, sizeof(tr__answer_head), e->buf_count,
+                          storage, &answer);
     if (rc < 0)
         return rc;
     answer->is_answer = true;
@@ -540,6 +614,8 @@ static void peer_refused(tr__peer *peer, const tr__envelope *e)
 // Returns an error to close the link; the peer may be gone then.
 static int peer_handle(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 {
+    if (peer->announced.handle_count > 0 && e->kind != TR__MESSAGE)
+        return TR_EBADMSG; // they belong to the next envelope
     if (e->kind == TR__MESSAGE && peer->greeted)
         return peer_message(peer, e, storage);
     if (e->kind == TR__HELLO)
@@ -585,6 +661,12 @@ static int peer_handle(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
     case TR__REFUSE:
         peer_refused(peer, e);
         return 0;
+    case TR__HANDLES:
+        return tr__peer_announced(peer, e);
+    case TR__TAKEN:
+        return tr__peer_taken(peer, e);
+    case TR__RETURNED:
+        return tr__peer_returned(peer, e);
     default:
         return 0; // of a later version: not for us
     }
@@ -609,7 +691,7 @@ static int peer_frame(void *owner, tr_buf *storage, const uint8_t *bytes, size_t
 
 static void peer_drained(void *owner)
 {
-    (void)owner; // the credits tell senders when there is room; a node's end looks by itself
+    tr__peer_gates_open(owner); // the credits tell senders when there is room
 }
 
 static void peer_link_down(void *owner, int error)
@@ -628,8 +710,10 @@ int tr__peer_connect(tr__peer *peer, tr_endpoint *endpoint)
 {
     tr_loop *loop = peer->remote->loop;
     int rc = tr__link_sp_open(endpoint, &PEER_UP, peer, &peer->link);
-    bool stranger = peer->child == NULL && peer != peer->remote->parent;
-    if (rc == 0 && stranger)
+    peer->inherited = peer->child != NULL || peer == peer->remote->parent;
+    if (rc == 0 && peer->inherited)
+        tr__link_sp_carry(peer->link);
+    else if (rc == 0)
         rc = tr__timer_arm(loop, &peer->handshake,
                            loop->world->ops->now(loop->world) + HANDSHAKE_NS);
     return rc;

@@ -8,6 +8,7 @@
 // the same share them, which costs a little room and nothing else.
 #include "base/assert.h"
 #include "base/memory.h"
+#include "core/handle.h"
 #include "remote/remote.h"
 
 typedef struct relay {
@@ -15,8 +16,10 @@ typedef struct relay {
     tr__list link; // in its line, where it waits
     tr_loop *home;
     tr_addr to;
-    tr_msg *msg;        // NULL: it is asked to stop
-    tr__window *window; // of the message, at home
+    tr_msg *msg; // NULL: it is asked to stop, or it has been handed on
+    bool stop;
+    uint32_t weight;    // of the message
+    tr__window *window; // which counts it, at home
     tr__list behind;    // tr__behind
 } relay;
 
@@ -38,8 +41,8 @@ static uint64_t relay_key(tr_addr to)
 static void relay_home(tr_loop *loop, tr__post *post)
 {
     relay *r = tr__container(post, relay, post);
-    if (r->msg != NULL)
-        tr__window_give(&loop->relayed, r->window, 1, r->msg->weight, &loop->writable);
+    if (!r->stop)
+        tr__window_give(&loop->relayed, r->window, 1, r->weight, &loop->writable);
     tr_msg_free(&r->msg);
     tr__free(r);
 }
@@ -53,11 +56,12 @@ static void relay_return(tr_loop *loop, relay *r)
 }
 
 // returns: as tr_send
-static int relay_pass(tr_loop *loop, const relay *r)
+static int relay_pass(tr_loop *loop, relay *r)
 {
-    if (r->msg == NULL)
+    if (r->stop)
         return tr__addr_stop(loop, r->to, TR_NOBODY);
     tr__letter letter = tr__letter_of(r->msg, r->to);
+    tr__letter_carry(&letter, &r->msg);
     return loop->node->route->send(loop, &letter);
 }
 
@@ -66,6 +70,8 @@ static void relay_done(tr_loop *loop, relay *r, int rc)
     if (rc < 0 && r->msg != NULL) {
         tr__dead_msg(loop, r->msg, r->to, rc);
         tr__ask_close(loop, r->msg, rc, tr__watch_failed(rc));
+        if (tr__msg_cargo(r->msg) != NULL)
+            tr__cargo_return(loop, &r->msg, r->to, rc);
     }
     for (tr__list *node; (node = tr__list_pop(&r->behind)) != NULL;) {
         tr__behind *behind = tr__container(node, tr__behind, link);
@@ -182,6 +188,8 @@ static int relay_new(tr_loop *loop, tr_addr to, tr_msg **msg, relay **ret_relay)
     if (r == NULL)
         return TR_ENOMEM;
     *r = (relay){.post.arrive = relay_arrive, .home = loop, .to = to, .msg = *msg};
+    r->stop = *msg == NULL;
+    r->weight = *msg == NULL ? 0 : (*msg)->weight;
     tr__list_init(&r->link);
     tr__list_init(&r->behind);
     *msg = NULL;

@@ -9,6 +9,7 @@
 // parent.c    being such a process
 // listen.c    letting strangers in
 // groups.c    groups that have members on both sides of a link
+// handed.c    handles that go over a link, and come back
 // relay.c     what goes to a peer of another loop
 // route.c     the table that the core calls, and the end of a node
 #ifndef TROUPE_REMOTE_REMOTE_H
@@ -81,6 +82,13 @@ struct tr__peer {
     tr__map told;         // groups that it knows to have members on this side, likewise
     uint64_t groups_seen; // what it has not been told of has changed later
     bool publishes;       // what is being published has come from it
+
+    bool inherited;         // it is a child, or the parent: handles may go over the link
+    bool takes_none;        // its hello has said so
+    uint64_t handed_last;   // the number of the last message with handles that it was sent
+    tr__map handed;         // by that: tr_msg, as long as nobody has taken them
+    tr__envelope announced; // of the message that comes next. handle_count 0: nothing
+    tr__list gates;         // tr__gate
 };
 
 int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer);
@@ -93,6 +101,7 @@ tr__peer *tr__peer_find(tr__remote *remote, uint64_t node); // one that messages
 tr__frame *tr__peer_frame(tr__peer *peer);
 // Append an envelope. Without memory the link is given up: no notice is lost in silence.
 int tr__peer_post(tr__peer *peer, tr_val envelope);
+void tr__peer_dirty(tr__peer *peer); // it is to be flushed
 void tr__peer_flush(tr__peer *peer);
 // Into its frame. returns: as tr_send
 int tr__peer_send(tr__peer *peer, const tr__letter *letter);
@@ -106,6 +115,31 @@ void tr__peer_lost(tr__peer *peer);
 void tr__peer_fire(tr__peer *peer, tr_reason reason, const tr__remains *remains);
 // As tr__signal_send; the signal stays the caller's.
 int tr__peer_signal(tr__peer *peer, const tr__signal *signal);
+
+// ---- Handles (handed.c) ----
+
+bool tr__peer_carries(const tr__peer *peer);                          // handles may be sent to it
+size_t tr__handed_bufs(const tr_msg *msg, tr_buf *bufs[TR_BUFS_MAX]); // with its handles' bytes
+// Into its frame, in front of the message that carries them; when that is there, too, it is handed
+// over, or it is undone. errors: TR_ENOMEM
+int tr__peer_hand(tr__peer *peer, const tr__letter *letter);
+void tr__peer_hand_undo(tr__peer *peer);
+void tr__peer_handed(tr__peer *peer, const tr__letter *letter); // moves: *letter->carrier
+int tr__peer_announced(tr__peer *peer, const tr__envelope *e);
+int tr__peer_taken(tr__peer *peer, const tr__envelope *e);
+int tr__peer_returned(tr__peer *peer, const tr__envelope *e);
+void tr__peer_handed_return(tr__peer *peer, int why); // all that is left
+void tr__peer_handed_drop(tr__peer *peer);            // to nobody
+// Give a message the handles that were announced. bytes: what those have that have some.
+// *ret_lost: not all have come in
+int tr__peer_claim(tr__peer *peer, const tr__envelope *announced, tr_buf *const *bytes, tr_msg *msg,
+                   bool *ret_lost);
+void tr__peer_cargo_done(tr__peer *peer, const tr_msg *msg);     // consumed. peer: NULL: gone
+int tr__remote_taken(tr_loop *loop, const tr__receipt *receipt); // as of a tr__route
+int tr__remote_await(tr_loop *loop, tr__gate *gate);             // likewise
+void tr__peer_gates_mark(tr__peer *peer);                        // its frame has just been sent
+void tr__peer_gates_open(tr__peer *peer);                        // those whose time has come
+void tr__peer_gates_shut(tr__peer *peer);                        // the link is lost
 
 // ---- Groups (groups.c) ----
 

@@ -76,6 +76,7 @@ static int letter_weight(const tr__letter *letter, size_t *ret_body, size_t *ret
     size_t bytes = *ret_body;
     for (size_t i = 0; i < letter->buf_count; i++)
         bytes += tr_buf_size(letter->bufs[i]);
+    bytes += letter->carried;
     *ret_weight = bytes + letter->name_len;
     return bytes > TR_DOC_MAX ? TR_ETOOBIG : 0;
 }
@@ -86,10 +87,41 @@ static uint64_t letter_left_us(const tr_loop *loop, const tr__ask_head *ask)
     return ask->deadline > now ? (ask->deadline - now) / 1000 : 0;
 }
 
+static int peer_put(tr__peer *peer, const tr__letter *letter, size_t body)
+{
+    const tr_loop *loop = peer->remote->loop;
+    uint64_t left = letter->ask == NULL ? 0 : letter_left_us(loop, letter->ask);
+    tr__frame *frame = tr__peer_frame(peer);
+    return frame == NULL ? TR_ENOMEM
+                         : tr__envelope_put_message(frame, letter, loop->node->id, left, body);
+}
+
+// The bytes of its handles are its last buffers.
+static int peer_put_carrier(tr__peer *peer, const tr__letter *letter, size_t body)
+{
+    tr_buf *bufs[TR_BUFS_MAX];
+    tr__letter whole = *letter;
+    whole.buf_count = tr__handed_bufs(*letter->carrier, bufs);
+    whole.bufs = bufs;
+    int rc = tr__peer_hand(peer, letter);
+    if (rc < 0)
+        return rc;
+    rc = peer_put(peer, &whole, body);
+    if (rc == 0) {
+        tr__peer_handed(peer, letter);
+        return 0;
+    }
+    tr__peer_break(peer); // the handles are in it, without a message
+    tr__peer_hand_undo(peer);
+    return rc;
+}
+
 int tr__peer_send(tr__peer *peer, const tr__letter *letter)
 {
     size_t body, weight;
     tr__window *window;
+    if (letter->carrier != NULL && !tr__peer_carries(peer))
+        return TR_ENOSYS;
     if (peer->remote->loop->ear.stale) // what was joined before is told before
         tr__peers_tell_groups(peer->remote);
     int rc = letter_weight(letter, &body, &weight);
@@ -97,17 +129,15 @@ int tr__peer_send(tr__peer *peer, const tr__letter *letter)
         rc = tr__outflow_take(peer, letter->to.actor, weight, &window);
     if (rc < 0)
         return rc;
-    const tr_loop *loop = peer->remote->loop;
-    uint64_t left = letter->ask == NULL ? 0 : letter_left_us(loop, letter->ask);
-    tr__frame *frame = tr__peer_frame(peer);
-    rc = frame == NULL ? TR_ENOMEM
-                       : tr__envelope_put_message(frame, letter, loop->node->id, left, body);
+    rc = letter->carrier == NULL ? peer_put(peer, letter, body)
+                                 : peer_put_carrier(peer, letter, body);
     if (rc < 0) {
-        peer->broken = frame != NULL; // half a message is in it
+        if (letter->carrier == NULL)
+            peer->broken |= peer->frame != NULL; // half a message is in it
         tr__window_undo(&peer->outflows, window, weight);
         return rc;
     }
-    if (tr__frame_size(frame) >= TR__FRAME_FLUSH)
+    if (tr__frame_size(peer->frame) >= TR__FRAME_FLUSH)
         peer->link->ops->send(peer->link, &peer->frame);
     return 0;
 }
@@ -200,7 +230,10 @@ static tr__list *route_waiters(tr_loop *loop, tr_addr to)
 
 static void route_consumed(tr_msg *msg)
 {
-    tr__inflow_consumed(msg->flow, msg->weight);
+    tr__inflow *flow = msg->flow;
+    if (tr__msg_cargo(msg) != NULL)
+        tr__peer_cargo_done(flow->peer, msg);
+    tr__inflow_consumed(flow, msg->weight);
 }
 
 static void route_flush(tr_loop *loop)
@@ -337,6 +370,8 @@ static const tr__route ROUTE = {
     .signal = route_signal,
     .waiters = route_waiters,
     .consumed = route_consumed,
+    .taken = tr__remote_taken,
+    .await = tr__remote_await,
     .flush = route_flush,
     .end = route_end,
     .close = route_close,

@@ -4,21 +4,6 @@
 #include <string.h>
 #include <troupe/error.h>
 
-struct sim_endpoint {
-    tr_endpoint base;
-    struct sim_source source;
-    struct sim_half *half; // NULL: nobody will answer, or it is cut off
-    bool borrowed;         // the half is others', too
-    bool raw;              // it has set that
-    uint64_t connected;    // when that is known
-    tr_site site, peer_site;
-    int64_t peer_pid;
-    const tr_endpoint_up *up;
-    void *owner;
-    unsigned want;
-    bool closing;
-};
-
 static struct sim_endpoint *endpoint_of(const struct sim_source *source)
 {
     return tr__container(source, struct sim_endpoint, source);
@@ -89,8 +74,7 @@ static const struct sim_source_ops endpoint_source_ops = {
     .free = endpoint_free,
 };
 
-// moves: *half, on success
-static int endpoint_new(tr_world *world, struct sim_half **half, tr_endpoint **ret_endpoint)
+int tr__sim_endpoint_new(tr_world *world, struct sim_half **half, tr_endpoint **ret_endpoint)
 {
     struct sim_endpoint *e = tr__zalloc(sizeof *e);
     if (e == NULL)
@@ -106,7 +90,7 @@ static int endpoint_new(tr_world *world, struct sim_half **half, tr_endpoint **r
 int tr__sim_endpoint_lone(tr_world *world, tr_endpoint **ret_endpoint)
 {
     struct sim_half *none = NULL;
-    return endpoint_new(world, &none, ret_endpoint);
+    return tr__sim_endpoint_new(world, &none, ret_endpoint);
 }
 
 void tr__sim_endpoint_place(tr_endpoint *endpoint, const tr_site *site, const tr_site *peer,
@@ -130,9 +114,9 @@ int tr__sim_pipe(tr_world *a, tr_world *b, tr_endpoint **ret_a, tr_endpoint **re
     int rc = tr__sim_halves_new(sim_process_of(a)->sim, halves);
     if (rc < 0)
         return rc;
-    rc = endpoint_new(a, &halves[0], &one);
+    rc = tr__sim_endpoint_new(a, &halves[0], &one);
     if (rc == 0)
-        rc = endpoint_new(b, &halves[1], ret_b);
+        rc = tr__sim_endpoint_new(b, &halves[1], ret_b);
     if (rc == 0) {
         endpoint_meet(one, b);
         endpoint_meet(*ret_b, a);
@@ -237,7 +221,7 @@ int tr__sim_borrow(tr_world *world, int fd, tr_endpoint **ret_endpoint)
     if (fd >= TR__ENDS || process->stdio[fd] == NULL)
         return -EBADF;
     struct sim_half *half = tr__sim_half_ref(process->stdio[fd]);
-    int rc = endpoint_new(world, &half, ret_endpoint);
+    int rc = tr__sim_endpoint_new(world, &half, ret_endpoint);
     if (rc == 0)
         ((struct sim_endpoint *)*ret_endpoint)->borrowed = true;
     tr__sim_half_unref(&half, process);
@@ -299,7 +283,7 @@ int tr__sim_open_file(tr_world *world, const char *path, tr_endpoint **ret_endpo
     struct sim_half *half = tr__sim_half_new(process->sim);
     int rc = half == NULL ? TR_ENOMEM : tr__sim_file_find(process->sim, path, &half->file);
     if (rc == 0)
-        rc = endpoint_new(world, &half, ret_endpoint);
+        rc = tr__sim_endpoint_new(world, &half, ret_endpoint);
     tr__sim_half_unref(&half, process);
     return rc;
 }

@@ -47,6 +47,7 @@ struct tr_sim {
     uint64_t watchdog_ns;
     int spawn_error;
     unsigned spawn_error_in; // 0: none will fail
+    unsigned parcel_loss_in; // likewise
 };
 
 struct sim_listed {
@@ -177,9 +178,30 @@ uint64_t tr__sim_half_due(const struct sim_half *half, unsigned event);  // SIM_
 ssize_t tr__sim_half_read(struct sim_half *half, const tr_iov *iov, int count);
 ssize_t tr__sim_half_write(struct sim_half *half, struct sim_process *by, const tr_iov *iov,
                            int count);
+// The same with parcels that go along, or come. ret_parcels: NULL: those that do are closed
+ssize_t tr__sim_half_send(struct sim_half *half, struct sim_process *by, const tr_iov *iov,
+                          int count, tr_parcel *const *parcels, int parcel_count);
+ssize_t tr__sim_half_receive(struct sim_half *half, const tr_iov *iov, int count,
+                             tr_parcel **ret_parcels, int *ret_count);
 void tr__sim_half_shutdown(struct sim_half *half, struct sim_process *by);
 
 // endpoint.c
+struct sim_endpoint {
+    tr_endpoint base;
+    struct sim_source source;
+    struct sim_half *half; // NULL: nobody will answer, or it is cut off
+    bool borrowed;         // the half is others', too
+    bool raw;              // it has set that
+    uint64_t connected;    // when that is known
+    tr_site site, peer_site;
+    int64_t peer_pid;
+    const tr_endpoint_up *up;
+    void *owner;
+    unsigned want;
+    bool closing;
+};
+int tr__sim_endpoint_new(tr_world *world, struct sim_half **half, // moves: *half, on success
+                         tr_endpoint **ret_endpoint);
 void tr__sim_endpoint_bind(tr_endpoint *endpoint, const tr_endpoint_up *up, void *owner);
 void tr__sim_endpoint_want(tr_endpoint *endpoint, unsigned events);
 ssize_t tr__sim_endpoint_read(tr_endpoint *endpoint, const tr_iov *iov, int count);
@@ -199,7 +221,29 @@ int tr__sim_endpoint_lone(tr_world *world, tr_endpoint **ret_endpoint); // nobod
 void tr__sim_endpoint_place(tr_endpoint *endpoint, const tr_site *site, const tr_site *peer,
                             uint64_t connected);
 
+// parcel.c
+ssize_t tr__sim_endpoint_send(tr_endpoint *endpoint, const tr_iov *iov, int iov_count,
+                              tr_parcel *const *parcels, int count);
+ssize_t tr__sim_endpoint_receive(tr_endpoint *endpoint, const tr_iov *iov, int iov_count,
+                                 tr_parcel **ret_parcels, int *ret_count, bool *ret_lost);
+int tr__sim_endpoint_leave(tr_endpoint **endpoint, tr_parcel **ret_parcel);
+int tr__sim_endpoint_enter(tr_world *world, tr_parcel **parcel, tr_endpoint **ret_endpoint);
+int tr__sim_parcel_copy(const tr_parcel *parcel, tr_parcel **ret_parcel);
+void tr__sim_parcel_site(const tr_parcel *parcel, tr_site *ret_site);
+void tr__sim_parcel_free(tr_parcel *parcel);
+// A pipe whose other end is in no world yet: it is at `theirs`, and will be process pid's.
+int tr__sim_pipe_half(tr_world *a, const tr_site *mine, const tr_site *theirs, int64_t pid,
+                      tr_endpoint **ret_a, tr_parcel **ret_b);
+
 // listener.c
+int tr__sim_listener_open(tr_world *world, const tr_site *site, const tr_listen_how *how,
+                          tr_parcel **ret_parcel);
+int tr__sim_listener_share(const tr_listener *listener, tr_parcel **ret_parcel);
+int tr__sim_listener_enter(tr_world *world, tr_parcel **parcel, const tr_listen_how *how,
+                           const tr_listener_up *up, void *owner, tr_listener **ret_listener);
+tr_parcel *tr__sim_spot_parcel(const tr_parcel *parcel); // one more
+void tr__sim_spot_site(const tr_parcel *parcel, tr_site *ret_site);
+void tr__sim_spot_free(tr_parcel *parcel);
 int tr__sim_listen(tr_world *world, const tr_site *site, const tr_listen_how *how,
                    const tr_listener_up *up, void *owner, tr_listener **ret_listener);
 void tr__sim_listener_site(const tr_listener *listener, tr_site *ret_site);

@@ -21,18 +21,20 @@ struct segment {
     tr__list node;
     uint64_t due;
     size_t size, taken;
+    tr_parcel **parcels; // that come along with the first byte
+    int parcel_count;
     unsigned char bytes[];
 };
 
 // ---- What travels towards a half ----
 
-// When something that this process sends now arrives.
+// When something that this process sends now arrives. by: NULL: nobody does any more
 static uint64_t inbound_arrival(struct sim_half *h, struct sim_process *by)
 {
     uint64_t due = tr__sim_arrival(h->sim);
     if (due > h->last_due)
         h->last_due = due;
-    if (h->last_due > by->last_sent)
+    if (by != NULL && h->last_due > by->last_sent)
         by->last_sent = h->last_due;
     return h->last_due;
 }
@@ -52,6 +54,8 @@ static size_t inbound_arrived(const struct sim_half *h)
         if (segment->due > h->sim->now)
             break;
         size += segment->size - segment->taken;
+        if (segment->parcel_count > 0)
+            break; // no read goes beyond what comes with parcels
     }
     return size;
 }
@@ -62,7 +66,28 @@ static size_t inbound_room(const struct sim_half *h)
     return capacity > h->used ? capacity - h->used : 0;
 }
 
-static void inbound_take(struct sim_half *h, unsigned char *into, size_t size)
+static void segment_free(struct segment *segment)
+{
+    for (int i = 0; i < segment->parcel_count; i++)
+        tr__parcel_unref(&segment->parcels[i]);
+    tr__free(segment->parcels);
+    tr__free(segment);
+}
+
+// With the first of its bytes. ret_parcels: NULL: nobody has asked for them, so they are closed
+static void segment_unload(struct segment *segment, tr_parcel **ret_parcels, int *ret_count)
+{
+    for (int i = 0; i < segment->parcel_count; i++) {
+        if (ret_parcels == NULL)
+            tr__parcel_unref(&segment->parcels[i]);
+        else
+            ret_parcels[(*ret_count)++] = segment->parcels[i];
+    }
+    segment->parcel_count = 0;
+}
+
+static void inbound_take(struct sim_half *h, unsigned char *into, size_t size,
+                         tr_parcel **ret_parcels, int *ret_count)
 {
     tr_assert(size <= h->used);
     h->used -= size;
@@ -70,25 +95,41 @@ static void inbound_take(struct sim_half *h, unsigned char *into, size_t size)
         struct segment *segment = tr__container(h->segments.next, struct segment, node);
         size_t left = segment->size - segment->taken;
         size_t part = size < left ? size : left;
+        segment_unload(segment, ret_parcels, ret_count);
         memcpy(into, segment->bytes + segment->taken, part);
         segment->taken += part;
         into += part;
         size -= part;
         if (part == left) {
             tr__list_remove(&segment->node);
-            tr__free(segment);
+            segment_free(segment);
         }
     }
 }
 
-static int inbound_put(struct sim_half *h, struct sim_process *by, const tr_iov *iov, size_t size)
+static int segment_load(struct segment *segment, tr_parcel *const *parcels, int count)
 {
-    struct segment *segment = tr__alloc(sizeof *segment + size);
-    if (segment == NULL)
+    if (count == 0)
+        return 0;
+    segment->parcels = tr__alloc((size_t)count * sizeof *segment->parcels);
+    if (segment->parcels == NULL)
         return TR_ENOMEM;
+    for (int i = 0; i < count; i++)
+        segment->parcels[i] = tr__parcel_ref(parcels[i]);
+    segment->parcel_count = count;
+    return 0;
+}
+
+static int inbound_put(struct sim_half *h, struct sim_process *by, const tr_iov *iov, size_t size,
+                       tr_parcel *const *parcels, int count)
+{
+    struct segment *segment = tr__zalloc(sizeof *segment + size);
+    if (segment == NULL || segment_load(segment, parcels, count) < 0) {
+        tr__free(segment);
+        return TR_ENOMEM;
+    }
     segment->due = inbound_arrival(h, by);
     segment->size = size;
-    segment->taken = 0;
     for (size_t at = 0; at < size; iov++) {
         size_t part = size - at < iov->len ? size - at : iov->len;
         if (part > 0)
@@ -103,7 +144,7 @@ static int inbound_put(struct sim_half *h, struct sim_process *by, const tr_iov 
 static void inbound_drop(struct sim_half *h)
 {
     for (tr__list *n; (n = tr__list_pop(&h->segments)) != NULL;)
-        tr__free(tr__container(n, struct segment, node));
+        segment_free(tr__container(n, struct segment, node));
     h->used = 0;
 }
 
@@ -197,14 +238,15 @@ static size_t sim_part(tr_sim *sim, size_t wish, size_t possible)
     return sim->whole || size < 2 ? size : 1 + (size_t)tr__sim_below(sim, size);
 }
 
-static ssize_t pipe_read(struct sim_half *h, const tr_iov *iov, int count)
+static ssize_t pipe_read(struct sim_half *h, const tr_iov *iov, int count, tr_parcel **ret_parcels,
+                         int *ret_count)
 {
     size_t size = sim_part(h->sim, iov_size(iov, count), inbound_arrived(h));
     if (size == 0)
         return inbound_due(h) <= h->sim->now ? h->end : TR_EAGAIN;
     for (size_t left = size; left > 0; iov++) {
         size_t part = left < iov->len ? left : iov->len;
-        inbound_take(h, iov->base, part);
+        inbound_take(h, iov->base, part, ret_parcels, ret_count);
         left -= part;
         for (size_t i = 0; i < part; i++)
             tr__sim_note(h->sim, ((unsigned char *)iov->base)[i]);
@@ -212,7 +254,8 @@ static ssize_t pipe_read(struct sim_half *h, const tr_iov *iov, int count)
     return (ssize_t)size;
 }
 
-static ssize_t pipe_write(struct sim_half *h, struct sim_process *by, const tr_iov *iov, int count)
+static ssize_t pipe_write(struct sim_half *h, struct sim_process *by, const tr_iov *iov, int count,
+                          tr_parcel *const *parcels, int parcel_count)
 {
     struct sim_half *peer = h->peer;
     if (peer == NULL || peer->ended)
@@ -220,28 +263,40 @@ static ssize_t pipe_write(struct sim_half *h, struct sim_process *by, const tr_i
     size_t size = sim_part(h->sim, iov_size(iov, count), inbound_room(peer));
     if (size == 0)
         return TR_EAGAIN;
-    int rc = inbound_put(peer, by, iov, size);
+    int rc = inbound_put(peer, by, iov, size, parcels, parcel_count);
     return rc < 0 ? rc : (ssize_t)size;
+}
+
+ssize_t tr__sim_half_receive(struct sim_half *h, const tr_iov *iov, int count,
+                             tr_parcel **ret_parcels, int *ret_count)
+{
+    if (half_waits(h))
+        return pipe_read(h, iov, count, ret_parcels, ret_count);
+    ssize_t n = half_is_null(h) ? 0 : tr__sim_file_read(h->sim, h->file, h->at, iov, count);
+    h->at += n > 0 ? (size_t)n : 0;
+    return n;
 }
 
 ssize_t tr__sim_half_read(struct sim_half *h, const tr_iov *iov, int count)
 {
+    return tr__sim_half_receive(h, iov, count, NULL, NULL);
+}
+
+ssize_t tr__sim_half_send(struct sim_half *h, struct sim_process *by, const tr_iov *iov, int count,
+                          tr_parcel *const *parcels, int parcel_count)
+{
     if (half_waits(h))
-        return pipe_read(h, iov, count);
-    ssize_t n = half_is_null(h) ? 0 : tr__sim_file_read(h->sim, h->file, h->at, iov, count);
+        return pipe_write(h, by, iov, count, parcels, parcel_count);
+    if (half_is_null(h))
+        return (ssize_t)iov_size(iov, count);
+    ssize_t n = tr__sim_file_write(h->sim, h->file, h->at, iov, count);
     h->at += n > 0 ? (size_t)n : 0;
     return n;
 }
 
 ssize_t tr__sim_half_write(struct sim_half *h, struct sim_process *by, const tr_iov *iov, int count)
 {
-    if (half_waits(h))
-        return pipe_write(h, by, iov, count);
-    if (half_is_null(h))
-        return (ssize_t)iov_size(iov, count);
-    ssize_t n = tr__sim_file_write(h->sim, h->file, h->at, iov, count);
-    h->at += n > 0 ? (size_t)n : 0;
-    return n;
+    return tr__sim_half_send(h, by, iov, count, NULL, 0);
 }
 
 void tr__sim_half_shutdown(struct sim_half *h, struct sim_process *by)

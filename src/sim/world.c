@@ -117,6 +117,13 @@ static void world_wake(tr_world *world)
     sim_world_of(world)->woken = true;
 }
 
+// A simulated process is given no descriptors but its standard ones.
+static int world_parcel_of(tr_world *world, int fd, tr_parcel **ret_parcel)
+{
+    (void)world, (void)fd, (void)ret_parcel;
+    return TR_ENOSYS;
+}
+
 const tr_world_ops tr__sim_world_ops = {
     .name = "sim",
     .now = world_now,
@@ -151,6 +158,17 @@ const tr_world_ops tr__sim_world_ops = {
     .listener_site = tr__sim_listener_site,
     .listener_want = tr__sim_listener_want,
     .listener_close = tr__sim_listener_close,
+    .listener_open = tr__sim_listener_open,
+    .listener_share = tr__sim_listener_share,
+    .listener_enter = tr__sim_listener_enter,
+    .endpoint_leave = tr__sim_endpoint_leave,
+    .endpoint_enter = tr__sim_endpoint_enter,
+    .endpoint_send = tr__sim_endpoint_send,
+    .endpoint_receive = tr__sim_endpoint_receive,
+    .parcel_of = world_parcel_of,
+    .parcel_copy = tr__sim_parcel_copy,
+    .parcel_site = tr__sim_parcel_site,
+    .parcel_free = tr__sim_parcel_free,
     .endpoint_twin = tr__sim_endpoint_twin,
     .file = tr__sim_file,
     .file_door = tr__sim_file_door,

@@ -241,6 +241,14 @@ static void endpoint_let_go(uv_handle_t *handle)
     real_world_stir(world);
 }
 
+int tr__uv_endpoint_strip(struct real_endpoint *endpoint)
+{
+    tr_assert(endpoint->want == 0 && endpoint->fd == endpoint->source.fd && !endpoint->raw);
+    endpoint->up = NULL;
+    endpoint_cool(endpoint);
+    return tr__uv_source_leave(&endpoint->source, endpoint_let_go);
+}
+
 void tr__uv_endpoint_close(tr_endpoint *base)
 {
     struct real_endpoint *endpoint = endpoint_of(base);

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <uv.h>
@@ -86,6 +87,7 @@ static inline void real_world_stir(struct real_world *world)
 }
 
 // world.c
+extern const tr_world_ops tr__uv_world_ops;
 uint64_t tr__uv_now(tr_world *world);
 // Take a wake, which stirs. Returns whether there was one.
 bool tr__uv_woken(struct real_world *world);
@@ -105,6 +107,7 @@ int tr__uv_source_open(struct real_world *world, int fd, void (*close)(struct re
 void tr__uv_source_watch(struct real_source *source, int events, uv_poll_cb cb);
 // The descriptor is closed now; the memory may go when cb comes.
 void tr__uv_source_close(struct real_source *source, uv_close_cb cb);
+int tr__uv_source_leave(struct real_source *source, uv_close_cb cb); // it is not: returns it
 
 // spin.c
 void tr__uv_spin_init(struct real_spin *spin);
@@ -143,6 +146,8 @@ int tr__uv_endpoint_connected(tr_endpoint *endpoint);
 void tr__uv_endpoint_tune(tr_endpoint *endpoint, const tr_tuning *tuning);
 int tr__uv_endpoint_site(tr_endpoint *endpoint, bool peer, tr_site *ret_site);
 int tr__uv_endpoint_cred(tr_endpoint *endpoint, tr_peer_cred *ret_cred);
+// Nothing of it is left in the world but its memory. returns: its descriptor
+int tr__uv_endpoint_strip(struct real_endpoint *endpoint);
 // Free what libuv has let go of; its owners hear of it.
 void tr__uv_endpoints_end(struct real_world *world);
 
@@ -183,6 +188,35 @@ int tr__uv_listen(tr_world *world, const tr_site *site, const tr_listen_how *how
 void tr__uv_listener_site(const tr_listener *listener, tr_site *ret_site);
 void tr__uv_listener_want(tr_listener *listener, bool accept);
 void tr__uv_listener_close(tr_listener **listener);
+int tr__uv_listener_open(tr_world *world, const tr_site *site, const tr_listen_how *how,
+                         tr_parcel **ret_parcel);
+int tr__uv_listener_share(const tr_listener *listener, tr_parcel **ret_parcel);
+int tr__uv_listener_enter(tr_world *world, tr_parcel **parcel, const tr_listen_how *how,
+                          const tr_listener_up *up, void *owner, tr_listener **ret_listener);
+
+// parcel.c
+struct real_parcel {
+    tr_parcel base;
+    int fd;
+    bool has_path;    // of a listener, which goes with it
+    struct stat file; // of the path, as bind made it
+};
+// moves: fd, only on success
+int tr__uv_parcel_new(tr__parcel_kind kind, int fd, struct real_parcel **ret_parcel);
+// Take its descriptor out, or another one where somebody else still holds it. errors: system errors
+int tr__uv_parcel_fd(const struct real_parcel *parcel);
+void tr__uv_parcel_spent(tr_parcel **parcel, int fd); // that is the one which was taken out
+void tr__uv_path_unlink(const char *path, const struct stat *file); // unless it is another's now
+int tr__uv_parcel_of(tr_world *world, int fd, tr_parcel **ret_parcel);
+int tr__uv_parcel_copy(const tr_parcel *parcel, tr_parcel **ret_parcel);
+void tr__uv_parcel_site(const tr_parcel *parcel, tr_site *ret_site);
+void tr__uv_parcel_free(tr_parcel *parcel);
+int tr__uv_endpoint_leave(tr_endpoint **endpoint, tr_parcel **ret_parcel);
+int tr__uv_endpoint_enter(tr_world *world, tr_parcel **parcel, tr_endpoint **ret_endpoint);
+ssize_t tr__uv_endpoint_send(tr_endpoint *endpoint, const tr_iov *iov, int iov_count,
+                             tr_parcel *const *parcels, int count);
+ssize_t tr__uv_endpoint_receive(tr_endpoint *endpoint, const tr_iov *iov, int iov_count,
+                                tr_parcel **ret_parcels, int *ret_count, bool *ret_lost);
 
 // file.c
 int64_t tr__uv_file(tr_world *world, const tr__file_call *call);

@@ -24,7 +24,8 @@ struct real_listener {
     tr_listener base;
     struct real_source source;
     tr_site site;     // with its true port
-    struct stat file; // of a path, as bind made it
+    bool has_path;    // which it removes
+    struct stat file; // of the path, as bind made it
     int reserve;      // -1: somebody else got it; tried again after each connection that is dropped
     bool wants;
     const tr_listener_up *up;
@@ -112,15 +113,6 @@ void tr__uv_listener_site(const tr_listener *base, tr_site *ret_site)
     *ret_site = listener_of(base)->site;
 }
 
-// Unlink the path, unless somebody has put something else there.
-static void listener_unlink(const struct real_listener *listener)
-{
-    struct stat file;
-    if (!listener->site.tcp && lstat(listener->site.name, &file) == 0 &&
-        file.st_dev == listener->file.st_dev && file.st_ino == listener->file.st_ino)
-        unlink(listener->site.name);
-}
-
 static void listener_let_go(uv_handle_t *handle)
 {
     tr__free(listener_of_source(handle->data));
@@ -130,7 +122,8 @@ static void listener_close_source(struct real_source *source)
 {
     struct real_listener *listener = listener_of_source(source);
     listener->wants = false;
-    listener_unlink(listener);
+    if (listener->has_path)
+        tr__uv_path_unlink(listener->site.name, &listener->file);
     fd_close(listener->reserve);
     tr__uv_source_close(source, listener_let_go);
 }
@@ -156,75 +149,120 @@ static int listener_set_up(int fd, const tr_site *site, const tr_listen_how *how
     return 0;
 }
 
-static int listener_bind(struct real_listener *listener, int fd, const union real_address *address,
-                         socklen_t size)
+static int listener_bind(int fd, const tr_site *site, const union real_address *address,
+                         socklen_t size, struct stat *ret_file)
 {
     if (bind(fd, &address->any, size) < 0)
         return -errno;
-    if (listener->site.tcp)
-        return tr__uv_socket_site(fd, false, &listener->site);
-    return lstat(listener->site.name, &listener->file) < 0 ? -errno : 0;
+    return !site->tcp && lstat(site->name, ret_file) < 0 ? -errno : 0;
 }
 
-// One that the process was started with. Its path is not ours to remove: there is no `file`.
-static int listener_take(struct real_listener *listener, const tr_listen_how *how)
+// One that the process was started with. Its path is not ours to remove.
+static int listener_take(const char *name, tr_parcel **ret_parcel)
 {
-    int fd = tr__uv_given(listener->site.name);
-    if (fd < 0)
-        return fd;
-    int rc = tr__uv_socket_site(fd, false, &listener->site);
-    if (rc == 0 && listener->site.tcp)
-        tr__uv_socket_tune(fd, &how->tuning);
-    if (rc == 0)
-        rc = tr__uv_source_open(real_world_of(listener->base.world), fd, listener_close_source,
-                                &listener->source);
-    if (rc < 0)
+    struct real_parcel *parcel;
+    int fd = tr__uv_given(name);
+    int rc = fd < 0 ? fd : tr__uv_parcel_new(TR__PARCEL_LISTENER, fd, &parcel);
+    if (rc < 0 && fd >= 0)
         close(fd);
+    if (rc == 0)
+        *ret_parcel = &parcel->base;
     return rc;
 }
 
-static int listener_open(struct real_listener *listener, const tr_listen_how *how)
+int tr__uv_listener_open(tr_world *world, const tr_site *site, const tr_listen_how *how,
+                         tr_parcel **ret_parcel)
 {
     union real_address address;
     socklen_t size;
-    if (listener->site.given)
-        return listener_take(listener, how);
-    int fd = tr__uv_socket(&listener->site, &address, &size);
+    struct stat file = {0};
+    struct real_parcel *parcel;
+    (void)world;
+    if (site->given)
+        return listener_take(site->name, ret_parcel);
+    int fd = tr__uv_socket(site, &address, &size);
     if (fd < 0)
         return fd;
-    int rc = listener_set_up(fd, &listener->site, how);
+    int rc = listener_set_up(fd, site, how);
     if (rc == 0)
-        rc = listener_bind(listener, fd, &address, size);
+        rc = listener_bind(fd, site, &address, size, &file);
     if (rc == 0 && listen(fd, how->backlog > 0 ? how->backlog : BACKLOG) < 0)
         rc = -errno;
     if (rc == 0)
-        rc = tr__uv_source_open(real_world_of(listener->base.world), fd, listener_close_source,
-                                &listener->source);
+        rc = tr__uv_parcel_new(TR__PARCEL_LISTENER, fd, &parcel);
     if (rc < 0) {
-        listener_unlink(listener);
+        if (file.st_ino != 0)
+            tr__uv_path_unlink(site->name, &file);
         close(fd);
+        return rc;
     }
+    parcel->has_path = !site->tcp;
+    parcel->file = file;
+    *ret_parcel = &parcel->base;
+    return 0;
+}
+
+int tr__uv_listener_share(const tr_listener *base, tr_parcel **ret_parcel)
+{
+    struct real_parcel *parcel;
+    int fd = fcntl(listener_of(base)->source.fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int rc = tr__uv_parcel_new(TR__PARCEL_LISTENER, fd, &parcel);
+    if (rc < 0)
+        close(fd);
+    else
+        *ret_parcel = &parcel->base;
     return rc;
 }
 
-int tr__uv_listen(tr_world *world, const tr_site *site, const tr_listen_how *how,
-                  const tr_listener_up *up, void *owner, tr_listener **ret_listener)
+static int listener_init(struct real_listener *listener, const struct real_parcel *parcel,
+                         const tr_listen_how *how)
+{
+    tr__uv_parcel_site(&parcel->base, &listener->site);
+    listener->has_path = parcel->has_path;
+    listener->file = parcel->file;
+    listener->reserve = reserve_open();
+    int fd = listener->reserve < 0 ? -errno : tr__uv_parcel_fd(parcel);
+    if (fd < 0)
+        return fd;
+    if (listener->site.tcp)
+        tr__uv_socket_tune(fd, &how->tuning);
+    int rc = tr__uv_source_open(real_world_of(listener->base.world), fd, listener_close_source,
+                                &listener->source);
+    if (rc < 0 && fd != parcel->fd)
+        close(fd);
+    return rc;
+}
+
+int tr__uv_listener_enter(tr_world *world, tr_parcel **parcel, const tr_listen_how *how,
+                          const tr_listener_up *up, void *owner, tr_listener **ret_listener)
 {
     struct real_listener *listener = tr__zalloc(sizeof *listener);
     if (listener == NULL)
         return TR_ENOMEM;
     listener->base.world = world;
-    listener->site = *site;
     listener->up = up;
     listener->owner = owner;
-    listener->reserve = reserve_open();
-    int rc = listener->reserve < 0 ? -errno : listener_open(listener, how);
+    int rc = listener_init(listener, (const struct real_parcel *)*parcel, how);
     if (rc < 0) {
         fd_close(listener->reserve);
         tr__free(listener);
         return rc;
     }
+    tr__uv_parcel_spent(parcel, listener->source.fd);
     tr__uv_listener_want(&listener->base, true);
     *ret_listener = &listener->base;
     return 0;
+}
+
+int tr__uv_listen(tr_world *world, const tr_site *site, const tr_listen_how *how,
+                  const tr_listener_up *up, void *owner, tr_listener **ret_listener)
+{
+    tr_parcel *parcel = NULL;
+    int rc = tr__uv_listener_open(world, site, how, &parcel);
+    if (rc == 0)
+        rc = tr__uv_listener_enter(world, &parcel, how, up, owner, ret_listener);
+    tr__parcel_unref(&parcel);
+    return rc;
 }

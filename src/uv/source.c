@@ -29,12 +29,18 @@ void tr__uv_source_watch(struct real_source *source, int events, uv_poll_cb cb)
     source->world->glanced = 0;
 }
 
-void tr__uv_source_close(struct real_source *source, uv_close_cb cb)
+int tr__uv_source_leave(struct real_source *source, uv_close_cb cb)
 {
+    int fd = source->fd;
     tr_assert(!uv_is_closing((uv_handle_t *)&source->poll));
     tr__list_remove(&source->node);
     source->world->glanced = 0;
     uv_close((uv_handle_t *)&source->poll, cb);
-    close(source->fd);
     source->fd = -1;
+    return fd;
+}
+
+void tr__uv_source_close(struct real_source *source, uv_close_cb cb)
+{
+    close(tr__uv_source_leave(source, cb));
 }

@@ -166,7 +166,7 @@ static int world_another(tr_world *base, tr_world **ret_world)
     return tr__uv_open(ret_world);
 }
 
-static const tr_world_ops world_ops = {
+const tr_world_ops tr__uv_world_ops = {
     .name = "uv",
     .now = tr__uv_now,
     .idle = world_idle,
@@ -200,6 +200,17 @@ static const tr_world_ops world_ops = {
     .listener_site = tr__uv_listener_site,
     .listener_want = tr__uv_listener_want,
     .listener_close = tr__uv_listener_close,
+    .listener_open = tr__uv_listener_open,
+    .listener_share = tr__uv_listener_share,
+    .listener_enter = tr__uv_listener_enter,
+    .endpoint_leave = tr__uv_endpoint_leave,
+    .endpoint_enter = tr__uv_endpoint_enter,
+    .endpoint_send = tr__uv_endpoint_send,
+    .endpoint_receive = tr__uv_endpoint_receive,
+    .parcel_of = tr__uv_parcel_of,
+    .parcel_copy = tr__uv_parcel_copy,
+    .parcel_site = tr__uv_parcel_site,
+    .parcel_free = tr__uv_parcel_free,
     .endpoint_twin = tr__uv_endpoint_twin,
     .file = tr__uv_file,
     .file_door = tr__uv_file_door,
@@ -237,7 +248,7 @@ static int world_init(struct real_world *world)
     uv_timer_init(&world->loop, &world->timer);
     rc = uv_loop_configure(&world->loop, UV_METRICS_IDLE_TIME);
     tr_assert(rc == 0);
-    world->base.ops = &world_ops;
+    world->base.ops = &tr__uv_world_ops;
     world->async.data = world;
     world->timer_due = TR__NEVER;
     tr__uv_spin_init(&world->spin);

@@ -14,10 +14,12 @@ int isolation_ends(void);
 int isolation_asks(void);
 int isolation_work(void);
 int isolation_streams(void);
+int isolation_handles(void);
 extern const tr_behavior counter, sender, mirror, schooled, selfish, sink, twin; // messages
 extern const tr_behavior mortal, punctual;                                       // ends
 extern const tr_behavior asked, asker, full, dropping;                           // asks
 extern const tr_behavior reckoner;                                               // work
 extern const tr_behavior spring, guest;                                          // streams
+extern const tr_behavior keeper;                                                 // handles
 
 #endif

@@ -63,7 +63,24 @@ static int first_receive(tr_actor *self, const tr_msg *msg)
     return playing->receive(self, msg);
 }
 
-const tr_behavior first = {.name = "first", .start = first_start, .receive = first_receive};
+static void (*at_end)(void);
+
+static void first_stop(tr_actor *self, tr_reason reason)
+{
+    void (*end)(void) = at_end;
+    (void)self, (void)reason;
+    at_end = NULL;
+    if (end != NULL)
+        end();
+}
+
+void play_at_end(void (*end)(void))
+{
+    at_end = end;
+}
+
+const tr_behavior first = {
+    .name = "first", .start = first_start, .receive = first_receive, .stop = first_stop};
 
 static void on_look(tr_actor *self, void *arg)
 {
@@ -162,7 +179,7 @@ void perform(const struct play *play, const char *words)
 void perform_cut(const struct play *play)
 {
     playing = play;
-    for (unsigned n = 0; n < theatre->runs(); n++) {
+    for (unsigned n = 0; theatre->cut != NULL && n < theatre->runs(); n++) {
         notes[0] = '\0';
         place = theatre->place(n);
         theatre->cut(n, app);

@@ -53,6 +53,9 @@ void perform_cut(const struct play *play);
 
 extern const tr_behavior first; // the app's first
 
+// To be called at its end, once.
+void play_at_end(void (*end)(void));
+
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void note_rc(int rc);                                 // 0 or the error's name
 void note_reason(const char *what, tr_reason reason); // what=normal, what=error(TR_EIO), ...
