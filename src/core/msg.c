@@ -78,7 +78,8 @@ static tr_msg *wide_take(tr__blocks *blocks, size_t size)
 
 void tr__msg_drop(tr__blocks *blocks, tr_msg *msg)
 {
-    bool wide = blocks != NULL && msg->stamped && blocks->wide_count < WIDE_MAX;
+    bool wide =
+        blocks != NULL && msg->stamped && blocks->wide_count + 1 <= WIDE_MAX; // which may be 0
     if (!wide || (size_t)(msg->body - (uint8_t *)msg) + msg->body_size > WIDE_SIZE) {
         tr__free(msg);
         return;
