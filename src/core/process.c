@@ -62,6 +62,7 @@ typedef struct program {
     tr__carrier carrier;
 
     bool dead;
+    bool cleared; // nobody is left of the group that was stopped, or worth waiting for
     tr__timer stdio_timer;
     tr_process_end end;
 } program;
@@ -140,20 +141,19 @@ static void program_tell(tr_actor *self, void *arg)
     told.cb(self, (tr_process){told.id}, &told.end, told.arg);
 }
 
-// Whether somebody is left in the group that has been stopped.
-static bool group_is_left(const program *p)
+// Look whether somebody is left in the group.
+static bool group_is_left(program *p)
 {
-    return p->stage != LADDER_NONE &&
-           program_world(p)->process_signal_group(p->process, 0) != TR_ENOENT;
+    bool given_up = p->stage == LADDER_KILLED && program_now(p) >= p->due;
+    if (!p->cleared)
+        p->cleared = given_up || program_world(p)->process_signal_group(p->process, 0) == TR_ENOENT;
+    return !p->cleared;
 }
 
 // It may be gone afterwards.
 static void program_look(program *p)
 {
-    if (!p->dead || p->open > 0)
-        return;
-    bool patient = p->stage != LADDER_KILLED || program_now(p) < p->due;
-    if (patient && group_is_left(p))
+    if (!p->dead || p->open > 0 || (p->stage != LADDER_NONE && group_is_left(p)))
         return;
     if (p->actor == NULL)
         program_free(p);
@@ -165,8 +165,12 @@ static void program_look(program *p)
 
 static void ladder_arm(program *p)
 {
-    uint64_t look = p->dead && p->stage != LADDER_NONE ? program_now(p) + LOOK_NS : TR__NEVER;
-    timer_set(p, &p->timer, p->due < look ? p->due : look);
+    uint64_t due = p->due;
+    if (p->dead && p->stage != LADDER_NONE) {
+        uint64_t look = program_now(p) + LOOK_NS;
+        due = !group_is_left(p) ? TR__NEVER : look < due ? look : due;
+    }
+    timer_set(p, &p->timer, due);
 }
 
 static void ladder_climb(program *p)
@@ -215,9 +219,13 @@ static void ladder_fired(tr__timer *timer)
     program_look(p);
 }
 
+// Its end is to come like this, even if it was on its way already.
 static void program_cancelled(tr__carrier *carrier)
 {
-    program_stop(tr__container(carrier, program, carrier), TR_ECANCELED);
+    program *p = tr__container(carrier, program, carrier);
+    carrier->cancel = NULL; // which may be freed before that
+    program_stop(p, TR_ECANCELED);
+    p->end.status = TR_ECANCELED;
 }
 
 // ---- The process ----
@@ -281,7 +289,7 @@ static void program_orphaned(tr__owned *owned)
     tr__list_append(p->detached ? &p->loop->strays : &p->loop->orphans, &p->link);
     if (!p->detached)
         program_stop(p, TR_SHUTDOWN);
-    else
+    else if (p->stage == LADDER_NONE)
         timer_set(p, &p->timer, TR__NEVER);
     program_look(p);
 }

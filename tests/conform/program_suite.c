@@ -461,14 +461,33 @@ static void cancel_now(tr_actor *self, void *arg)
     tr_cancel_now(m.cancel);
 }
 
-static int start_cancel(tr_actor *self)
+// A token that is freed before the end is told.
+static void cancel_and_free(tr_actor *self, void *arg)
+{
+    cancel_now(self, arg);
+    tr_cancel_free(&m.cancel);
+}
+
+static int cancel_by(tr_actor *self, tr_callback cb)
 {
     tr_cancel *cancel;
     int rc = tr_cancel_new(self, &cancel);
     if (rc == 0)
         rc = open_waiting(self, TR_PROGRAM(.stdio = {PIPES}, .cancel = cancel));
+    if (rc < 0)
+        return rc;
     m.cancel = cancel;
-    return rc < 0 ? rc : tr_timer_start(self, TR_MS(1), cancel_now, NULL, NULL);
+    return tr_timer_start(self, TR_MS(1), cb, NULL, NULL);
+}
+
+static int start_cancel(tr_actor *self)
+{
+    return cancel_by(self, cancel_now);
+}
+
+static int start_cancel_and_free(tr_actor *self)
+{
+    return cancel_by(self, cancel_and_free);
 }
 
 static int start_cancelled(tr_actor *self)
@@ -489,6 +508,8 @@ static void test_timeout_and_cancel(void **state)
     perform(&(struct play){start_timeout, no_receive, 0}, "TR_ETIMEDOUT as=killed by signal 15");
     perform(&(struct play){start_in_time, no_receive, 0}, "0 as=exited with status 0");
     perform(&(struct play){start_cancel, no_receive, 0}, "TR_ECANCELED as=killed by signal 15");
+    perform(&(struct play){start_cancel_and_free, no_receive, 0},
+            "TR_ECANCELED as=killed by signal 15");
     perform(&(struct play){start_cancelled, no_receive, 0}, "TR_ECANCELED");
 }
 
