@@ -8,7 +8,6 @@
  *   troupe/val.h      documents: TR_MAP, TR_READ, msgpack, JSON       tr_get_str, tr_json_print
  *   troupe/struct.h   a C struct that is a document, checked          TR_STRUCT
  *   troupe/buf.h      reference-counted slices of bytes               tr_buf_slice
- *   troupe/stream.h   bytes and items with back-pressure, pipelines    tr_pipeline
  *   troupe/transform.h lines, frames, documents, text, gzip; map       tr_lines, tr_gzip
  *   troupe/ends.h     sources, sinks, collectors, tee, merge           tr_collect, tr_tee
  *   troupe/bytes.h    bytes: search, compare, numbers in them       tr_bytes_find, tr_room_uint

@@ -100,6 +100,11 @@ typedef struct tr__extra {
     tr_receive receive; // instead of the behaviour's; NULL: that
     bool held;          // its mail waits
 
+    tr__queue kept; // consumed mail whose senders are to hear of it when there is room
+
+    tr__map last;      // message in the mail of each sender, as far as it has been looked at
+    tr_msg *last_seen; // that far; NULL: not at all
+
     tr__list idler; // in loop->idlers, if it is to end when it is idle
 } tr__extra;
 
@@ -263,6 +268,7 @@ struct tr_actor {
     bool root : 1;           // no actor owns it
     bool lodger : 1;         // its seat belongs to the loop of its spawner (birth.c)
     bool slow : 1;           // its turn was, at the last look after one (pace.c)
+    bool counts_senders : 1; // extra knows where the last message of each waits (senders.c)
     uint32_t mail_count;
     tr__queue mail; // what actors send
     uint32_t mail_max;
@@ -333,6 +339,11 @@ void tr__mail_publish(tr_actor *actor, tr_msg **msg);
 // Deliver what nobody is told of. moves: *msg, if there is room
 void tr__mail_offer(tr_actor *actor, tr_msg **msg);
 void tr__notice_put(tr_actor *actor, tr_msg **notice);
+// The last message in the mail from there (actor 0: from a whole node). NULL: none (senders.c)
+tr_msg *tr__senders_last(tr_actor *actor, tr_addr from);
+void tr__senders_put(tr_actor *actor, tr_msg *behind, tr_msg *notice); // it is in the mail now
+void tr__senders_left(tr_actor *actor, const tr_msg *msg);             // the oldest of the mail
+void tr__senders_clear(tr_actor *actor); // forget all that was looked at
 void tr__mail_run(tr_loop *loop);
 void tr__mail_drop(tr_actor *actor); // all of it, as dead letters
 // As tr_send_msg, from somebody whom the actor speaks for.
@@ -449,6 +460,7 @@ struct tr_loop {
     tr__heap timers;
     tr__timer_store *timer_store; // actors' (timer.c); NULL: there have been none
     uint64_t missed;              // by the interval that fires
+    uint64_t mail_looks;          // at messages, to find out behind which one a notice belongs
     tr__slots streams, offers;
     tr__slots servers;
     tr__slots processes;      // programs (process.c)

@@ -1,5 +1,6 @@
 // Jobs: what runs at the end of a turn. All ticks, then all microtasks, again until both are empty,
-// then one step of a stream that has something to do, and so on; at most TR_JOBS_MAX of them.
+// then one step of a stream that has something to do, and so on; at most TR_JOBS_MAX of them, and
+// no more steps of streams after a millisecond, as one may compress a large chunk.
 //
 // The loop has one pair of rings, for the turn that is running: nearly always they are empty again
 // when it ends, so an actor needs no memory for them. Only what is left when the budget runs out
@@ -8,6 +9,9 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "core/core.h"
+
+#define STEPS_NS    TR_MS(1)
+#define STEPS_BLIND 8u // between looks at the clock
 
 static int ring_grow(tr__ring *ring)
 {
@@ -104,16 +108,31 @@ static void jobs_drop(tr__jobs *jobs)
     jobs->streams = NULL;
 }
 
+// After so many steps of streams: whether they have had their time. until: 0 before the first look
+static bool steps_overstay(const tr_loop *loop, uint32_t steps, uint64_t *until)
+{
+    if (steps % STEPS_BLIND != 0)
+        return false;
+    uint64_t now = loop->world->ops->now(loop->world);
+    if (*until == 0)
+        *until = now + STEPS_NS;
+    return now >= *until;
+}
+
 void tr__jobs_run(tr_loop *loop, tr_actor *actor)
 {
     tr_assert(loop->current == actor);
     tr__job job;
+    uint32_t steps = 0;
+    uint64_t until = 0;
     for (int budget = TR_JOBS_MAX; actor->state == TR__RUNNING; budget--) {
         if (budget <= 0 && !tr__jobs_empty(&loop->jobs) && jobs_postpone(loop, actor))
             return;
         if (!jobs_next(&loop->jobs, &job))
             return;
         job.cb(actor, job.arg);
+        if (job.cb == tr__stream_run && steps_overstay(loop, ++steps, &until))
+            budget = 0;
     }
     jobs_drop(&loop->jobs); // the actor is ending
 }

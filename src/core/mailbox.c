@@ -49,6 +49,12 @@ static bool mail_full(const tr_actor *actor, size_t weight)
            (actor->mail_bytes + weight > actor->mail_bytes_max && actor->mail_count > 0);
 }
 
+static void mail_give_back(tr_actor *actor)
+{
+    for (tr_msg *msg; actor->extra != NULL && (msg = tr__queue_pop(&actor->extra->kept)) != NULL;)
+        mail_consumed(actor->loop, msg);
+}
+
 // Whoever was refused may send again when half of the room is free.
 static void mail_make_room(tr_actor *actor)
 {
@@ -56,6 +62,19 @@ static void mail_make_room(tr_actor *actor)
         return;
     actor->refused = false;
     tr__list_splice(&actor->loop->writable, &actor->waiters);
+    mail_give_back(actor);
+}
+
+// Other loops and nodes have windows of their own, which let them send on as soon as what they have
+// sent is consumed: several of them could keep a mailbox full for ever. So while somebody here
+// waits for room, theirs comes together with his. Returns whether the message is kept until then.
+static bool mail_keep(tr_actor *actor, tr_msg *msg)
+{
+    tr__extra *extra;
+    if (!actor->refused || tr__list_empty(&actor->waiters) || tr__extra_of(actor, &extra) < 0)
+        return false;
+    tr__queue_push(&extra->kept, msg);
+    return true;
 }
 
 static void mail_put(tr_actor *actor, tr_msg *msg)
@@ -69,12 +88,7 @@ static void mail_put(tr_actor *actor, tr_msg *msg)
 
 void tr__notice_put(tr_actor *actor, tr_msg **notice)
 {
-    tr_msg *last = NULL;
-    tr_addr from = (*notice)->from; // with actor 0 it is a whole node
-    for (tr_msg *m = actor->mail.head; m != NULL; m = m->next) {
-        if (tr_addr_eq(m->from, from) || (from.actor == 0 && m->from.node == from.node))
-            last = m;
-    }
+    tr_msg *last = tr__senders_last(actor, (*notice)->from);
     if (last == NULL) {
         tr__queue_push(&actor->notices, *notice);
     } else {
@@ -82,6 +96,7 @@ void tr__notice_put(tr_actor *actor, tr_msg **notice)
         last->next = *notice;
         if (actor->mail.tail == last)
             actor->mail.tail = *notice;
+        tr__senders_put(actor, last, *notice);
     }
     *notice = NULL;
     tr__actor_wake(actor);
@@ -97,6 +112,8 @@ static inline tr_msg *mail_pop(tr_actor *actor)
         __builtin_prefetch(actor->mail.head);
     if (msg == actor->stop_after)
         actor->stop_asked = true;
+    if (actor->counts_senders)
+        tr__senders_left(actor, msg);
     if (msg->is_notice)
         return msg;
     tr_assert(actor->mail_count > 0 && actor->mail_bytes >= msg->weight);
@@ -127,6 +144,7 @@ void tr__mail_drop(tr_actor *actor)
 {
     for (tr_msg *msg; (msg = mail_take(actor)) != NULL;)
         mail_drop(actor->loop, actor->id, msg, TR_EDOWN, actor->reason);
+    mail_give_back(actor);
 }
 
 // A notice in front of the mail is next anyway.
@@ -245,7 +263,8 @@ static void mail_deliver(tr_actor *actor, tr_msg *msg)
     if (rc < 0)
         mail_failed(actor, msg, rc);
     tr__turn_end(actor);
-    mail_consumed(loop, msg); // the look at the turn's end names it
+    if (msg->flow == NULL || !mail_keep(actor, msg))
+        mail_consumed(loop, msg); // the look at the turn's end names it
 }
 
 // One message. Returns whether there was one.

@@ -111,6 +111,7 @@ static bool monitor_take_back(tr_actor *self, tr__queue *queue, uint64_t ref)
             self->stop_after = before;
             self->stop_asked |= before == NULL;
         }
+        tr__senders_clear(self); // they are told apart by what is left
         tr_msg_free(&m);
         return true;
     }

@@ -69,6 +69,7 @@ void tr__stash_return(tr_actor *actor)
     if (extra == NULL || extra->stash.head == NULL)
         return;
     tr_assert(extra->stash_count > 0);
+    tr__senders_clear(actor); // it knows nothing of them
     extra->stash.tail->next = actor->mail.head;
     if (actor->mail.head == NULL)
         actor->mail.tail = extra->stash.tail;

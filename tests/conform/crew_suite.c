@@ -569,6 +569,74 @@ static int receive_nothing(tr_actor *self, const tr_msg *msg)
     return 0;
 }
 
+// ---- A flood from all sides ----
+
+#define FLOODERS  8
+#define FLOOD_MAX 64   // messages in the mailbox
+#define OWN       2000 // messages from its own loop
+
+// Sends without end to whom it has been told of.
+static int flooder_start(tr_actor *self, const tr_val *args)
+{
+    struct pump *pump = tr_state(self);
+    pump->count = INT64_MAX;
+    int rc = tr_as_addr(*args, &pump->to);
+    if (rc == 0)
+        pump_run(self, pump);
+    return rc;
+}
+
+static const tr_behavior flooder = {
+    .name = "flooder", .state_size = sizeof(struct pump), .start = flooder_start};
+
+static void flooded_go_on(tr_actor *self, void *arg)
+{
+    (void)arg;
+    tr_mail_hold(self, false);
+}
+
+// So many messages in one iteration, so that those of all sides wait.
+static int flooded_receive(tr_actor *self, const tr_msg *msg)
+{
+    uint32_t *handled = tr_state(self);
+    (void)msg;
+    if (++*handled % (FLOOD_MAX / 4) != 0)
+        return 0;
+    int rc = tr_mail_hold(self, true);
+    return rc < 0 ? rc : tr_immediate(self, flooded_go_on, NULL);
+}
+
+static const tr_behavior flooded = {
+    .name = "flooded", .state_size = sizeof(uint32_t), .receive = flooded_receive};
+
+static void own_sent(tr_actor *self, void *pump)
+{
+    (void)pump;
+    end_play(self, "all");
+}
+
+static int start_flood(tr_actor *self)
+{
+    static struct pump own;
+    own = (struct pump){.count = (int64_t)play_many(OWN), .done = own_sent};
+    int rc =
+        tr_spawn(self, &flooded, TR_SPAWN(.placement = TR_HERE, .mail_max = FLOOD_MAX), &own.to);
+    for (int i = 0; rc == 0 && i < FLOODERS; i++)
+        rc = tr_spawn(self, &flooder, TR_SPAWN(.isolation = TR_THREAD, .args = TR_V(own.to)), NULL);
+    if (rc == 0)
+        rc = tr_timer_start(self, TR_MS(1), pump_run, &own, NULL); // when they are at it
+    return rc;
+}
+
+// Goal:   who sends from the loop that a mailbox lives on has its turn, too, however many others
+//         fill it from theirs.
+// Method: threads send without end; one beside the receiver sends so many, and is done.
+static void a_flood_from_other_loops_leaves_room_for_its_own(void **state)
+{
+    (void)state;
+    perform(&(struct play){start_flood, receive_nothing, false}, "all");
+}
+
 static void a_node_ends_in_order_whatever_its_actors_do(void **state)
 {
     (void)state;
@@ -589,6 +657,7 @@ static int suite(void)
         PLAY_TEST(a_child_of_another_loop_is_as_near_as_one_s_own),
         PLAY_TEST(an_end_waits_behind_the_last_words_on_every_way),
         PLAY_TEST(what_a_thread_has_sent_arrives_when_it_has_ended),
+        PLAY_TEST(a_flood_from_other_loops_leaves_room_for_its_own),
         PLAY_TEST(a_node_ends_in_order_whatever_its_actors_do),
         PLAY_TEST(a_node_can_be_closed_in_the_midst_of_things),
     };
@@ -597,5 +666,5 @@ static int suite(void)
 
 int crew_main(int argc, char **argv, const struct theatre *at)
 {
-    return play_main(argc, argv, at, TR_APP(&first, &host, &crowd, &bee), suite);
+    return play_main(argc, argv, at, TR_APP(&first, &host, &crowd, &bee, &flooder), suite);
 }

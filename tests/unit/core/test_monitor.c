@@ -144,6 +144,68 @@ static void a_down_behind_the_last_message_of_all_is_followed_by_others(void **s
     assert_heard("b:stop=normal a:1 a:down=normal a:down=normal a:2");
 }
 
+#define CROWD 300u
+
+static uint64_t crowd_refs[CROWD];
+static unsigned crowd_mail[CROWD], crowd_told, crowd_early, crowd_until;
+
+static int receive_crowd(tr_actor *self, const tr_msg *msg)
+{
+    const tr_down *down = tr_msg_down(msg);
+    uint64_t i;
+    if (--crowd_until == 0)
+        assert_int_equal(0, tr_mail_hold(self, true));
+    if (down == NULL)
+        return TR_READ(tr_msg_body(msg), "i", &i) == 0 ? (crowd_mail[i]++, 0) : TR_EBADMSG;
+    crowd_told++;
+    crowd_early += crowd_mail[down->monitor - crowd_refs[0]] != 2;
+    return 0;
+}
+
+static void hold(tr_actor *actor, bool held)
+{
+    IN_TURN(actor)
+    assert_int_equal(0, tr_mail_hold(actor, held));
+}
+
+// Goal:   many downs into a long mailbox cost a look at each message, not one for each of them; and
+//         each comes behind the last message of its own.
+// Method: a crowd sends two rounds of messages to one that does not look, and ends one by one; a
+//         part of the mail is handled in between. The looks are counted.
+static void many_downs_look_at_the_mail_once(void **state)
+{
+    (void)state;
+    static tr_actor *crowd[CROWD];
+    tr_actor *a = stage_actor("a");
+    player_of(a)->receive = receive_crowd;
+    memset(crowd_mail, 0, sizeof crowd_mail);
+    crowd_told = crowd_early = crowd_until = 0;
+    for (unsigned i = 0; i < CROWD; i++) {
+        crowd[i] = stage_actor("c");
+        crowd_refs[i] = monitor(a, tr_self(crowd[i]));
+        assert_int_equal(crowd_refs[0] + i, crowd_refs[i]);
+    }
+    hold(a, true);
+    for (uint64_t i = 0; i < 2 * CROWD; i++)
+        IN_TURN(crowd[i % CROWD])
+    assert_int_equal(0, tr_send(crowd[i % CROWD], tr_self(a), "mail", TR_MAP("i", i % CROWD)));
+    for (unsigned i = 0; i < CROWD; i++) {
+        if (i == CROWD / 2) {
+            crowd_until = CROWD;
+            hold(a, false);
+            stage_run();
+            assert_true(a->mail_count > CROWD / 2 && a->mail_count < 2 * CROWD);
+        }
+        stage_exit(crowd[i], TR_NORMAL);
+    }
+    assert_int_equal(2 * CROWD, stage.loop->mail_looks);
+    hold(a, false);
+    stage_run();
+    assert_int_equal(CROWD, crowd_told);
+    assert_int_equal(0, crowd_early);
+    stage.heard[0] = '\0';
+}
+
 static tr_addr last_words_to;
 
 static void stop_with_last_words(tr_actor *self)
@@ -292,6 +354,7 @@ int main(void)
         STAGE_TEST(one_that_is_ending_is_not_there_any_more),
         STAGE_TEST(a_down_comes_after_the_last_message_of_the_dead),
         STAGE_TEST(a_down_behind_the_last_message_of_all_is_followed_by_others),
+        STAGE_TEST(many_downs_look_at_the_mail_once),
         STAGE_TEST(a_down_comes_after_what_was_sent_at_the_stop),
         STAGE_TEST(after_demonitor_nothing_comes),
         STAGE_TEST(a_notice_that_waits_is_taken_back),

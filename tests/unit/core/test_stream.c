@@ -674,6 +674,61 @@ static void a_flush_that_fails_ends_it_without_an_end(void **state)
 
 // ---- Arguments ----
 
+static int slow_reads, slow_got;
+
+static int slow_read(tr_actor *self, tr_stream stream, void *state, size_t want)
+{
+    int *left = state;
+    (void)want;
+    slow_reads++;
+    tr__sim_run_for(stage.sim, TR_US(100));
+    tr_buf *chunk = NULL;
+    int rc = --*left > 0 ? tr_buf_copy("x", 1, &chunk) : 0;
+    if (rc == 0)
+        rc = tr_stream_push(self, stream, chunk == NULL ? NULL : &chunk);
+    tr_buf_unref(&chunk);
+    return rc < 0 ? rc : 0;
+}
+
+static void slow_data(tr_actor *self, tr_stream stream, tr_buf *chunk, void *arg)
+{
+    (void)self, (void)stream, (void)chunk, (void)arg;
+    slow_got++;
+}
+
+static void slow_look(tr_actor *self, void *arg)
+{
+    (void)self;
+    *(int *)arg = slow_reads;
+}
+
+// Goal:   steps of streams that take long leave others their turn, though they are few.
+// Method: a source takes 0.1 ms for each of 900 chunks; another actor's immediates look how many
+// have
+//         come.
+static void slow_steps_leave_others_their_turn(void **state)
+{
+    (void)state;
+    static const tr_stream_ops ops = {.name = "slow", .state_size = sizeof(int), .read = slow_read};
+    static const tr_stream_events events = {.data = slow_data};
+    tr_actor *b = stage_actor("b");
+    int looked = 0;
+    slow_reads = slow_got = 0;
+    IN_TURN(b)
+    assert_int_equal(0, tr_immediate(b, slow_look, &looked));
+    IN_TURN(a)
+    {
+        tr_stream s;
+        assert_int_equal(0, tr_stream_new(a, &ops, NULL, &s));
+        *(int *)tr_stream_state(a, s, &ops) = 900;
+        assert_int_equal(0, tr_stream_on(a, s, &events, NULL));
+    }
+    stage_step();
+    assert_in_range(looked, 1, 60);
+    stage_run();
+    assert_int_equal(899, slow_got);
+}
+
 static void a_stream_of_another_actor_is_not_there(void **state)
 {
     (void)state;
@@ -755,6 +810,7 @@ int main(void)
         STREAM_TEST(a_transform_that_nobody_reads_takes_no_more),
         STREAM_TEST(a_transform_with_more_goes_on_when_there_is_room),
         STREAM_TEST(a_flush_that_fails_ends_it_without_an_end),
+        STREAM_TEST(slow_steps_leave_others_their_turn),
         STREAM_TEST(a_stream_of_another_actor_is_not_there),
         STREAM_TEST(what_makes_no_sense_is_an_error),
     };
