@@ -19,9 +19,9 @@
 extern "C" {
 #endif
 
-#define TR_JOBS_MAX                                                                                \
-    1000 /* ticks, microtasks and steps of streams after one callback; of steps that               \
-          * take long fewer, about a millisecond's */
+/* Ticks, microtasks and steps of streams after one callback. Of steps that take long there are
+ * fewer: about a millisecond's. */
+#define TR_JOBS_MAX 1000
 
 #define TR_US(n) ((uint64_t)(n)*1000u)
 #define TR_MS(n) ((uint64_t)(n)*1000000u)
