@@ -225,6 +225,8 @@ void tr__http_conn_sent(tr__http_conn *c)
         c->since = tr_now(c->server->self);
     else if (c->first->answer == TR__HTTP_STREAMS)
         tr__http_writer_turn(c->first);
+    else if (c->first->answer == TR__HTTP_FILES)
+        tr__http_files_turn(c->first);
     else if (c->first->body_taken)
         tr_http_continue(c->server->self, tr__http_handle(c->first));
     tr__http_conn_resume(c);

@@ -126,10 +126,27 @@ bool tr_http_header_is_hop(tr_str name)
     return false;
 }
 
+// Without scheme and authority, as a proxy is sent them.
+static tr_str target_local(tr_str target)
+{
+    const char *slashes = target.len > 0 && target.ptr[0] != '/'
+                              ? memchr(target.ptr, ':', target.len < 8 ? target.len : 8)
+                              : NULL;
+    const char *end = target.ptr + target.len;
+    if (slashes == NULL || end - slashes < 3 || memcmp(slashes, "://", 3) != 0)
+        return target;
+    const char *path = slashes + 3;
+    while (path < end && *path != '/' && *path != '?')
+        path++;
+    return path < end ? str_of(path, end) : (tr_str){"/", 1};
+}
+
 tr_str tr_http_path(tr_str target)
 {
-    const char *mark = target.len > 0 ? memchr(target.ptr, '?', target.len) : NULL;
-    return mark != NULL ? str_of(target.ptr, mark) : target;
+    tr_str local = target_local(target);
+    const char *mark = local.len > 0 ? memchr(local.ptr, '?', local.len) : NULL;
+    tr_str path = mark != NULL ? str_of(local.ptr, mark) : local;
+    return path.len > 0 ? path : (tr_str){"/", 1};
 }
 
 tr_str tr_http_query(tr_str target)

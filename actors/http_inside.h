@@ -38,8 +38,9 @@ struct tr__http_exchange {
     tr__http_answer answer;
     bool has_body, head_only, keep, expects; // expects: the client waits to be told to go on
     bool body_taken, body_done;
-    tr_buf *held[2]; // head and body
-    tr_stream writer, body;
+    tr_buf *held[2];  // head and body
+    tr_stream writer; // of the response, or the job whose file is one
+    tr_stream body;
     size_t collected; // bytes in request.body, which may have room for more
 
     tr_done then;
@@ -172,6 +173,7 @@ int tr__http_reply_head(tr__http_exchange *x, const tr_http_response *response,
                         tr__http_length kind, uint64_t length, tr_bytes body, bool hold);
 int tr__http_response_copy(const tr_http_response *given, tr_http_response *ret_response);
 void tr__http_reply_held(tr__http_exchange *x); // its turn has come
+void tr__http_files_turn(tr__http_exchange *x);
 void tr__http_writer_turn(tr__http_exchange *x);
 void tr__http_writer_drained(tr__http_exchange *x);
 void tr__http_writer_lose(tr__http_exchange *x); // the client has gone

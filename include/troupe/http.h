@@ -64,7 +64,8 @@ typedef struct tr_http_request {
                          * one (tr_http_call.traceparent); empty: there is none */
 } tr_http_request;
 
-/* The path and the query of a target, which lie on either side of its first '?'. */
+/* The path and the query of a target, which lie on either side of its first '?', as they came. A
+ * path is never empty, and without the scheme and the host that a target may begin with. */
 TR_API tr_str tr_http_path(tr_str target);
 TR_API tr_str tr_http_query(tr_str target);
 
@@ -154,6 +155,21 @@ TR_API int tr_http_reply_buf(tr_actor *self, tr_http http, const tr_http_respons
  * gives:  *ret_stream */
 TR_API int tr_http_reply_stream(tr_actor *self, tr_http http, const tr_http_response *response,
                                 tr_stream *ret_stream);
+
+/* Answer GET or HEAD with a file, which the kernel copies into the socket: all of it, or the part
+ * that is asked for (206, 416), or that the client has it already (304), by date or by ETag. The
+ * type follows from the name, if the response says none. What is not there is 404, not to be read
+ * 403, another method 405. The answer comes later: these calls only begin.
+ * _below: the file below a directory that the request's path names. A directory's is its
+ * index.html; one that is named without a slash at its end is 301. A path that would lead out is
+ * 403; symbolic links are followed.
+ * borrows: response (NULL: 200; its body and length are not heeded, of its headers there may be
+ *          16), path, root, until the call ends
+ * errors:  as tr_http_reply; as tr_file_stat */
+TR_API int tr_http_reply_file(tr_actor *self, tr_http http, const tr_http_response *response,
+                              const char *path);
+TR_API int tr_http_reply_below(tr_actor *self, tr_http http, const tr_http_response *response,
+                               const char *root);
 
 /* Tell a client that waits to send its body to go on (100), before the body is asked for. Where
  * nobody waits, or others are to be answered first, it is a no-op.

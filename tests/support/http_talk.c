@@ -123,8 +123,14 @@ static int talk_start(tr_actor *self, const tr_val *args)
     began = tr_now(self);
     if (t->begun != NULL)
         t->begun(self, t);
-    say_later(self, NULL);
+    if (!t->waits)
+        say_later(self, NULL);
     return 0;
+}
+
+void talk_speak(tr_actor *self)
+{
+    say_later(self, NULL);
 }
 
 static const tr_behavior talker = {.name = "talker", .start = talk_start};

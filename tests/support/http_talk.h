@@ -18,6 +18,7 @@ struct talk {
     bool keeps;           // the client does not end its side behind them
     bool deaf;            // it does not read
     uint64_t hangs_up_ns; // when it leaves, without a word; 0: never
+    bool waits;           // to speak, for talk_speak
     void (*begun)(tr_actor *self, struct talk *talk); // the client is about to speak
 
     // What has come of it.
@@ -33,6 +34,8 @@ struct talk {
 
 void talk_run(struct talk *talk);                    // with says and size
 void talk_with(struct talk *talk, const char *says); // which is text
+
+void talk_speak(tr_actor *self);
 
 // As the responses are without Date and what is said of the connection each time.
 const char *talk_brief(struct talk *talk);
