@@ -264,6 +264,77 @@ typedef struct tr_http_stats {
 /* errors: TR_ENOENT, TR_EINVAL */
 TR_API int tr_http_stats_get(tr_actor *self, tr_http_server server, tr_http_stats *ret_stats);
 
+/* ---- Asking ----
+ *
+ * A client keeps the connections that it has made, and uses them again for the same origin. It
+ * belongs to the actor that made it and ends with it. Redirections are answers like others. */
+
+/* By value; {0} is no client. */
+typedef struct tr_http_client {
+    uint64_t id;
+} tr_http_client;
+
+typedef struct tr_http_client_opts {
+    size_t size;              /* set by TR_HTTP_CLIENT */
+    uint32_t connections_max; /* to one origin; calls beyond wait for one. 0: 64 */
+    uint32_t idle_ms;  /* how long a connection is kept for the next call; 0: 4000, which is less
+                        * than what most servers do */
+    uint32_t head_max; /* bytes of an answer's line and headers; 0: 65536 */
+} tr_http_client_opts;
+#define TR_HTTP_CLIENT(...)                                                                        \
+    (&(const tr_http_client_opts){.size = sizeof(tr_http_client_opts), __VA_ARGS__})
+
+/* gives:  *ret_client
+ * errors: TR_EINVAL, TR_ENOMEM */
+TR_API int tr_http_client_open(tr_actor *self, const tr_http_client_opts *opts,
+                               tr_http_client *ret_client);
+
+/* Close it with its connections. Calls that are under way end with TR_ECANCELED. Safe at any time.
+ */
+TR_API void tr_http_client_close(tr_actor *self, tr_http_client client);
+
+typedef struct tr_http_call {
+    size_t size;                   /* set by TR_HTTP_CALL */
+    const char *method;            /* NULL: "GET", or "POST" where there is a body */
+    const char *url;               /* "http://127.0.0.1:8080/path?query" */
+    const tr_http_header *headers; /* Host, lengths and what is about the connection are said by the
+                                    * client, and dropped here */
+    size_t header_count;
+    tr_bytes body;      /* copied */
+    uint64_t length;    /* of a body that is written to a stream; 0: it goes in chunks */
+    tr_str traceparent; /* to be passed on: that of the request which this follows from */
+    uint32_t
+        timeout_ms;     /* for the answer: its head, or all of it where it is collected. 0: 30000 */
+    size_t collect_max; /* have the body of the answer whole; more bytes are TR_ETOOBIG. 0: have it
+                         * as a stream */
+    tr_cancel *cancel; /* ends the call with TR_ECANCELED, until it has been answered. NULL: none */
+} tr_http_call;
+#define TR_HTTP_CALL(...) (&(const tr_http_call){.size = sizeof(tr_http_call), __VA_ARGS__})
+
+typedef struct tr_http_answer {
+    int status;       /* 200 and the like */
+    tr_str headers;   /* for tr_http_header_get and tr_http_header_next */
+    tr_buf *body;     /* where it is collected; NULL: there is none */
+    tr_stream stream; /* otherwise: it is yours, to be read or destroyed. The connection is used
+                       * again when it has been read to its end */
+} tr_http_answer;
+
+/* What has come of a call: 0, or an error: the system's (-ECONNREFUSED), TR_ETIMEDOUT,
+ * TR_ECANCELED, TR_EPIPE (the server has closed instead of answering), TR_EBADMSG (that was no
+ * HTTP), TR_ETOOBIG. borrows: answer (NULL after an error), until it returns */
+typedef void (*tr_http_answered)(tr_actor *self, int error, const tr_http_answer *answer,
+                                 void *arg);
+
+/* Ask a server. cb is called once. A connection that has been used before and turns out to be
+ * closed is no error of a call that may be made twice (GET, HEAD, OPTIONS, PUT and DELETE without a
+ * stream): it is made again on another one. borrows: call and all in it, until the call ends; arg,
+ * until cb has returned or the actor has ended gives:   *ret_stream: the body of the request, to be
+ * written and ended; NULL: it is call->body errors:  TR_ENOENT (no such client), TR_EINVAL,
+ * TR_ENOSYS (another scheme than http), TR_ETOOBIG (an URL, or headers, of more than 64 KiB),
+ * TR_ECANCELED (call->cancel has been), TR_ENOMEM */
+TR_API int tr_http_send(tr_actor *self, tr_http_client client, const tr_http_call *call,
+                        tr_stream *ret_stream, tr_http_answered cb, void *arg);
+
 #ifdef __cplusplus
 }
 #endif
