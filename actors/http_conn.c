@@ -99,6 +99,14 @@ void tr__http_conn_fail(tr__http_conn *c, int why)
     tr_stream_destroy(c->server->self, c->socket, 0);
 }
 
+// The client has said that it sends no more, and all has left: nothing is lost by closing at once.
+static bool conn_is_through(const tr__http_conn *c)
+{
+    tr_stream_info info;
+    return c->says_last && c->heard_all &&
+           tr_stream_info_get(c->server->self, c->socket, &info) == 0 && info.write_bytes == 0;
+}
+
 // No more is said, and nothing is heeded.
 static void conn_end(tr__http_conn *c)
 {
@@ -108,7 +116,10 @@ static void conn_end(tr__http_conn *c)
     c->dropped = 0;
     c->since = tr_now(c->server->self);
     tr__http_conn_flush(c);
-    tr_stream_end(c->server->self, c->socket);
+    if (conn_is_through(c))
+        tr_stream_destroy(c->server->self, c->socket, 0);
+    else
+        tr_stream_end(c->server->self, c->socket);
     tr__http_conn_resume(c);
 }
 
@@ -192,6 +203,7 @@ static bool conn_pass(tr__http_conn *c)
 {
     tr__http_exchange *x = conn_take_first(c);
     bool keep = x->keep;
+    c->heard_all = x->body_done;
     c->server->stats.answered++;
     exchange_over(x);
     if (!keep || (c->ended && c->first == NULL)) {
@@ -352,6 +364,7 @@ static int conn_head(tr__http_parser *p)
     c->reading = x;
     c->in_body = true;
     c->body_bytes = c->dropped = 0;
+    c->says_last = !x->keep;
     c->last_read |= !x->keep;
     c->stays = x->request.upgrade.len > 0 && !x->has_body;
     bool waits = x->has_body || c->stays;

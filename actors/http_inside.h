@@ -73,6 +73,8 @@ struct tr__http_conn {
     tr__http_exchange *untold; // that are over, and whoever waits for that is to be told
     bool stays;                // the request that is being read might leave HTTP, and has no body
     bool served;               // it has had a request
+    bool says_last;            // the client, of the request that was read
+    bool heard_all;            // all of the request that was answered last has come
     bool last_read;            // no request is taken any more
     bool ended;                // by the client
     bool ending;               // by this side

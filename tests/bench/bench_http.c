@@ -1,5 +1,5 @@
-// An HTTP server: `bench_http ADDRESS DIRECTORY` prints where it listens, says hello at / and serves
-// the files of the directory, until it is ended. Several of them may share a port.
+// An HTTP server: `bench_http ADDRESS DIRECTORY` prints where it listens, says hello at / and
+// serves the files of the directory, until it is ended. Several of them may share a port.
 #include <stdio.h>
 #include <stdlib.h>
 #include <troupe.h>
@@ -12,8 +12,8 @@ static int on_request(tr_actor *self, tr_http http, const tr_http_request *reque
     (void)arg;
     if (request->target.len > 1)
         return tr_http_reply_below(self, http, NULL, directory);
-    return tr_http_reply(
-        self, http, TR_HTTP_RESPONSE(.type = "text/plain", .body = {hello, strlen(hello)}));
+    return tr_http_reply(self, http,
+                         TR_HTTP_RESPONSE(.type = "text/plain", .body = {hello, strlen(hello)}));
 }
 
 static int text_at(tr_val list, size_t i, char *text, size_t size)

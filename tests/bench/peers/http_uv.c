@@ -2,6 +2,7 @@
 // nothing else but whether the connection is to be closed, and answers with bytes that are ready;
 // other targets than / are answered with a file that it holds in memory. `http_uv ADDRESS FILE
 // [WORKER]`: several share the port, each of its own.
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,8 +92,8 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *read)
         end = at + c->held + (size_t)size;
         c->held = 0;
     }
-    for (const char *stop;
-         (stop = memmem(at, (size_t)(end - at), "\r\n\r\n", 4)) != NULL; at = stop + 4)
+    for (const char *stop; (stop = memmem(at, (size_t)(end - at), "\r\n\r\n", 4)) != NULL;
+         at = stop + 4)
         client_answer(c, at, (size_t)(stop + 4 - at));
     bench_must((size_t)(end - at) <= sizeof c->head);
     memmove(c->head, at, (size_t)(end - at));
@@ -159,6 +160,7 @@ int main(int argc, char **argv)
 {
     uv_tcp_t server;
     bench_must(argc == 3);
+    signal(SIGPIPE, SIG_IGN); // clients go when they have enough
     load_file(argv[2]);
     hello_bytes = print_answer(hello, sizeof hello, "keep-alive");
     hello_last_bytes = print_answer(hello_last, sizeof hello_last, "close");
