@@ -231,6 +231,7 @@ static int answer_begin(tr__http_line *l, const tr__http_head *head, tr__http_fr
 {
     tr__http_asking *a = l->asking;
     a->answer.status = framing.status;
+    a->answer.length = framing.length;
     a->answer.headers = head->headers;
     a->answer_bytes = l->head;
     l->head = NULL;

@@ -52,21 +52,20 @@ static int body_destroy(tr_actor *self, tr_stream stream, void *state, int error
 static const tr_stream_ops body_ops = {
     .name = "http answer", .state_size = sizeof(link), .read = body_read, .destroy = body_destroy};
 
-static void body_closed(tr_actor *self, tr_stream stream, int status, void *arg)
+static void body_finished(tr_actor *self, int status, void *arg)
 {
-    (void)self, (void)stream, (void)status, (void)arg;
+    (void)self, (void)status, (void)arg;
 }
 
 // It may fail before the caller has it: that is no end of the actor.
 int tr__http_line_body_new(tr__http_line *l)
 {
-    static const tr_stream_events events = {.closed = body_closed};
     tr_actor *self = l->client->self;
     int rc = tr_stream_new(self, &body_ops, NULL, &l->body);
     if (rc < 0)
         return rc;
     *(link *)tr_stream_state(self, l->body, &body_ops) = link_to(l);
-    return tr_stream_on(self, l->body, &events, NULL);
+    return tr_finished(self, l->body, body_finished, NULL);
 }
 
 int tr__http_line_push(tr__http_line *l, const char *at, size_t size)

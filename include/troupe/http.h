@@ -312,7 +312,9 @@ typedef struct tr_http_call {
 #define TR_HTTP_CALL(...) (&(const tr_http_call){.size = sizeof(tr_http_call), __VA_ARGS__})
 
 typedef struct tr_http_answer {
-    int status;       /* 200 and the like */
+    int status; /* 200 and the like */
+    uint64_t
+        length; /* of its body, as it says, also in answer to HEAD; 0: it does not, or has none */
     tr_str headers;   /* for tr_http_header_get and tr_http_header_next */
     tr_buf *body;     /* where it is collected; NULL: there is none */
     tr_stream stream; /* otherwise: it is yours, to be read or destroyed. The connection is used

@@ -222,6 +222,7 @@ static void three_ways(tr_actor *self)
     ask(self, TR_HTTP_CALL(.url = url("/echo"), .body = {"hello", 5}, WHOLE));
     ask(self, TR_HTTP_CALL(.url = url(""), .method = "HEAD", WHOLE));
     ask(self, TR_HTTP_CALL(.url = url("/none"), WHOLE));
+    ask(self, TR_HTTP_CALL(.url = url("/none")));
     ask(self, TR_HTTP_CALL(.url = url("?x"), .method = "DELETE"));
 }
 
@@ -231,7 +232,7 @@ static void calls_are_answered(void **state)
     sc = (struct scenario){.client_opts.connections_max = 1};
     run(three_ways);
     assert_int_equal(0, sc.rc);
-    assert_string_equal("200 GET /a?b=c host=1 trace= 200 hello 200 204 200 "
+    assert_string_equal("200 GET /a?b=c host=1 trace= 200 hello 200 204 204 []200 "
                         "[DELETE /?x host=1 trace=]",
                         notes);
 }
