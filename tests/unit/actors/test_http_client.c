@@ -396,6 +396,29 @@ static void servers_that_are_none_are_found_out(void **state)
     }
 }
 
+// Whatever is missing, the call ends, once; with all of it, it is answered.
+static void an_answer_that_stops_early_is_an_error(void **state)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"};
+    char cut[128];
+    (void)state;
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        for (size_t size = 0; size <= strlen(answers[i]); size++) {
+            memcpy(cut, answers[i], size);
+            cut[size] = '\0';
+            sc = (struct scenario){.raw = cut, .client_opts.connections_max = 1};
+            counted_memory_start(0);
+            run(ask_raw);
+            assert_int_equal(0, counted_memory_stop());
+            assert_int_equal(0, sc.rc);
+            assert_int_equal(0, sc.left);
+            assert_int_equal(size == strlen(answers[i]), strcmp(notes, "200 ok 200 [ok]") == 0);
+        }
+    }
+}
+
 // ---- Bodies that are written ----
 
 static void stream_out(tr_actor *self)
@@ -496,6 +519,7 @@ int main(void)
         cmocka_unit_test(calls_that_fail_say_why),
         cmocka_unit_test(what_is_no_call_is_refused),
         cmocka_unit_test(servers_that_are_none_are_found_out),
+        cmocka_unit_test(an_answer_that_stops_early_is_an_error),
         cmocka_unit_test(a_body_may_be_written_to_a_stream),
         cmocka_unit_test(a_client_may_be_closed_at_any_time),
         cmocka_unit_test(every_allocation_may_fail),

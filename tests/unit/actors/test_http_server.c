@@ -172,16 +172,10 @@ static int waits_for_body(tr_actor *self, tr_http http, const tr_http_request *r
 
 static void a_chunk_that_is_none_is_refused(void **state)
 {
-    static const char *const chunks[] = {"x\r\n",
-                                         "5\r\nhelloX",
-                                         "-1\r\n",
-                                         "5 ;\rx\r\n",
-                                         "5\nhello",
-                                         "fffffffffffffffff\r\n",
-                                         "\r\n",
-                                         "5\r\nhello\r\n0\r\nX : y"
-                                         "\r\n\r\n",
-                                         "0x5\r\nhello"};
+    static const char *const chunks[] = {
+        "x\r\n",       "5\r\nhelloX",           "-1\r\n", "5 ;\rx\r\n",
+        "5\nhello",    "fffffffffffffffff\r\n", "\r\n",   "5\r\nhello\r\n0\r\nX : y\r\n",
+        "0x5\r\nhello"};
     (void)state;
     for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
         char says[256];
