@@ -176,8 +176,8 @@ static void attack(tr_actor *self)
 static int hostile_start(tr_actor *self, const tr_val *args)
 {
     (void)args;
-    assert_int_equal(0,
-                     tr_http_listen(self, "tcp://127.0.0.1:0", on_request, NULL, NULL, &h.server));
+    assert_int_equal(0, tr_http_listen(self, "tcp://127.0.0.1:0", on_request, NULL,
+                                       TR_HTTP(.listen = TR_LISTEN(.backlog = 4096)), &h.server));
     assert_int_equal(0, tr_http_address(self, h.server, h.at));
     assert_int_equal(0, tr_http_client_open(self, NULL, &h.client));
     ask_good(self, NULL);
