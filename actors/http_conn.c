@@ -366,14 +366,14 @@ static int conn_head(tr__http_parser *p)
     c->body_bytes = c->dropped = 0;
     c->says_last = !x->keep;
     c->last_read |= !x->keep;
-    c->stays = x->request.upgrade.len > 0 && !x->has_body;
-    bool waits = x->has_body || c->stays;
+    bool has_body = x->has_body, may_leave = x->request.upgrade.len > 0 && !has_body;
     tr__http_parser_no_upgrade(p);
-    if (x->has_body && c->server->opts.collect && x->bytes == NULL)
+    if (has_body && c->server->opts.collect && x->bytes == NULL)
         x->bytes = tr_buf_ref(c->chunk);
-    if (!x->has_body || !c->server->opts.collect)
+    if (!has_body || !c->server->opts.collect)
         exchange_call(x);
-    return waits;
+    c->stays = may_leave && c->reading != NULL; // it has not been answered
+    return has_body || c->stays;
 }
 
 static int conn_body(tr__http_parser *p, const char *at, size_t size)

@@ -323,6 +323,30 @@ static void a_wish_to_leave_may_be_ignored(void **state)
                         talk_brief(&talk));
 }
 
+static void answer_left(tr_actor *self, void *arg)
+{
+    (void)arg;
+    assert_int_equal(0, tr_http_reply(self, to_leave, NULL));
+}
+
+static int stays_later(tr_actor *self, tr_http http, const tr_http_request *request, void *arg)
+{
+    (void)request, (void)arg;
+    to_leave = http;
+    return tr_timer_start(self, TR_MS(50), answer_left, NULL, NULL);
+}
+
+// Answered at once or later, the connection is one that waits for its next request.
+static void who_has_not_left_is_idle_like_others(void **state)
+{
+    (void)state;
+    for (int later = 0; later < 2; later++) {
+        struct talk talk = {.keeps = true, .handler = later ? stays_later : NULL};
+        talk_with(&talk, ECHO);
+        assert_in_range(talk.took_ns / TR_S(1), 6, 9);
+    }
+}
+
 // ---- Without memory ----
 
 static void every_allocation_may_fail(void **state)
@@ -358,6 +382,7 @@ int main(void)
         cmocka_unit_test(who_does_not_take_an_answer_is_closed),
         cmocka_unit_test(a_connection_may_leave_http),
         cmocka_unit_test(a_wish_to_leave_may_be_ignored),
+        cmocka_unit_test(who_has_not_left_is_idle_like_others),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
