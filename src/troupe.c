@@ -95,17 +95,36 @@ static tr__remote_opts remote_opts(const char *program, const tr_app *app)
                              .loops = tr_processors()};
 }
 
+// Words with commas between them. Returns whether they are good ones.
+static bool trace_words(const char *text, tr__trace_opts *opts, bool *ret_off)
+{
+    static const char *const words[] = {"off", "msg", "body", "keep"};
+    bool said[4] = {false};
+    for (size_t len; *text != '\0'; text += len + (text[len] == ',')) {
+        size_t i = 0;
+        len = strcspn(text, ",");
+        while (i < 4 && (strlen(words[i]) != len || memcmp(words[i], text, len) != 0))
+            i++;
+        if (i == 4)
+            return false;
+        said[i] = true;
+    }
+    *ret_off = said[0];
+    opts->messages = said[1] || said[2];
+    opts->bodies = said[2];
+    opts->keep = said[3];
+    return true;
+}
+
 // Whether and how the node is written down, from TROUPE_TRACE.
 static void trace_start(tr_node *node)
 {
     const char *text = getenv(TRACE_ENV);
-    bool body = text != NULL && strcmp(text, "body") == 0;
-    bool msg = body || (text != NULL && strcmp(text, "msg") == 0);
-    bool off = text != NULL && (strcmp(text, "off") == 0 || strcmp(text, "0") == 0);
-    tr__trace_opts opts = {
-        .name = node->name, .messages = msg, .bodies = body, .child = node->expecting};
-    if (text != NULL && text[0] != '\0' && !msg && !off)
-        tr__warn("node.environment", TRACE_ENV "=%s is none of off, msg and body", text);
+    tr__trace_opts opts = {.name = node->name, .child = node->expecting};
+    bool off = false;
+    if (text != NULL && !trace_words(text, &opts, &off))
+        tr__warn("node.environment", TRACE_ENV "=%s has words other than off, msg, body, keep",
+                 text);
     if (!off)
         tr__trace_start(node, &opts);
 }

@@ -224,6 +224,49 @@ TR_API int tr_test_teardown(void **state);
 TR_API int tr_test_run(const tr_app *app, const tr_behavior *first, tr_val args, const char *file,
                        int line);
 
+/* ---- What was said ----
+ *
+ * A test that is listed as TR_TRACED_TEST is a process test in which all messages are traced, here
+ * and in the children (troupe/trace.h). After TR_RUN it can say what must have been said: this
+ * reads the traces of all that has run in the test so far. When the test fails it prints the
+ * sequence diagram of that, in the language of mermaid. Of each loop the last 16,384 messages are
+ * there. */
+
+typedef struct tr_test_case {
+    void (*function)(void **state);
+} tr_test_case;
+
+#define TR_TRACED_TEST(function)                                                                   \
+    {                                                                                              \
+#function, tr_test_traced, tr_test_traced_setup, tr_test_traced_teardown,                  \
+            &(tr_test_case){function },                                                            \
+    }
+
+/* For cmocka. state: the tr_test_case. returns: as tr_test_setup */
+TR_API void tr_test_traced(void **state);
+TR_API int tr_test_traced_setup(void **state);
+TR_API int tr_test_traced_teardown(void **state);
+
+/* Messages by patterns: * is any text, ? any character; NULL: any at all. An actor is called by its
+ * registered name, or by its behaviour and place: "worker/3". */
+typedef struct tr_said {
+    const char *name, *from, *to;
+} tr_said;
+#define TR_SAID(...) (&(const tr_said){__VA_ARGS__})
+
+/* So many such messages have been handled; none; at least one of each, and none of the second kind
+ * before one of the first; at least one effect, and each has such a cause: a message whose turn has
+ * sent it, or what has led to that, also in another process. */
+#define TR_EXPECT_SAID(count, said)   tr_test_expect_said((count), (said), __FILE__, __LINE__)
+#define TR_EXPECT_NEVER(said)         TR_EXPECT_SAID(0, said)
+#define TR_EXPECT_ORDER(first, then)  tr_test_expect_order((first), (then), __FILE__, __LINE__)
+#define TR_EXPECT_CAUSES(cause, then) tr_test_expect_causes((cause), (then), __FILE__, __LINE__)
+TR_API void tr_test_expect_said(size_t count, const tr_said *said, const char *file, int line);
+TR_API void tr_test_expect_order(const tr_said *first, const tr_said *then, const char *file,
+                                 int line);
+TR_API void tr_test_expect_causes(const tr_said *cause, const tr_said *then, const char *file,
+                                  int line);
+
 /* A path in the test's directory; good until the test's end or 8 calls later. */
 TR_API const char *tr_test_path(const char *name);
 

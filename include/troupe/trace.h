@@ -7,7 +7,7 @@
  * from the beginning with TROUPE_TRACE=msg in the environment (=body: with what is in them; =off:
  * nothing is written at all). The file outlives the process when that is killed: then its parent
  * warns with its last records ("child.trace"), and the newest few are kept. After an orderly end it
- * is removed.
+ * is removed, unless TROUPE_TRACE says so with a second word: body,keep.
  *
  * This header reads such files. It needs no help from the process that writes, which may be stuck
  * or gone. The command `troupe` is made of it. */
@@ -119,10 +119,9 @@ TR_API int tr_trace_dir(char *ret_path, size_t size);
 typedef int (*tr_trace_each_cb)(const char *path, void *arg);
 TR_API int tr_trace_each(tr_trace_each_cb cb, void *arg);
 
-/* Open the file of a process, also one that has ended; by its path; the last one of a pid.
- * gives:  *ret_trace
- * errors: TR_ENOENT, TR_EBADMSG (no trace), TR_EVERSION, -EACCES (not this user's), TR_ENOMEM, a
- *         system error */
+/* Open the file of a process, also one that has ended; by its path; the last one of a pid, 0: of
+ * this process. gives:  *ret_trace errors: TR_ENOENT, TR_EBADMSG (no trace), TR_EVERSION, -EACCES
+ * (not this user's), TR_ENOMEM, a system error */
 TR_API int tr_trace_open(const char *path, tr_trace **ret_trace);
 TR_API int tr_trace_open_pid(int64_t pid, tr_trace **ret_trace);
 TR_API void tr_trace_close(tr_trace **trace); /* what it wanted is not wanted any more */

@@ -460,7 +460,7 @@ int tr__msg_send(tr_actor *self, tr_addr from, tr_addr to, tr_msg **msg)
         return TR_ENOACTOR;
     (*msg)->from = from;
     if ((*msg)->stamped && loop->tap != NULL)
-        tr__tap_stamp(loop, *msg); // it may have been made long ago
+        tr__tap_stamp(loop, tr__msg_stamp(*msg)); // it may have been made long ago
     if (to.node != loop->node->id)
         return send_msg_out(loop, to, msg);
     tr_loop *there = tr__id_loop(loop->node, to.actor);

@@ -157,7 +157,7 @@ int tr__msg_new(const char *name, size_t name_len, size_t extra, size_t body_siz
     if (msg == NULL)
         return TR_ENOMEM;
     if (msg->stamped)
-        tr__tap_stamp(tr__loop_here, msg);
+        tr__tap_stamp(tr__loop_here, tr__msg_stamp(msg));
     if (extra > 0)
         memset(tr__msg_extra(msg), 0, extra);
     *ret_msg = msg;

@@ -22,6 +22,7 @@ struct tr__letter {
     const char *group;       // it is for all of its members there; NULL: for `to`
     tr_msg **carrier;        // NULL: it has no handles. Otherwise moves: *carrier, on success
     size_t carried;          // bytes that its handles have with them
+    const tr__stamp *stamp;  // NULL: it has none
 };
 
 static inline tr__letter tr__letter_of(const tr_msg *msg, tr_addr to)
@@ -33,7 +34,8 @@ static inline tr__letter tr__letter_of(const tr_msg *msg, tr_addr to)
                         .body = tr_msg_body(msg),
                         .bufs = tr__msg_bufs(msg),
                         .buf_count = msg->buf_count,
-                        .ask = msg->is_ask ? tr__msg_extra(msg) : NULL};
+                        .ask = msg->is_ask ? tr__msg_extra(msg) : NULL,
+                        .stamp = msg->stamped ? tr__msg_stamp(msg) : NULL};
 }
 
 // It is of this message: what has handles goes itself.

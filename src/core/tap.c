@@ -75,16 +75,15 @@ static void turn_take_root(tr__tap *tap)
     tap->turn = (tr__trace_at){.high = node, .low = (mixed ^ mixed >> 31) | 1};
 }
 
-void tr__tap_stamp(tr_loop *loop, tr_msg *msg)
+void tr__tap_stamp(tr_loop *loop, tr__stamp *ret_stamp)
 {
     tr__tap *tap = loop->tap;
-    tr__stamp *stamp = tr__msg_stamp(msg);
     if (tap->turn.low == 0)
         turn_take_root(tap);
-    stamp->at = tap->turn;
-    stamp->parent = tap->turn.span;
-    stamp->at.span = span_next(tap);
-    stamp->sent = tr__tap_ticks(loop);
+    ret_stamp->at = tap->turn;
+    ret_stamp->parent = tap->turn.span;
+    ret_stamp->at.span = span_next(tap);
+    ret_stamp->sent = tr__tap_ticks(loop);
     if (loop->current == NULL)
         tap->turn.low = 0; // the runtime's own
 }

@@ -68,6 +68,8 @@ typedef struct tr__tracer_ops {
     void (*sleep)(tr__tap *tap, bool asleep);
     void (*fact)(tr__tap *tap, const tr__fact *fact);
     void (*message)(tr__tap *tap, const tr__handled *handled);
+    // A message has been put on a link: with a stamp.
+    void (*sent)(tr__tap *tap, const tr__letter *letter, size_t body_size);
     // A child's process has been reaped.
     void (*child_ended)(tr__tracer *tracer, int64_t pid, uint64_t node, tr_reason reason);
     // The node is gone but for its id. failed: it has ended with an error
@@ -87,8 +89,8 @@ void tr__tap_open(tr_loop *loop); // there is a tracer
 void tr__tap_look(tr_loop *loop);
 void tr__tap_tell(const tr_loop *loop, const tr__fact *fact);
 uint64_t tr__tap_ticks(const tr_loop *loop);
-// The stamp of a message that has one, as it is sent now by the turn that runs.
-void tr__tap_stamp(tr_loop *loop, tr_msg *msg);
+// The stamp of a message that is sent now, by the turn that runs.
+void tr__tap_stamp(tr_loop *loop, tr__stamp *ret_stamp);
 
 #define TR__TELL(loop, ...)                                                                        \
     do {                                                                                           \

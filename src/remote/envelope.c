@@ -76,14 +76,48 @@ static int put_bufs(tr__frame *frame, tr_buf *const *bufs, size_t count)
     return rc;
 }
 
+// Where a message is in a trace, as W3C's traceparent has it: extension 2 with the trace's id, the
+// span that is its parent for the other side, and a flag.
+#define TRACE_TYPE  2
+#define TRACE_BYTES 25
+#define TRACE_SIZE  (3 + TRACE_BYTES)
+
+// A span is one of a process: with a part of the node's id it is one among all.
+static uint8_t *put_trace(uint8_t *to, const tr__trace_at *at, uint64_t node)
+{
+    *to++ = 0xc7; // ext 8
+    *to++ = TRACE_BYTES;
+    *to++ = TRACE_TYPE;
+    to = put_be(to, at->high, 8);
+    to = put_be(to, at->low, 8);
+    to = put_be(to, node >> 32, 4);
+    to = put_be(to, at->span, 4);
+    *to++ = 1; // sampled
+    return to;
+}
+
+// Behind the buffers.
+static int put_stamp(tr__frame *frame, const tr__stamp *stamp, uint64_t node)
+{
+    if (stamp == NULL)
+        return 0;
+    uint8_t *to = tr__frame_reserve(frame, TRACE_SIZE);
+    if (to == NULL)
+        return TR_ENOMEM;
+    put_trace(to, &stamp->at, node);
+    tr__frame_commit(frame, TRACE_SIZE);
+    return 0;
+}
+
 int tr__envelope_put_message(tr__frame *frame, const tr__letter *letter, uint64_t node,
                              uint64_t left_us, size_t body_size)
 {
     uint8_t *start = tr__frame_reserve(frame, HEAD_MAX + body_size), *to = start;
     if (to == NULL)
         return TR_ENOMEM;
-    bool ask = letter->ask != NULL, bufs = letter->buf_count > 0;
-    *to++ = (uint8_t)(0x90 | ((ask ? 7 : 5) + bufs)); // a list of so many
+    bool ask = letter->ask != NULL, traced = letter->stamp != NULL;
+    bool bufs = letter->buf_count > 0 || traced;
+    *to++ = (uint8_t)(0x90 | ((ask ? 7 : 5) + bufs + traced)); // a list of so many
     *to++ = letter->group != NULL ? TR__PUBLISH : ask ? TR__ASK : TR__MESSAGE;
     if (letter->group != NULL)
         to = put_name(to, letter->group, strlen(letter->group));
@@ -101,11 +135,13 @@ int tr__envelope_put_message(tr__frame *frame, const tr__letter *letter, uint64_
         *to++ = (uint8_t)(0x90 | letter->buf_count);
     }
     tr__frame_commit(frame, (size_t)(to - start));
-    return put_bufs(frame, letter->bufs, letter->buf_count);
+    int rc = put_bufs(frame, letter->bufs, letter->buf_count);
+    return rc < 0 ? rc : put_stamp(frame, letter->stamp, node);
 }
 
-int tr__envelope_put_answer(tr__frame *frame, const tr_msg *answer)
+int tr__envelope_put_answer(tr__frame *frame, const tr_msg *answer, uint64_t node)
 {
+    const tr__stamp *stamp = answer->stamped ? tr__msg_stamp(answer) : NULL;
     const tr__answer_head *head = tr__msg_extra(answer);
     const tr_reason *reason = &head->reason;
     tr_val items[] = {TR_V((int)TR__ANSWER), TR_V(head->to.actor), TR_V(answer->from.actor),
@@ -118,13 +154,14 @@ int tr__envelope_put_answer(tr__frame *frame, const tr_msg *answer)
     if (to == NULL)
         return rc < 0 ? rc : TR_ENOMEM;
     to = tr__doc_pack(&list, to);
-    tr_assert(count < 15 && start[0] == (0x90 | count));
-    if (answer->buf_count > 0) {
-        *start = (uint8_t)(0x90 | (count + 1));
+    tr_assert(count < 14 && start[0] == (0x90 | count));
+    if (answer->buf_count > 0 || stamp != NULL) {
+        *start = (uint8_t)(0x90 | (count + 1 + (stamp != NULL)));
         *to++ = (uint8_t)(0x90 | answer->buf_count);
     }
     tr__frame_commit(frame, (size_t)(to - start));
-    return put_bufs(frame, tr__msg_bufs(answer), answer->buf_count);
+    rc = put_bufs(frame, tr__msg_bufs(answer), answer->buf_count);
+    return rc < 0 ? rc : put_stamp(frame, stamp, node);
 }
 
 int tr__envelope_put(tr__frame *frame, tr_val envelope)
@@ -238,6 +275,34 @@ static void reader_bufs(reader *r, tr__envelope *e)
         reader_check(r, tr_as_bin(item, &e->bufs[e->buf_count++]) == 0);
 }
 
+static uint64_t get_be(const uint8_t *from, int bytes)
+{
+    uint64_t number = 0;
+    for (int i = 0; i < bytes; i++)
+        number = number << 8 | from[i];
+    return number;
+}
+
+// What is something else is passed over, as what comes behind it.
+static void reader_trace(reader *r, tr__envelope *e)
+{
+    const uint8_t *item = reader_item(r);
+    if (item == NULL || item[0] != 0xc7 || item[1] != TRACE_BYTES || item[2] != TRACE_TYPE)
+        return;
+    e->trace =
+        (tr__trace_at){get_be(item + 3, 8), get_be(item + 11, 8), (uint32_t)get_be(item + 23, 4)};
+}
+
+// What may stand at a message's end.
+static void reader_more(reader *r, tr__envelope *e)
+{
+    e->trace.low = 0;
+    if (r->left > 0)
+        reader_bufs(r, e);
+    if (r->left > 0)
+        reader_trace(r, e);
+}
+
 static tr_addr reader_from(reader *r)
 {
     tr_addr from = TR_NOBODY;
@@ -277,8 +342,7 @@ static void read_message(reader *r, tr__envelope *e)
         e->ref = reader_uint(r);
         e->left_us = reader_uint(r);
     }
-    if (r->left > 0)
-        reader_bufs(r, e);
+    reader_more(r, e);
 }
 
 static int64_t reader_error(reader *r)
@@ -296,8 +360,7 @@ static void read_answer(reader *r, tr__envelope *e)
     e->error = reader_error(r);
     e->reason = reader_reason(r);
     reader_packed(r, e);
-    if (r->left > 0)
-        reader_bufs(r, e);
+    reader_more(r, e);
 }
 
 static void read_signal(reader *r, tr__envelope *e)

@@ -11,7 +11,8 @@
 
 typedef enum tr__kind {
     TR__HELLO,     // [0, {...}]                            the first one, both ways
-    TR__MESSAGE,   // [1, to, from, name, body] and perhaps [bytes, ...] of the attached buffers
+    TR__MESSAGE,   // [1, to, from, name, body] and perhaps [bytes, ...] of the attached buffers,
+                   // and then perhaps where it is in a trace: an extension of 25 bytes
     TR__CREDIT,    // [2, actor, messages, bytes]           so much sent to it has been consumed
     TR__WANT,      // [3]                                   a send was refused: credit, please
     TR__MONITOR,   // [4, actor, ref]
@@ -20,8 +21,8 @@ typedef enum tr__kind {
     TR__STOP,      // [7, actor]                            ask it to shut down
     TR__BYE,     // [8, reason, code, core]               the node is done; why its first actor was
     TR__REFUSE,  // [9, error, text]                      the handshake failed
-    TR__ASK,     // [10, to, from, name, body, ask, left] and perhaps [bytes, ...], as a message
-    TR__ANSWER,  // [11, to, from, ask, status, reason, code, core, body] and perhaps [bytes, ...]
+    TR__ASK,     // [10, to, from, name, body, ask, left] and perhaps both, as a message
+    TR__ANSWER,  // [11, to, from, ask, status, reason, code, core, body] and perhaps both
     TR__LINK,    // [12, actor, from, ref]                link two actors
     TR__UNLINK,  // [13, actor, from, mine, yours]        the link that this says is not wanted any
                  // more
@@ -29,7 +30,7 @@ typedef enum tr__kind {
     TR__KILL,    // [15, actor]                           end it at once
     TR__JOIN,    // [16, group]                  there are members at this side
     TR__LEAVE,   // [17, group]                  there are none any more
-    TR__PUBLISH, // [18, group, from, name, body] and perhaps [bytes, ...], as a message
+    TR__PUBLISH, // [18, group, from, name, body] and perhaps both, as a message
     TR__HANDLES, // [19, ref, [bytes, ...]]      the next message has so many; true: and bytes of it
     TR__TAKEN,   // [20, ref]                    a handler has taken what came so
     TR__RETURNED, // [21, ref, why]              no handler will: it has gone back
@@ -57,6 +58,7 @@ typedef struct tr__envelope {
     size_t buf_count;
     bool with_bytes[TR_HANDLES_MAX]; // handles
     size_t handle_count;
+    tr__trace_at trace; // message, ask, answer, publish: span is its parent; low 0: none
 } tr__envelope;
 
 // Read the envelope at the front of bytes, checking all of it. Views into bytes. Of a kind that is
@@ -73,7 +75,7 @@ int tr__envelope_put_message(tr__frame *frame, const tr__letter *letter, uint64_
 
 // Append an answer.
 // errors: TR_ENOMEM (the frame is then of no use)
-int tr__envelope_put_answer(tr__frame *frame, const tr_msg *answer);
+int tr__envelope_put_answer(tr__frame *frame, const tr_msg *answer, uint64_t node);
 
 // Append any other envelope, given as a list.
 int tr__envelope_put(tr__frame *frame, tr_val envelope);

@@ -381,6 +381,18 @@ static int message_buf(tr_msg *msg, tr_buf *storage, tr_bytes bytes)
     return rc;
 }
 
+// It goes on with the trace that it comes from, in a span of its own.
+static void message_trace(tr_msg *msg, const tr__envelope *e)
+{
+    if (msg->stamped == TR__UNSTAMPED || e->trace.low == 0)
+        return;
+    tr__stamp *stamp = tr__msg_stamp(msg);
+    stamp->at.high = e->trace.high;
+    stamp->at.low = e->trace.low;
+    stamp->parent = e->trace.span;
+    msg->stamped = TR__STAMPED_ELSEWHERE;
+}
+
 static int message_make(tr__peer *peer, const tr__envelope *e, tr_str name, size_t extra,
                         size_t buf_count, tr_buf *storage, tr_msg **ret_msg)
 {
@@ -396,6 +408,7 @@ static int message_make(tr__peer *peer, const tr__envelope *e, tr_str name, size
         return rc;
     }
     msg->from = e->from.node == 0 ? (tr_addr){peer->node, e->from.actor} : e->from;
+    message_trace(msg, e);
     *ret_msg = msg;
     return 0;
 }
@@ -675,6 +688,8 @@ static int peer_handle(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 static int peer_frame(void *owner, tr_buf *storage, const uint8_t *bytes, size_t size)
 {
     tr__peer *peer = owner;
+    if (peer->remote->loop->tap != NULL)
+        tr__tap_look(peer->remote->loop); // it may have slept since somebody wants messages
     while (size > 0) {
         tr__envelope e;
         size_t used;

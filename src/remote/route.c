@@ -87,13 +87,28 @@ static uint64_t letter_left_us(const tr_loop *loop, const tr__ask_head *ask)
     return ask->deadline > now ? (ask->deadline - now) / 1000 : 0;
 }
 
+// With a stamp if its loop's messages are traced.
+static int letter_put(tr_loop *loop, tr__frame *frame, const tr__letter *letter, uint64_t left_us,
+                      size_t body_size)
+{
+    if ((loop->eyes & TR__EYE_MESSAGES) == 0)
+        return tr__envelope_put_message(frame, letter, loop->node->id, left_us, body_size);
+    tr__letter seen = *letter;
+    tr__stamp stamp;
+    if (seen.stamp == NULL) {
+        tr__tap_stamp(loop, &stamp);
+        seen.stamp = &stamp;
+    }
+    loop->tap->tracer->ops->sent(loop->tap, &seen, body_size);
+    return tr__envelope_put_message(frame, &seen, loop->node->id, left_us, body_size);
+}
+
 static int peer_put(tr__peer *peer, const tr__letter *letter, size_t body)
 {
-    const tr_loop *loop = peer->remote->loop;
+    tr_loop *loop = peer->remote->loop;
     uint64_t left = letter->ask == NULL ? 0 : letter_left_us(loop, letter->ask);
     tr__frame *frame = tr__peer_frame(peer);
-    return frame == NULL ? TR_ENOMEM
-                         : tr__envelope_put_message(frame, letter, loop->node->id, left, body);
+    return frame == NULL ? TR_ENOMEM : letter_put(loop, frame, letter, left, body);
 }
 
 // The bytes of its handles are its last buffers.
@@ -151,11 +166,19 @@ static int route_send(tr_loop *loop, const tr__letter *letter)
     return through == NULL ? TR_EDOWN : tr__relay_send(loop, through, letter);
 }
 
+static int letter_answer(tr_loop *loop, tr__frame *frame, const tr_msg *answer)
+{
+    tr__letter letter = tr__letter_of(answer, ((const tr__answer_head *)tr__msg_extra(answer))->to);
+    if ((loop->eyes & TR__EYE_MESSAGES) != 0 && answer->stamped)
+        loop->tap->tracer->ops->sent(loop->tap, &letter, answer->body_size);
+    return tr__envelope_put_answer(frame, answer, loop->node->id);
+}
+
 // Without memory the link is given up: whoever waits for the answer is told that.
 static void peer_send_answer(tr__peer *peer, const tr_msg *answer)
 {
     tr__frame *frame = tr__peer_frame(peer);
-    int rc = frame == NULL ? TR_ENOMEM : tr__envelope_put_answer(frame, answer);
+    int rc = frame == NULL ? TR_ENOMEM : letter_answer(peer->remote->loop, frame, answer);
     if (rc < 0)
         peer->broken = frame != NULL;
     else if (tr__frame_size(frame) >= TR__FRAME_FLUSH)

@@ -179,6 +179,7 @@ typedef struct tr__trace_opts {
     const char *name;
     bool messages, bodies; // from the beginning
     bool child;            // somebody looks after its file
+    bool keep;             // the file stays, however it ends
 } tr__trace_opts;
 
 // Write a node down. Where that cannot be, it is not: no error.
@@ -186,8 +187,9 @@ void tr__trace_start(tr_node *node, const tr__trace_opts *opts);
 
 // ---- What is told of a child (report.c) ----
 
-// Warn with its last records, if it has ended badly; its file is kept then.
-void tr__trace_report(int64_t pid, uint64_t node, tr_reason reason);
+// Warn with its last records, if it has ended badly; its file is kept then, or whenever keep says
+// so.
+void tr__trace_report(int64_t pid, uint64_t node, tr_reason reason, bool keep);
 
 // ---- Reading (read.c) ----
 

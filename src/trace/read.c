@@ -215,8 +215,8 @@ static int found_one(const char *path, void *arg)
 
 int tr_trace_open_pid(int64_t pid, tr_trace **ret_trace)
 {
-    found f = {.pid = pid};
-    int rc = pid <= 0 ? TR_EINVAL : tr__trace_path(pid, 0, f.path, sizeof f.path);
+    found f = {.pid = pid == 0 ? getpid() : pid};
+    int rc = pid < 0 ? TR_EINVAL : tr__trace_path(f.pid, 0, f.path, sizeof f.path);
     if (rc < 0)
         return rc;
     rc = tr_trace_open(f.path, ret_trace);

@@ -72,7 +72,7 @@ static void report_lines(int64_t pid, tr_trace *trace)
     report_turns(pid, trace);
 }
 
-void tr__trace_report(int64_t pid, uint64_t node, tr_reason reason)
+void tr__trace_report(int64_t pid, uint64_t node, tr_reason reason, bool keep)
 {
     char path[TR__TRACE_PATH];
     tr_trace *trace = NULL;
@@ -83,7 +83,8 @@ void tr__trace_report(int64_t pid, uint64_t node, tr_reason reason)
         return;
     }
     if (ended_well(reason)) {
-        unlink(path);
+        if (!keep)
+            unlink(path);
     } else {
         report_lines(pid, trace);
         tr__trace_keep(path, pid);

@@ -29,7 +29,7 @@
 typedef struct writer {
     tr__tracer tracer;
     int fd;
-    bool tsc, messages, bodies, child; // as the options say
+    bool tsc, messages, bodies, child, keep; // as the options say
     char path[TR__TRACE_PATH];
     tr__trace_head *head;
     tr__trace_control *control;
@@ -352,6 +352,24 @@ static void trace_message(tr__tap *tap, const tr__handled *h)
     seat_count(p, h->actor->id, h->depth, wait, run);
 }
 
+static void trace_sent(tr__tap *tap, const tr__letter *letter, size_t body_size)
+{
+    part *p = part_of(tap);
+    const tr__stamp *stamp = letter->stamp;
+    tr__record r = {.kind = TR_TRACE_SENT,
+                    .flags = TR_TRACE_STAMPED | (letter->ask != NULL ? TR_TRACE_ASK : 0),
+                    .ticks = stamp->sent,
+                    .actor = letter->from.actor,
+                    .from = letter->to.actor,
+                    .node = node_of(p, letter->to.node),
+                    .number = stamp->at.low,
+                    .span = stamp->at.span,
+                    .parent = stamp->parent,
+                    .size = (uint32_t)body_size,
+                    .name = string_of(p, letter->name, letter->name_len)};
+    put_message(p, &r);
+}
+
 // ---- Who wants messages ----
 
 static void attach_tell(part *p, uint64_t pid)
@@ -520,7 +538,7 @@ static void trace_close(tr__tracer **tracer, bool failed)
 {
     writer *w = tr__container(*tracer, writer, tracer);
     *tracer = NULL;
-    if (!failed)
+    if (!failed && !w->keep)
         unlink(w->path);
     else if (!w->child)
         tr__trace_keep(w->path, w->head->pid);
@@ -529,8 +547,8 @@ static void trace_close(tr__tracer **tracer, bool failed)
 
 static void trace_child_ended(tr__tracer *tracer, int64_t pid, uint64_t node, tr_reason reason)
 {
-    (void)tracer;
-    tr__trace_report(pid, node, reason);
+    const writer *w = tr__container(tracer, writer, tracer);
+    tr__trace_report(pid, node, reason, w->keep);
 }
 
 static const tr__tracer_ops OPS = {
@@ -539,6 +557,7 @@ static const tr__tracer_ops OPS = {
     .sleep = trace_sleep,
     .fact = trace_fact,
     .message = trace_message,
+    .sent = trace_sent,
     .child_ended = trace_child_ended,
     .close = trace_close,
 };
@@ -584,6 +603,7 @@ void tr__trace_start(tr_node *node, const tr__trace_opts *opts)
     w->messages = opts->messages;
     w->bodies = opts->bodies;
     w->child = opts->child;
+    w->keep = opts->keep;
     w->fd = -1;
     tr__list_init(&w->parts);
     if (!opts->child)

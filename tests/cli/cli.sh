@@ -70,6 +70,11 @@ cmp -s "$dir/kept.jsonl" "$dir/out.jsonl" || fail "a recording is not what was r
 expect mermaid "$dir/out.mermaid" '^sequenceDiagram' 'participant till' '->>till.*: sale' '->>stock.*: take'
 expect html "$dir/out.html" '<!doctype html>' 'n:"sale"' '</html>'
 grep -qE '(src|href)=' "$dir/out.html" && fail "html: asks for another file"
+# In a browser, where there is one that answers: the page has drawn each of its events.
+if command -v chromium >/dev/null && timeout 60 chromium --headless --no-sandbox --disable-gpu \
+    --user-data-dir="$dir/chromium" --dump-dom "file://$dir/out.html" >"$dir/dom" 2>/dev/null; then
+    expect "html in a browser" "$dir/dom" "data-rows=\"$(grep '^{k:' "$dir/out.html" | grep -vc '^{k:"sent"')\"" '<line[^>]*marker-end'
+fi
 if command -v node >/dev/null; then
     node "$(dirname "$0")/chrome.js" "$dir/out.chrome" || fail "chrome: schema"
 fi

@@ -192,7 +192,41 @@ static int watcher_receive(tr_actor *self, const tr_msg *msg)
 static const tr_behavior watcher = {
     .name = "watcher", .start = watcher_start, .receive = watcher_receive};
 
-#define APP TR_APP(&busy, &victim, &killer, &crasher, &watcher)
+#define APP TR_APP(&busy, &victim, &killer, &crasher, &watcher, &customer, &clerk)
+
+// ---- A conversation over two processes, to be asked about ----
+
+static int clerk_receive(tr_actor *self, const tr_msg *msg)
+{
+    int64_t id;
+    int rc = tr_as_int(tr_msg_body(msg), &id);
+    if (rc == 0 && tr_msg_is(msg, "order"))
+        rc = tr_send(self, tr_self(self), "pack", TR_V(id));
+    else if (rc == 0)
+        rc = tr_send(self, tr_parent(self), "shipped", TR_V(id));
+    return rc;
+}
+static const tr_behavior clerk = {.name = "clerk", .receive = clerk_receive};
+
+static int customer_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    return tr_send(self, tr_self(self), "wish", TR_V(1));
+}
+
+static int customer_receive(tr_actor *self, const tr_msg *msg)
+{
+    int64_t id;
+    if (tr_as_int(tr_msg_body(msg), &id) < 0)
+        return TR_EBADMSG;
+    if (tr_msg_is(msg, "shipped"))
+        return id == 2 ? tr_exit(self, TR_NORMAL)
+                       : tr_send(self, tr_msg_from(msg), "order", TR_V(2));
+    int rc = tr_spawn(self, &clerk, TR_SPAWN(.isolation = TR_PROCESS), &seen.child);
+    return rc < 0 ? rc : tr_send(self, seen.child, "order", TR_V(1));
+}
+static const tr_behavior customer = {
+    .name = "customer", .start = customer_start, .receive = customer_receive};
 
 // ---- The tests ----
 
@@ -268,7 +302,21 @@ static void a_child_in_an_endless_loop_can_be_looked_at(void **state)
     assert_int_equal(TR_RUN(APP, &watcher, TR_NULL), 0);
 }
 
+static void what_was_said_over_processes_can_be_asked_for(void **state)
+{
+    (void)state;
+    assert_int_equal(TR_RUN(APP, &customer, TR_NULL), 0);
+    TR_EXPECT_SAID(2, TR_SAID(.name = "order", .from = "customer/*", .to = "clerk/*"));
+    TR_EXPECT_SAID(2, TR_SAID(.name = "shipped"));
+    TR_EXPECT_SAID(7, TR_SAID(.name = "*"));
+    TR_EXPECT_NEVER(TR_SAID(.name = "order", .to = "customer/*"));
+    TR_EXPECT_ORDER(TR_SAID(.name = "order"), TR_SAID(.name = "shipped"));
+    TR_EXPECT_CAUSES(TR_SAID(.name = "order"), TR_SAID(.name = "pack"));
+    TR_EXPECT_CAUSES(TR_SAID(.name = "wish"), TR_SAID(.name = "shipped"));
+}
+
 static const struct CMUnitTest tests[] = {
+    TR_TRACED_TEST(what_was_said_over_processes_can_be_asked_for),
     TR_PROCESS_TEST(a_writer_that_is_killed_at_any_moment_leaves_whole_records),
     TR_PROCESS_TEST(the_last_messages_of_a_child_that_crashed_are_told),
     TR_PROCESS_TEST(without_messages_it_is_told_whose_turn_it_was),

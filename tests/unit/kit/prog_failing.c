@@ -304,6 +304,45 @@ static void a_sound_node(void **state)
     assert_int_equal(0, TR_RUN(TR_APP(&first), &first, TR_NULL));
 }
 
+static int talk(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    return tr_send(self, tr_self(self), "hello", TR_MAP("n", 1));
+}
+
+static int leave_then(tr_actor *self, const tr_msg *msg)
+{
+    (void)msg;
+    return tr_exit(self, TR_NORMAL);
+}
+
+static void a_message_that_was_not_said(void **state)
+{
+    (void)state;
+    static const tr_behavior first = {.name = "first", .start = talk, .receive = leave_then};
+    TR_RUN(TR_APP(&first), &first, TR_NULL);
+    FAILS("was said 1 times, not 2|sequenceDiagram|first_0->>first_0: hello {\"n\":1}");
+    TR_EXPECT_SAID(2, TR_SAID(.name = "hello"));
+}
+
+static void a_cause_that_is_none(void **state)
+{
+    (void)state;
+    static const tr_behavior first = {.name = "first", .start = talk, .receive = leave_then};
+    TR_RUN(TR_APP(&first), &first, TR_NULL);
+    FAILS("1 of 1 hello have no order among their causes|sequenceDiagram");
+    TR_EXPECT_CAUSES(TR_SAID(.name = "order"), TR_SAID(.name = "hello"));
+}
+
+static void an_order_that_was_not_kept(void **state)
+{
+    (void)state;
+    static const tr_behavior first = {.name = "first", .start = talk, .receive = leave_then};
+    TR_RUN(TR_APP(&first), &first, TR_NULL);
+    FAILS("bye was not said");
+    TR_EXPECT_ORDER(TR_SAID(.name = "bye"), TR_SAID(.name = "hello"));
+}
+
 // ---- What is left behind ----
 
 static void a_leak(void **state)
@@ -373,6 +412,9 @@ int main(int argc, char **argv)
         KIT_FAILS(a_leak),
         NODE_FAILS(a_check_in_a_running_node),
         NODE_FAILS(an_assertion_in_a_running_node),
+        TR_TRACED_TEST(a_message_that_was_not_said),
+        TR_TRACED_TEST(a_cause_that_is_none),
+        TR_TRACED_TEST(an_order_that_was_not_kept),
         NODE_FAILS(descriptors),
         NODE_FAILS(a_child_of_fork_that_comes_back),
     };
