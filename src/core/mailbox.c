@@ -402,7 +402,8 @@ static int send_msg_local(tr_loop *loop, uint64_t to, tr_msg **msg)
 __attribute__((noinline, cold)) static int send_seen(tr_actor *self, uint64_t to, const char *name,
                                                      size_t name_len, const tr_val *body)
 {
-    tr_loop *loop = self->loop, *there = tr__id_loop(loop->node, to);
+    tr_loop *loop = self->loop;
+    tr_loop *there = to >> TR__ID_LOOP_SHIFT == loop->index ? loop : tr__id_loop(loop->node, to);
     tr_msg *msg = NULL;
     size_t size;
     int rc = there == NULL ? TR_ENOACTOR : tr__doc_size(body, &size);
@@ -413,7 +414,8 @@ __attribute__((noinline, cold)) static int send_seen(tr_actor *self, uint64_t to
     msg->from = tr__actor_addr(self);
     tr__doc_pack(body, (uint8_t *)msg->body);
     rc = there == loop ? send_msg_local(loop, to, &msg) : tr__far_send(loop, there, to, &msg);
-    tr_msg_free(&msg);
+    if (rc < 0)
+        tr_msg_free(&msg);
     return rc;
 }
 

@@ -97,7 +97,7 @@ typedef struct tr__trace_seat {
     tr__word handled, wait, run; // ticks; depth << 32 is with handled
 } tr__trace_seat;
 
-// Times as tr__trace_pack makes them.
+// Times as tr__trace_pack makes them. The numbers are little-endian: write.c makes words of them.
 typedef struct tr__record {
     uint32_t seq;
     uint8_t kind, flags;

@@ -131,6 +131,18 @@ static uint16_t string_find(writer *w, const char *text, uint32_t size)
     return w->buckets[at] = string_add(w, text, size);
 }
 
+static struct known *known_at(part *p, uint64_t key, uint32_t size)
+{
+    return &p->known[(key * 0x9e3779b97f4a7c15u + size) >> 57 & (KNOWN - 1)];
+}
+
+static bool known_is(const part *p, const struct known *known, uint64_t key, const char *text,
+                     uint32_t size)
+{
+    return known->key == key && known->size == size &&
+           (size <= sizeof key || string_is(&p->writer->strings[known->string], text, size));
+}
+
 // 0: none, or no room for it
 static uint16_t string_of(part *p, const char *text, size_t len)
 {
@@ -139,9 +151,8 @@ static uint16_t string_of(part *p, const char *text, size_t len)
     if (size == 0)
         return 0;
     uint64_t key = text_key(text, size);
-    struct known *known = &p->known[(key * 0x9e3779b97f4a7c15u + size) >> 57 & (KNOWN - 1)];
-    if (known->key == key && known->size == size &&
-        (size <= sizeof key || string_is(&p->writer->strings[known->string], text, size)))
+    struct known *known = known_at(p, key, size);
+    if (known_is(p, known, key, text, size))
         return known->string;
     tr__lock_take(&p->writer->lock);
     uint16_t string = string_find(p->writer, text, size);
@@ -149,6 +160,17 @@ static uint16_t string_of(part *p, const char *text, size_t len)
     if (string != 0)
         *known = (struct known){key, size, string};
     return string;
+}
+
+// Of a message's name, behind which there is always more of the message: a word of it can be read.
+static inline uint16_t string_of_name(part *p, const tr_msg *msg)
+{
+    uint32_t size = msg->name_len;
+    uint64_t key;
+    memcpy(&key, msg->name, sizeof key);
+    key &= size < sizeof key ? ((uint64_t)1 << 8 * size) - 1 : UINT64_MAX;
+    const struct known *known = known_at(p, key, size);
+    return known_is(p, known, key, msg->name, size) ? known->string : string_of(p, msg->name, size);
 }
 
 static uint16_t node_of(part *p, uint64_t node)
@@ -160,30 +182,31 @@ static uint16_t node_of(part *p, uint64_t node)
 
 // ---- Records ----
 
-static void cell_write(tr__word *to, uint64_t number, const void *record)
+#define WORDS (TR__TRACE_CELL / sizeof(uint64_t))
+
+static void cell_write(tr__word *to, uint64_t number, uint64_t words[WORDS])
 {
-    uint64_t words[TR__TRACE_CELL / sizeof(uint64_t)];
-    memcpy(words, record, sizeof words);
     words[0] = (words[0] & ~(uint64_t)UINT32_MAX) | (uint32_t)(number + 1);
     atomic_store_explicit(&to[0], 0, memory_order_relaxed);
-    for (size_t i = 1; i < sizeof words / sizeof words[0]; i++)
+    for (size_t i = 1; i < WORDS; i++)
         atomic_store_explicit(&to[i], words[i], memory_order_release);
     atomic_store_explicit(&to[0], words[0], memory_order_release);
 }
 
 static void put_event(part *p, const tr__record *record)
 {
-    uint64_t number = p->events++;
+    uint64_t number = p->events++, words[WORDS];
     size_t at = (number % TR__TRACE_EVENTS) * TR__TRACE_CELL;
-    cell_write(part_at(p, TR__TRACE_EVENTS_AT + at), number, record);
+    memcpy(words, record, sizeof words);
+    cell_write(part_at(p, TR__TRACE_EVENTS_AT + at), number, words);
     tr__word_set(&p->head->events, p->events);
 }
 
-static void put_message(part *p, const void *record)
+static void put_message(part *p, uint64_t words[WORDS])
 {
     uint64_t number = p->messages++;
     size_t at = (number % TR__TRACE_MESSAGES) * TR__TRACE_CELL;
-    cell_write(part_at(p, TR__TRACE_MESSAGES_AT + at), number, record);
+    cell_write(part_at(p, TR__TRACE_MESSAGES_AT + at), number, words);
     tr__word_set(&p->head->messages, p->messages);
 }
 
@@ -306,10 +329,12 @@ static void trace_fact(tr__tap *tap, const tr__fact *fact)
 static void put_body(part *p, const tr_msg *msg)
 {
     tr__record_body cell = {.kind = TR_TRACE_BODY, .size = (uint16_t)msg->body_size};
+    uint64_t words[WORDS];
     for (uint32_t at = 0; at < msg->body_size; at += TR__BODY_PART) {
         uint32_t left = msg->body_size - at;
         memcpy(cell.bytes, msg->body + at, left < TR__BODY_PART ? left : TR__BODY_PART);
-        put_message(p, &cell);
+        memcpy(words, &cell, sizeof words);
+        put_message(p, words);
     }
 }
 
@@ -323,31 +348,30 @@ static uint8_t message_flags(const tr__handled *h)
                      (h->code < 0 ? TR_TRACE_FAILED : 0) | (body ? TR_TRACE_HAS_BODY : 0));
 }
 
+// As a tr__record has it, in words: to write its members one by one and then read them as words
+// would wait for the writes.
 static void trace_message(tr__tap *tap, const tr__handled *h)
 {
+    static const tr__stamp none;
     part *p = part_of(tap);
     const tr_msg *msg = h->msg;
-    uint64_t run = h->end - h->start, wait = 0;
-    tr__record r = {.kind = TR_TRACE_MESSAGE,
-                    .flags = message_flags(h),
-                    .depth = (uint16_t)(h->depth < UINT16_MAX ? h->depth : UINT16_MAX),
-                    .ticks = h->start,
-                    .actor = h->actor->id,
-                    .from = msg->from.actor,
-                    .node = node_of(p, msg->from.node),
-                    .run = tr__trace_pack(run),
-                    .size = h->code < 0 ? (uint32_t)h->code : msg->body_size,
-                    .name = string_of(p, msg->name, msg->name_len)};
-    if (msg->stamped) {
-        const tr__stamp *stamp = tr__msg_stamp(msg);
-        wait = h->start > stamp->sent ? h->start - stamp->sent : 0;
-        r.wait = tr__trace_pack(wait);
-        r.number = stamp->at.low;
-        r.span = stamp->at.span;
-        r.parent = stamp->parent;
-    }
-    put_message(p, &r);
-    if ((r.flags & TR_TRACE_HAS_BODY) != 0)
+    const tr__stamp *stamp = msg->stamped != TR__UNSTAMPED ? tr__msg_stamp(msg) : &none;
+    bool known = stamp != &none && h->start > stamp->sent;
+    uint64_t run = h->end - h->start, wait = known ? h->start - stamp->sent : 0;
+    uint64_t depth = h->depth < UINT16_MAX ? h->depth : UINT16_MAX;
+    uint64_t flags = message_flags(h), name = string_of_name(p, msg);
+    uint64_t size = h->code < 0 ? (uint32_t)h->code : msg->body_size;
+    put_message(p, (uint64_t[WORDS]){
+                       (uint64_t)TR_TRACE_MESSAGE << 32 | flags << 40 | depth << 48,
+                       h->start,
+                       h->actor->id,
+                       msg->from.actor,
+                       stamp->at.low,
+                       stamp->at.span | (uint64_t)stamp->parent << 32,
+                       tr__trace_pack(wait) | (uint64_t)tr__trace_pack(run) << 32,
+                       size | name << 32 | (uint64_t)node_of(p, msg->from.node) << 48,
+                   });
+    if ((flags & TR_TRACE_HAS_BODY) != 0)
         put_body(p, msg);
     seat_count(p, h->actor->id, h->depth, wait, run);
 }
@@ -367,7 +391,9 @@ static void trace_sent(tr__tap *tap, const tr__letter *letter, size_t body_size)
                     .parent = stamp->parent,
                     .size = (uint32_t)body_size,
                     .name = string_of(p, letter->name, letter->name_len)};
-    put_message(p, &r);
+    uint64_t words[WORDS];
+    memcpy(words, &r, sizeof words);
+    put_message(p, words);
 }
 
 // ---- Who wants messages ----
