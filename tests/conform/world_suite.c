@@ -783,7 +783,9 @@ static void test_spawn_tells_the_exit_code(void **state)
     side_listen(&child.side);
     UNTIL(child.side.end != OPEN);
     assert_int_equal(0, child.side.end);
-    w->ops->process_signal(child.process, SIGKILL); // it is gone: nobody else is hit
+    // It is gone: nobody else is hit.
+    assert_int_equal(TR_ENOENT, w->ops->process_signal(child.process, SIGKILL));
+    assert_int_equal(TR_ENOENT, w->ops->process_signal_group(child.process, SIGKILL));
     w->ops->process_close(&child.process);
     assert_null(child.process);
 }
@@ -863,7 +865,8 @@ static void test_signal_reaches_the_process(void **state)
     (void)state;
     static struct child child;
     child_spawn(&child, "echo");
-    w->ops->process_signal(child.process, SIGTERM);
+    assert_int_equal(0, w->ops->process_signal(child.process, 0));
+    assert_int_equal(0, w->ops->process_signal(child.process, SIGTERM));
     child_expect(&child, 0, SIGTERM);
 }
 
@@ -890,7 +893,8 @@ struct pipes {
 };
 
 // One that has nothing but them.
-static void pipes_spawn(struct pipes *pipes, const char *role, const tr_stdio stdio[TR__STDIO])
+static void pipes_spawn_as(struct pipes *pipes, const char *role, const tr_stdio stdio[TR__STDIO],
+                           const tr_process_opts *how)
 {
     tr_endpoint *ends[TR__ENDS];
     *pipes = (struct pipes){0};
@@ -898,6 +902,7 @@ static void pipes_spawn(struct pipes *pipes, const char *role, const tr_stdio st
         skip();
     tr_program program = *harness->program(w, role);
     program.alone = true;
+    program.how = how;
     memcpy(program.stdio, stdio, sizeof program.stdio);
     assert_int_equal(
         0, w->ops->spawn(w, &program, &child_up, &pipes->child, &pipes->child.process, ends));
@@ -909,7 +914,29 @@ static void pipes_spawn(struct pipes *pipes, const char *role, const tr_stdio st
     }
 }
 
+static void pipes_spawn(struct pipes *pipes, const char *role, const tr_stdio stdio[TR__STDIO])
+{
+    pipes_spawn_as(pipes, role, stdio, NULL);
+}
+
 static const tr_stdio all_pipes[] = {TR_STDIO_PIPE, TR_STDIO_PIPE, TR_STDIO_PIPE};
+
+// One that leads a group, and one that leads none.
+static void test_signal_reaches_the_group(void **state)
+{
+    (void)state;
+    static struct pipes p;
+    static struct child child;
+    static const tr_process_opts how = {.size = sizeof how};
+    pipes_spawn_as(&p, "cat", all_pipes, &how);
+    assert_int_equal(0, w->ops->process_signal_group(p.child.process, 0));
+    assert_int_equal(0, w->ops->process_signal_group(p.child.process, SIGTERM));
+    child_expect(&p.child, 0, SIGTERM);
+    assert_int_equal(TR_ENOENT, w->ops->process_signal_group(p.child.process, 0));
+    child_spawn(&child, "echo");
+    assert_int_equal(0, w->ops->process_signal_group(child.process, SIGTERM));
+    child_expect(&child, 0, SIGTERM);
+}
 
 static void test_standard_descriptors_are_pipes(void **state)
 {
@@ -1441,6 +1468,7 @@ int world_suite(const struct world_harness *of)
         TEST(test_children_are_talked_to),
         TEST(test_last_words_are_there_after_exited),
         TEST(test_signal_reaches_the_process),
+        TEST(test_signal_reaches_the_group),
         TEST(test_process_close_kills),
         TEST(test_standard_descriptors_are_pipes),
         TEST(test_a_pipe_that_nobody_reads_is_an_error),
