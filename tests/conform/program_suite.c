@@ -342,7 +342,7 @@ static int start_stopping(tr_actor *self)
 
 static int start_holding(tr_actor *self)
 {
-    return pour(self, TR_EXEC(.bytes_max = LIMIT, .program = TR_PROGRAM(.timeout_ms = 100)));
+    return pour(self, TR_EXEC(.bytes_max = LIMIT, .program = TR_PROGRAM(.timeout_ms = 2000)));
 }
 
 static void stop_when_full(tr_actor *self, tr_process process, int fd, void *arg)
