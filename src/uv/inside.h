@@ -177,9 +177,9 @@ int tr__uv_start(const tr_program *program, const int theirs[TR__ENDS], pid_t *r
                  int *ret_pidfd);
 
 // guard.c
-// Have a process group killed when this process is gone. Returns whether it will be.
-bool tr__uv_guard_add(struct real_world *world, pid_t group);
-void tr__uv_guard_remove(pid_t group);
+// Have a process group killed when this process is gone. Returns a number for it; 0: it will not.
+unsigned tr__uv_guard_add(struct real_world *world, pid_t group);
+void tr__uv_guard_remove(unsigned number);
 void tr__uv_guard_leave(struct real_world *world); // it has none any more
 
 // listener.c

@@ -29,9 +29,9 @@ struct real_process {
     pid_t pid;
     struct real_kin kin;
     bool reaped;
-    bool leads;   // a group, in which somebody may be left
-    bool guarded; // that group is
-    bool stays;   // when it is closed
+    bool leads;       // a group, in which somebody may be left
+    bool stays;       // when it is closed
+    unsigned guarded; // that group's number with the guard; 0: it is not
     const tr_process_up *up;
     void *owner;
 };
@@ -90,9 +90,9 @@ static tr_exit_status process_reap(struct real_process *process)
 static void group_forget(struct real_process *process)
 {
     process->leads = false;
-    if (process->guarded)
-        tr__uv_guard_remove(process->pid);
-    process->guarded = false;
+    if (process->guarded > 0)
+        tr__uv_guard_remove(process->guarded);
+    process->guarded = 0;
 }
 
 static int group_signal(struct real_process *process, int signal)
