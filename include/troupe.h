@@ -25,6 +25,7 @@
  *   troupe/work.h     calls that block, on threads of their own        tr_work
  *   troupe/stream.h   bytes and items bit by bit, with back-pressure    tr_pipeline
  *   troupe/file.h     files: calls, watching, streams                  tr_file_reader
+ *   troupe/link.h     links to other nodes, over local sockets and TCP  tr_node_dial
  *   troupe/registry.h names and groups                            tr_register, tr_publish
  *   troupe/pool.h     workers behind one address                       tr_pool_start
  *   troupe/uv.h       a node on a libuv loop of yours                 tr_node_attach
@@ -56,6 +57,7 @@
 #include <troupe/file.h>
 #include <troupe/handle.h>
 #include <troupe/http.h>
+#include <troupe/link.h>
 #include <troupe/memory.h>
 #include <troupe/msg.h>
 #include <troupe/net.h>

@@ -171,6 +171,33 @@ int tr_node_listen(tr_node *node, const char *url)
     return node == NULL || url == NULL ? TR_EINVAL : tr__remote_listen(node, url);
 }
 
+int tr_node_links(tr_node *node, const tr_link_opts *opts)
+{
+    tr_link_opts given;
+    if (node == NULL || tr__opts_copy(opts, &given, sizeof given) < 0 ||
+        (given.secret != NULL && given.secret_size < TR__SECRET_MIN))
+        return TR_EINVAL;
+    return tr__remote_links(node, &given);
+}
+
+int tr_node_dial(tr_node *node, const char *url, const tr_dial_opts *opts)
+{
+    tr_dial_opts given;
+    if (node == NULL || url == NULL || tr__opts_copy(opts, &given, sizeof given) < 0)
+        return TR_EINVAL;
+    return tr__remote_dial(node, url, &given);
+}
+
+int tr_node_undial(tr_node *node, const char *url)
+{
+    return node == NULL || url == NULL ? TR_EINVAL : tr__remote_undial(node, url);
+}
+
+int tr_node_url(const tr_node *node, size_t n, char url[TR_URL_MAX])
+{
+    return node == NULL || url == NULL ? TR_EINVAL : tr__remote_url(node, n, url);
+}
+
 int tr_node_run(tr_node *node)
 {
     if (node == NULL)

@@ -110,7 +110,7 @@ static void name_ended(tr__watcher *watcher, tr_reason reason)
     tr__lock_give(&names->lock);
 }
 
-static tr_addr name_addr(const tr_node *node, const char *text)
+tr_addr tr__name_addr(const tr_node *node, const char *text)
 {
     tr__names *names = names_of(node);
     tr__lock_take(&names->lock);
@@ -209,7 +209,7 @@ int tr_whereis(const tr_actor *self, const char *text, tr_addr *ret_addr)
 {
     if (!tr__actor_here(self) || text == NULL || ret_addr == NULL)
         return TR_EINVAL;
-    tr_addr addr = name_addr(self->loop->node, text);
+    tr_addr addr = tr__name_addr(self->loop->node, text);
     if (addr.node == 0)
         return TR_ENOENT;
     *ret_addr = addr;
@@ -257,7 +257,7 @@ static void follower_look(follower *f)
 {
     if (f->monitor.notice != NULL)
         return; // the end of the one before is still to be told
-    tr_addr addr = name_addr(f->monitor.actor->loop->node, f->name->text);
+    tr_addr addr = tr__name_addr(f->monitor.actor->loop->node, f->name->text);
     if (addr.node != 0)
         follower_tell(f, addr);
 }
@@ -352,7 +352,7 @@ int tr_monitor_name(tr_actor *self, const char *text, bool follow, uint64_t *ret
     if (!tr__actor_here(self) || self->state > TR__RUNNING || tr__name_check(text) == 0)
         return TR_EINVAL;
     if (!follow)
-        return tr_monitor(self, name_addr(self->loop->node, text), ret_monitor);
+        return tr_monitor(self, tr__name_addr(self->loop->node, text), ret_monitor);
     follower *f;
     int rc = follower_new(self, text, &f);
     if (rc < 0)

@@ -17,6 +17,8 @@ typedef struct tr__names {
 int tr__name_take(tr_node *node, const char *name, tr_addr addr, tr__list *watchers);
 void tr__name_show(tr_node *node, const char *name, tr_addr addr); // no-op if it has ended already
 
+tr_addr tr__name_addr(const tr_node *node, const char *name); // TR_NOBODY: nobody has it
+
 void tr__names_clear(tr__names *names); // when no actor is left
 
 #endif

@@ -156,7 +156,8 @@ int tr__node_new(uint64_t id, const char *name, uint32_t shared, tr_world **worl
     node->name = tr__strdup(name);
     node->shared = shared;
     tr__node_budget(node, &(tr_node_opts){0});
-    tr__list_init(&node->dead.readers);
+    tr__readers_init(&node->dead);
+    tr__nodes_init(&node->nodes);
     tr__groups_init(&node->groups);
     tr__works_init(&node->works);
     atomic_init(&node->loop_count, shared);

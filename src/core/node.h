@@ -6,9 +6,9 @@
 
 #include "base/assert.h"
 #include "base/lock.h"
-#include "core/dead.h"
 #include "core/groups.h"
 #include "core/names.h"
+#include "core/nodes.h"
 #include "core/route.h"
 #include "core/tap.h"
 #include "core/work.h"
@@ -62,7 +62,8 @@ struct tr_node {
     tr__names names;
     tr__groups groups;
     tr__works works;
-    tr__dead dead;
+    tr__readers dead; // of dead letters (dead.c)
+    tr__nodes nodes;
     _Atomic(tr__loop_chunk *) loops[TR__LOOPS_MAX / TR__LOOP_CHUNK];
 };
 

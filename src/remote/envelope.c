@@ -388,6 +388,8 @@ static void read_rest(reader *r, tr__envelope *e)
 {
     switch (e->kind) {
     case TR__HELLO:
+    case TR__CHALLENGE:
+    case TR__PROOF:
         e->body = reader_next(r);
         break;
     case TR__ASK:

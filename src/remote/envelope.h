@@ -7,7 +7,8 @@
 #include "core/route.h"
 #include "remote/frame.h"
 
-#define TR__PROTOCOL 1 // the version that the handshake compares
+#define TR__PROTOCOL       1 // the newest version that this node speaks
+#define TR__PROTOCOL_LEAST 1 // the oldest one
 
 typedef enum tr__kind {
     TR__HELLO,     // [0, {...}]                            the first one, both ways
@@ -33,7 +34,9 @@ typedef enum tr__kind {
     TR__PUBLISH, // [18, group, from, name, body] and perhaps both, as a message
     TR__HANDLES, // [19, ref, [bytes, ...]]      the next message has so many; true: and bytes of it
     TR__TAKEN,   // [20, ref]                    a handler has taken what came so
-    TR__RETURNED, // [21, ref, why]              no handler will: it has gone back
+    TR__RETURNED,  // [21, ref, why]              no handler will: it has gone back
+    TR__CHALLENGE, // [22, {...}]           before a hello over TCP, both ways
+    TR__PROOF,     // [23, bytes]           answers a challenge
     TR__KINDS
 } tr__kind;
 
@@ -51,7 +54,7 @@ typedef struct tr__envelope {
     int64_t error;         // refuse, returned; answer: its status
     tr_str text;           // message, ask, publish: its name; refuse
     tr_str group;          // join, leave, publish
-    tr_val body;           // hello
+    tr_val body;           // hello, challenge, proof
     const uint8_t *packed; // message, ask, answer: the body's bytes
     size_t packed_size;
     tr_bytes bufs[TR_BUFS_MAX];

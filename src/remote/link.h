@@ -48,7 +48,12 @@ typedef struct tr__link_ops {
 
 struct tr__link {
     const tr__link_ops *ops;
+    uint64_t heard; // bytes that have come, of which each frame has TR__LIFE_BYTES more
+    uint64_t told;  // bytes that have left
 };
+
+// A link whose `heard` has grown by so much lives: it is a whole frame, or a part of a large one.
+#define TR__LIFE_BYTES 4096u
 
 #define TR__FRAME_MAX (TR_DOC_MAX + 0x100000u) // bytes in a frame: the largest document, and room
 
@@ -59,5 +64,8 @@ int tr__link_sp_open(tr_endpoint *endpoint, const tr__link_up *up, void *owner,
                      tr__link **ret_link);
 // Parcels may come along with its frames. Otherwise, as at first, those that do are closed unseen.
 void tr__link_sp_carry(tr__link *link);
+// From now on frames up to this size are taken, and a larger one is TR_ETOOBIG; at first it is
+// TR__FRAME_MAX.
+void tr__link_sp_limit(tr__link *link, size_t frame_max);
 
 #endif

@@ -4,6 +4,8 @@
 //     hello  00 'S' 'P' 00, protocol: u16, 00 00
 //     frame  01, length of what follows: u64, hop count: u32, the bytes       (big-endian)
 //
+// Over TCP a frame has no 01. So has nng.
+//
 // Reading. What arrives lies in a chunk: [begin, end) is what has not been delivered, `need` the
 // size of the item (hello or frame) that begins there, as far as it is known. All whole frames in
 // the chunk are delivered from one read, without a copy. Their bytes may be kept by the owner: only
@@ -44,12 +46,12 @@
 #define SPARE_MAX 0x200000u  // a larger chunk is not kept
 #define DRAIN_MAX 0x4000000u // more than any socket holds
 
-// Where the fields lie in a hello and in the head of a frame.
+// Where the fields lie in a hello, and the sizes of those in the head of a frame.
 enum { HELLO_PROTOCOL = 4, HELLO_ZERO = 6, HELLO_SIZE = 8 };
-enum { HEAD_TYPE = 0, HEAD_LENGTH = 1, HEAD_HOPS = 9, HEAD_SIZE = 13 };
-enum { TYPE_MESSAGE = 1, HOPS_SIZE = HEAD_SIZE - HEAD_HOPS };
+enum { TYPE_SIZE = 1, LENGTH_SIZE = 8, HOPS_SIZE = 4, HEAD_MAX = 13 };
+enum { TYPE_MESSAGE = 1 };
 
-_Static_assert(HEAD_SIZE <= TR__FRAME_HEADER && HELLO_SIZE <= TR__FRAME_HEADER, "room in a frame");
+_Static_assert(HEAD_MAX <= TR__FRAME_HEADER && HELLO_SIZE <= TR__FRAME_HEADER, "room in a frame");
 _Static_assert(TR__FRAME_FLUSH < CHUNK_MAX && CHUNK_MAX < TRUST, "sp_chunk_prepare relies on it");
 
 static const uint8_t sp_hello[HELLO_SIZE] = {0, 'S', 'P', 0, 0x00, 0x11, 0, 0};
@@ -63,6 +65,8 @@ struct link_sp {
     void *owner;
     bool deaf; // no upcall any more: the owner has been told the end, or has freed the link
     int error; // why nothing is read any more; 0: it is
+    size_t type_size;
+    size_t frame_max; // that is taken
 
     bool greeted; // the peer's hello has come
     tr_buf *chunk;
@@ -149,6 +153,7 @@ static int sp_queue_pieces(const struct link_sp *link, tr_iov *iov)
 // So many bytes have left.
 static void sp_queue_remove(struct link_sp *link, size_t n)
 {
+    link->base.told += n;
     while (n > 0) {
         size_t left = tr__frame_total(link->head) - link->written;
         size_t part = n < left ? n : left;
@@ -200,12 +205,13 @@ static int sp_write(struct link_sp *link)
     return rc;
 }
 
-static void sp_set_head(tr__frame *frame)
+static void sp_set_head(const struct link_sp *link, tr__frame *frame)
 {
     uint64_t length = htobe64(tr__frame_size(frame) + HOPS_SIZE);
-    uint8_t head[HEAD_SIZE] = {[HEAD_TYPE] = TYPE_MESSAGE, [HEAD_SIZE - 1] = 1};
-    memcpy(head + HEAD_LENGTH, &length, sizeof length);
-    tr__frame_set_header(frame, head, sizeof head);
+    uint8_t head[HEAD_MAX] = {TYPE_MESSAGE, [HEAD_MAX - 1] = 1};
+    memcpy(head + TYPE_SIZE, &length, LENGTH_SIZE);
+    size_t left_out = TYPE_SIZE - link->type_size;
+    tr__frame_set_header(frame, head + left_out, sizeof head - left_out);
 }
 
 static void sp_send(tr__link *base, tr__frame **frame)
@@ -217,7 +223,7 @@ static void sp_send(tr__link *base, tr__frame **frame)
         return;
     }
     bool full = link->head != NULL;
-    sp_set_head(*frame);
+    sp_set_head(link, *frame);
     sp_queue_push(link, *frame);
     *frame = NULL;
     if (!full)
@@ -330,15 +336,15 @@ static int sp_hello_check(const uint8_t *bytes)
 // Set `need` to what is known of the size of the item at `begin`.
 static int sp_item_measure(struct link_sp *link, const uint8_t *item, size_t have)
 {
-    link->need = link->greeted ? HEAD_HOPS : HELLO_SIZE;
-    if (!link->greeted || have < HEAD_HOPS)
+    link->need = link->greeted ? link->type_size + LENGTH_SIZE : HELLO_SIZE;
+    if (!link->greeted || have < link->need)
         return 0;
     uint64_t length;
-    memcpy(&length, item + HEAD_LENGTH, sizeof length);
+    memcpy(&length, item + link->type_size, LENGTH_SIZE);
     length = be64toh(length);
-    if (item[HEAD_TYPE] != TYPE_MESSAGE || length < HOPS_SIZE)
+    if ((link->type_size > 0 && item[0] != TYPE_MESSAGE) || length < HOPS_SIZE)
         return TR_EFRAME;
-    if (length > TR__FRAME_MAX + HOPS_SIZE)
+    if (length > link->frame_max + HOPS_SIZE)
         return TR_ETOOBIG;
     link->need += length;
     return 0;
@@ -350,10 +356,12 @@ static int sp_item_deliver(struct link_sp *link, const uint8_t *item, size_t siz
         link->greeted = true;
         return sp_hello_check(item);
     }
-    const uint8_t *hops = item + HEAD_HOPS;
+    size_t head = link->type_size + LENGTH_SIZE + HOPS_SIZE;
+    const uint8_t *hops = item + head - HOPS_SIZE;
     if (hops[0] != 0 || hops[1] != 0 || hops[2] != 0 || hops[3] == 0)
         return TR_EFRAME;
-    return link->up->frame(link->owner, link->chunk, item + HEAD_SIZE, size - HEAD_SIZE);
+    link->base.heard += TR__LIFE_BYTES;
+    return link->up->frame(link->owner, link->chunk, item + head, size - head);
 }
 
 // ---- Parcels that come along ----
@@ -494,6 +502,7 @@ static size_t sp_read(struct link_sp *link, bool *ret_filled)
         return 0;
     }
     link->end += (size_t)n;
+    link->base.heard += (size_t)n;
     *ret_filled = (size_t)n == room.len;
     link->error = sp_chunk_deliver(link);
     return (size_t)n;
@@ -586,14 +595,18 @@ int tr__link_sp_open(tr_endpoint *endpoint, const tr__link_up *up, void *owner, 
 {
     struct link_sp *link = tr__alloc(sizeof *link);
     tr__frame *first = NULL;
+    tr_site site;
     if (link == NULL || tr__frame_new(&first) < 0) {
         tr__free(link);
         endpoint->world->ops->endpoint_close(endpoint);
         return TR_ENOMEM;
     }
+    bool tcp = endpoint->world->ops->endpoint_site(endpoint, false, &site) == 0 && site.tcp;
     *link = (struct link_sp){
         .base.ops = &sp_ops,
         .endpoint = endpoint,
+        .type_size = tcp ? 0 : TYPE_SIZE,
+        .frame_max = TR__FRAME_MAX,
         .up = up,
         .owner = owner,
         .need = HELLO_SIZE,
@@ -610,4 +623,9 @@ int tr__link_sp_open(tr_endpoint *endpoint, const tr__link_up *up, void *owner, 
 void tr__link_sp_carry(tr__link *base)
 {
     ((struct link_sp *)base)->carries = true;
+}
+
+void tr__link_sp_limit(tr__link *link, size_t frame_max)
+{
+    ((struct link_sp *)link)->frame_max = frame_max;
 }

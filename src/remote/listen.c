@@ -1,5 +1,7 @@
-// Listening: letting other nodes in, and any program that speaks the protocol. Only peers of the
-// same user are; the handshake then tells who they are.
+// Listening: letting other nodes in, and any program that speaks the protocol. Greeting tells who
+// they are.
+#include <stdio.h>
+
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/site.h"
@@ -14,27 +16,7 @@ typedef struct listener {
 
 static void listener_accepted(void *owner, tr_endpoint *endpoint)
 {
-    tr__remote *remote = ((listener *)owner)->remote;
-    const tr_node *node = remote->loop->node;
-    tr__peer *peer = NULL;
-    tr_peer_cred cred = {0};
-    endpoint->world->ops->endpoint_cred(endpoint, &cred);
-    if (!cred.same_user) {
-        tr__warn("peer.refused", "pid=%lld error=TR_EACCES: another user", (long long)cred.pid);
-        endpoint->world->ops->endpoint_close(endpoint);
-        return;
-    }
-    int rc = tr__peer_new(remote, 0, &peer);
-    if (rc < 0) {
-        endpoint->world->ops->endpoint_close(endpoint);
-        return;
-    }
-    rc = tr__peer_connect(peer, endpoint);
-    if (rc == 0)
-        rc = tr__peer_post(peer, TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node",
-                                                                node->id, "name", node->name)));
-    if (rc < 0)
-        tr__peer_free(&peer);
+    tr__peer_meet(((listener *)owner)->remote, endpoint, NULL);
 }
 
 static void listener_dropped(void *owner, int error)
@@ -49,29 +31,40 @@ static void listener_dropped(void *owner, int error)
 static const tr_listener_up LISTENER_UP = {.accepted = listener_accepted,
                                            .dropped = listener_dropped};
 
-static int ipc_site(const char *url, tr_site *ret_site)
+// What follows the scheme; NULL: it is another one.
+static const char *url_rest(const char *url, const char *scheme)
 {
-    static const char scheme[] = "ipc://";
-    size_t len = sizeof scheme - 1;
-    return strncmp(url, scheme, len) == 0 ? tr__site_path(url + len, ret_site) : TR_EINVAL;
+    size_t size = strlen(scheme);
+    return strncmp(url, scheme, size) == 0 ? url + size : NULL;
+}
+
+int tr__remote_sites(const tr__remote *remote, const char *url, tr_site ret_sites[TR__SITES_KNOWN])
+{
+    const char *path = url_rest(url, "ipc://");
+    int rc = path == NULL ? TR_EINVAL : tr__site_path(path, ret_sites);
+    if (path == NULL && url_rest(url, "tcp://") != NULL && remote->outside->secret != NULL)
+        return tr__sites_parse(url, ret_sites);
+    return rc < 0 ? rc : 1;
 }
 
 int tr__remote_listen(tr_node *node, const char *url)
 {
-    tr_site site;
-    int rc = ipc_site(url, &site);
-    if (rc < 0) {
-        tr__node_errmsg(node, "%s is not an address that a node can listen on", url);
-        return rc;
-    }
     tr_loop *loop = tr__node_loop(node, 0);
     tr__remote *remote = loop->remote;
+    tr_site sites[TR__SITES_KNOWN];
+    int rc = tr__remote_sites(remote, url, sites);
+    if (rc <= 0) {
+        tr__node_errmsg(node, "%s is not an address that a node can listen on%s", url,
+                        url_rest(url, "tcp://") == NULL ? "" : "; TCP needs a secret");
+        return rc < 0 ? rc : TR_EINVAL;
+    }
+    const tr_listen_how how = {.tuning.no_delay = true};
     tr_world *world = loop->world;
     listener *l = tr__alloc(sizeof *l);
     if (l == NULL)
         return TR_ENOMEM;
     *l = (listener){.remote = remote};
-    rc = world->ops->listen(world, &site, &(tr_listen_how){0}, &LISTENER_UP, l, &l->listener);
+    rc = world->ops->listen(world, &sites[0], &how, &LISTENER_UP, l, &l->listener);
     if (rc < 0) {
         tr__node_errmsg(node, "cannot listen on %s: %s", url, tr_strerror(rc));
         tr__free(l);
@@ -89,4 +82,24 @@ void tr__listeners_close(tr__remote *remote)
         ops->listener_close(&l->listener);
         tr__free(l);
     }
+}
+
+int tr__remote_url(const tr_node *node, size_t n, char url[TR_URL_MAX])
+{
+    const tr_loop *loop = tr__node_loop(node, 0);
+    tr__remote *remote = loop->remote;
+    tr__list *all = &remote->listeners, *at = all->next;
+    char text[TR_ADDRESS_MAX];
+    tr_site site;
+    for (; n > 0 && at != all; n--)
+        at = at->next;
+    if (at == all)
+        return TR_ENOENT;
+    loop->world->ops->listener_site(tr__container(at, listener, link)->listener, &site);
+    tr__site_print(&site, text);
+    if (site.tcp)
+        snprintf(url, TR_URL_MAX, "%s", text);
+    else
+        snprintf(url, TR_URL_MAX, "ipc://%s", site.name);
+    return 0;
 }

@@ -1,9 +1,8 @@
 // Peers: another node at the other end of a link.
 //
-// Each side's first envelope is a hello; nothing else is looked at before it, and one that does not
-// fit is refused with a reason. After it, envelopes are handled in the order in which they come.
-// What turns send is collected in one frame and leaves when the loop is about to poll, or at 64
-// KiB.
+// Nothing is looked at before the greeting (greet.c). After it, envelopes are handled in the order
+// in which they come. What turns send is collected in one frame and leaves when the loop is about
+// to poll, or at 64 KiB.
 //
 // A peer that breaks the rules loses its link and nothing else. When the link is lost, senders that
 // wait are woken (their next send says TR_EDOWN), and monitors on the peer's actors are told: of a
@@ -15,7 +14,6 @@
 #include "data/doc.h"
 #include "remote/remote.h"
 
-#define HANDSHAKE_NS TR_S(10) // nng's own limit for its handshake
 #define LEFT_MAX_US                                                                                \
     ((uint64_t)1 << 50)  // a peer's idea of the time for an ask, which may be anything
 #define SHARE_MIN 16384u // a smaller body is copied out of the frame, which may be much larger
@@ -43,11 +41,13 @@ int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer)
         return TR_ENOMEM;
     peer->remote = remote;
     peer->node = node;
+    peer->why = TR_EDOWN;
     peer->handshake.fire = peer_handshake_late;
     tr__list_init(&peer->dirty);
     tr__list_init(&peer->crediting);
     tr__list_init(&peer->watched);
     tr__list_init(&peer->gates);
+    tr__list_init(&peer->far.link);
     tr__windows_init(&peer->outflows, TR__WINDOW_PEER_BYTES);
     int rc = node == 0 ? 0 : tr__remote_know(remote, node, peer);
     if (rc < 0) {
@@ -174,6 +174,7 @@ static void peer_unlink(tr__peer *peer)
 {
     tr__remote *remote = peer->remote;
     tr__timer_disarm(remote->loop, &peer->handshake);
+    tr__timer_disarm(remote->loop, &peer->beat.timer);
     if (peer->link != NULL)
         peer->link->ops->free(&peer->link);
     tr__frame_free(&peer->frame);
@@ -192,6 +193,8 @@ void tr__peer_free(tr__peer **peer)
     if (gone == NULL)
         return;
     tr__remote *remote = gone->remote;
+    tr__dialer *dialer = gone->dialer;
+    int why = gone->why;
     peer_unlink(gone);
     tr__peer_handed_drop(gone);
     tr__peer_fire(gone, (tr_reason){.kind = TR_REASON_NOCONNECTION, .code = TR_EDOWN}, NULL);
@@ -201,20 +204,18 @@ void tr__peer_free(tr__peer **peer)
         remote->last_peer = NULL;
     if (remote->parent == gone)
         remote->parent = NULL;
+    tr__far_node_down(remote->loop, &gone->far, why);
     tr__list_remove(&gone->link_in_remote);
+    tr__free(gone->auth);
     tr__free(gone);
-}
-
-static void peer_told(const tr__peer *peer, tr_trace_kind kind)
-{
-    TR__TELL(peer->remote->loop, .kind = kind, .other = {peer->node, 0});
+    tr__dialer_lost(dialer, why);
 }
 
 void tr__peer_lost(tr__peer *peer)
 {
     tr__remote *remote = peer->remote;
     if (peer->greeted)
-        peer_told(peer, TR_TRACE_DOWN);
+        TR__TELL(remote->loop, .kind = TR_TRACE_DOWN, .other = {peer->node, 0});
     peer_unlink(peer);
     if (peer->child != NULL) {
         tr__child_lost(peer->child);
@@ -282,12 +283,45 @@ void tr__peer_flush(tr__peer *peer)
     }
 }
 
+// Whether what is wrong with it is to be told. Of somebody who comes again and again with the same
+// it is told once a minute.
+static bool peer_is_news(const tr__peer *peer, int error)
+{
+    tr__remote *remote = peer->remote;
+    tr_world *world = remote->loop->world;
+    uint64_t now = world->ops->now(world);
+    const char *port = strrchr(peer->from, ':');
+    if (peer->dialer != NULL)
+        return !tr__dialer_quiet(peer->dialer);
+    if (peer->greeted || port == NULL)
+        return true;
+    tr__blamed *blamed = &remote->blamed;
+    size_t size = (size_t)(port - peer->from);
+    if (blamed->error == error && now - blamed->at < TR_S(60) && strlen(blamed->host) == size &&
+        memcmp(blamed->host, peer->from, size) == 0)
+        return false;
+    *blamed = (tr__blamed){.error = error, .at = now};
+    memcpy(blamed->host, peer->from, size);
+    return true;
+}
+
 void tr__peer_refuse(tr__peer *peer, int error, const char *text)
 {
-    tr__warn("peer.refused", "node=%016llx error=%s: %s", (unsigned long long)peer->node,
-             tr_errname(error), text);
+    if (peer_is_news(peer, error))
+        tr__warn("peer.refused", "node=%016llx from=%s error=%s: %s",
+                 (unsigned long long)peer->node, peer->from, tr_errname(error), text);
+    peer->why = error;
     if (tr__peer_post(peer, TR_LIST((int)TR__REFUSE, error, text)) == 0 && peer->frame != NULL)
         peer->link->ops->send(peer->link, &peer->frame);
+    tr__peer_lost(peer);
+}
+
+void tr__peer_leave(tr__peer *peer)
+{
+    tr__peer_post(peer, TR_LIST((int)TR__BYE, (int)TR_REASON_NORMAL, 0, TR_FALSE));
+    if (peer->frame != NULL)
+        peer->link->ops->send(peer->link, &peer->frame);
+    peer->link->ops->finish(peer->link);
     tr__peer_lost(peer);
 }
 
@@ -314,47 +348,6 @@ int tr__peer_signal(tr__peer *peer, const tr__signal *s)
 }
 
 // ---- Handling ----
-
-static int peer_greet_stranger(tr__peer *peer, uint64_t node)
-{
-    tr__remote *remote = peer->remote;
-    int rc = node == remote->loop->node->id ? TR_EEXIST : tr__remote_know(remote, node, peer);
-    if (rc < 0) {
-        tr__peer_refuse(peer, rc, rc == TR_EEXIST ? "this node is here already" : "no memory");
-        return rc;
-    }
-    peer->node = node;
-    return 0;
-}
-
-static int peer_hello(tr__peer *peer, tr_val hello)
-{
-    uint64_t version, node;
-    if (tr_get_uint(hello, "troupe", &version) < 0 || version != TR__PROTOCOL) {
-        tr__peer_refuse(peer, TR_EVERSION, "this node speaks version 1");
-        return TR_EVERSION;
-    }
-    if (tr_get_uint(hello, "node", &node) < 0 || node == 0 || peer->greeted) {
-        tr__peer_refuse(peer, TR_EBADMSG, peer->greeted ? "hello again" : "a hello without node");
-        return TR_EBADMSG;
-    }
-    if (peer->child != NULL && node != peer->node) {
-        tr__peer_refuse(peer, TR_EREFUSED, "not the node that was started");
-        return TR_EREFUSED;
-    }
-    int rc = peer->child != NULL ? 0 : peer_greet_stranger(peer, node);
-    if (rc < 0)
-        return rc;
-    bool handles = false;
-    tr_get_bool(hello, "handles", &handles);
-    peer->greeted = true;
-    peer_told(peer, TR_TRACE_UP);
-    peer->takes_none = !handles;
-    if (peer->takes_none)
-        tr__peer_handed_return(peer, TR_ENOSYS);
-    tr__timer_disarm(peer->remote->loop, &peer->handshake);
-    return peer == peer->remote->parent ? tr__parent_greeted(peer->remote, hello) : 0;
-}
 
 static int message_body(tr_msg *msg, tr_buf *storage, const tr__envelope *e)
 {
@@ -495,6 +488,41 @@ static int peer_message(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
     return 0;
 }
 
+// What is asked of actor 0 is asked of the node.
+static void node_answer(tr__peer *peer, const tr__envelope *e, tr_val body)
+{
+    tr_addr addr = TR_NOBODY;
+    char name[TR_NAME_MAX + 1];
+    tr_str text;
+    int status = TR_EUNKNOWN;
+    if (tr_str_eq(e->text, TR__ASK_WHEREIS)) {
+        status = TR_EBADMSG;
+        if (tr_as_str(body, &text) == 0 && text.len > 0 && text.len <= TR_NAME_MAX) {
+            memcpy(name, text.ptr, text.len);
+            name[text.len] = '\0';
+            addr = tr__name_addr(peer->remote->loop->node, name);
+            status = addr.node == 0 ? TR_ENOENT : 0;
+        }
+    }
+    tr__peer_post(peer, TR_LIST((int)TR__ANSWER, e->from.actor, 0, e->ref, status, 0, 0, TR_FALSE,
+                                status == 0 ? TR_V(addr) : TR_NULL));
+}
+
+static int peer_asked(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
+{
+    tr_msg *msg = NULL;
+    int rc = message_make(peer, e, e->text, 0, e->buf_count, storage, &msg);
+    if (rc == 0)
+        rc = tr__inflow_take(peer, 0, NULL, msg);
+    if (rc < 0) {
+        tr_msg_free(&msg);
+        return rc;
+    }
+    node_answer(peer, e, tr_msg_body(msg));
+    tr__msg_consumed(peer->remote->loop, &msg);
+    return 0;
+}
+
 static int peer_publish(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 {
     tr_msg *msg = NULL;
@@ -620,8 +648,11 @@ static void peer_bye(tr__peer *peer, tr_reason reason)
 static void peer_refused(tr__peer *peer, const tr__envelope *e)
 {
     peer_bye(peer, (tr_reason){.kind = TR_REASON_ERROR, .code = TR_EREFUSED});
-    tr__warn("peer.refuses", "node=%016llx error=%lld: %.*s", (unsigned long long)peer->node,
-             (long long)e->error, (int)(e->text.len < 200 ? e->text.len : 200), e->text.ptr);
+    peer->why = TR_EREFUSED;
+    if (peer_is_news(peer, TR_EREFUSED))
+        tr__warn("peer.refuses", "node=%016llx from=%s error=%lld: %.*s",
+                 (unsigned long long)peer->node, peer->from, (long long)e->error,
+                 (int)(e->text.len < 200 ? e->text.len : 200), e->text.ptr);
 }
 
 // Returns an error to close the link; the peer may be gone then.
@@ -631,15 +662,11 @@ static int peer_handle(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
         return TR_EBADMSG; // they belong to the next envelope
     if (e->kind == TR__MESSAGE && peer->greeted)
         return peer_message(peer, e, storage);
-    if (e->kind == TR__HELLO)
-        return peer_hello(peer, e->body);
-    if (!peer->greeted && e->kind != TR__REFUSE) {
-        tr__peer_refuse(peer, TR_EBADMSG, "the first envelope is not a hello");
-        return TR_EBADMSG;
-    }
+    if (e->kind == TR__HELLO || (!peer->greeted && e->kind != TR__REFUSE))
+        return tr__peer_greet(peer, e);
     switch (e->kind) {
     case TR__ASK:
-        return peer_message(peer, e, storage);
+        return e->actor == 0 ? peer_asked(peer, e, storage) : peer_message(peer, e, storage);
     case TR__ANSWER:
         return peer_answer(peer, e, storage);
     case TR__JOIN:
@@ -712,9 +739,11 @@ static void peer_drained(void *owner)
 static void peer_link_down(void *owner, int error)
 {
     tr__peer *peer = owner;
-    if (error != TR_EDOWN)
-        tr__warn("peer.lost", "node=%016llx error=%s (%s)", (unsigned long long)peer->node,
-                 tr_errname(error), tr_strerror(error));
+    if (error != TR_EDOWN && peer_is_news(peer, error))
+        tr__warn("peer.lost", "node=%016llx from=%s error=%s (%s)", (unsigned long long)peer->node,
+                 peer->from, tr_errname(error), tr_strerror(error));
+    if (peer->why == TR_EDOWN) // otherwise it has said why
+        peer->why = error;
     tr__peer_lost(peer);
 }
 
@@ -730,6 +759,7 @@ int tr__peer_connect(tr__peer *peer, tr_endpoint *endpoint)
         tr__link_sp_carry(peer->link);
     else if (rc == 0)
         rc = tr__timer_arm(loop, &peer->handshake,
-                           loop->world->ops->now(loop->world) + HANDSHAKE_NS);
+                           loop->world->ops->now(loop->world) +
+                               2 * peer->remote->outside->silence_ns);
     return rc;
 }

@@ -4,10 +4,13 @@
 //
 // peer.c      another node at the other end of a link: handshake, dispatch, monitors
 // flow.c      windows and credits: how much may be on the way to an actor
+// greet.c     what is said first: hello, and the proof of a shared secret (secret.c)
+// beat.c      a peer that is silent, or does not read, is lost
 // child.c     processes that this node has started, until they are reaped
 // pulse.c     whether one of them hangs
 // parent.c    being such a process
 // listen.c    letting strangers in
+// dial.c      being the stranger, again and again
 // groups.c    groups that have members on both sides of a link
 // handed.c    handles that go over a link, and come back
 // relay.c     what goes to a peer of another loop
@@ -16,12 +19,16 @@
 #define TROUPE_REMOTE_REMOTE_H
 
 #include "core/node.h"
+#include "core/site.h"
 #include "remote/envelope.h"
 #include "remote/link.h"
+#include "remote/secret.h"
 
 typedef struct tr__remote tr__remote;
 typedef struct tr__peer tr__peer;
 typedef struct tr__child tr__child;
+typedef struct tr__dialer tr__dialer;
+typedef struct tr__auth tr__auth;
 
 // ---- Flows (flow.c) ----
 
@@ -55,6 +62,15 @@ void tr__inflows_drop(tr__peer *peer);
 
 // ---- Peers (peer.c) ----
 
+typedef struct tr__beat {
+    tr__timer timer;
+    uint64_t due, period;
+    bool both;            // the peer says something in time, and wants to hear something
+    uint64_t heard, told; // of the link, when they were looked at and had changed:
+    uint64_t heard_at, told_at;
+    uint64_t given; // to the link by the last time
+} tr__beat;
+
 struct tr__peer {
     tr__remote *remote;
     tr__list link_in_remote; // remote->peers
@@ -68,7 +84,15 @@ struct tr__peer {
     bool wants;              // a WANT is on its way
     bool broken;             // something that must be told could not be: close at the next flush
     tr_reason bye;
-    tr__timer handshake;  // a stranger that says nothing is dropped
+    int why;                   // the link is lost, or will be
+    tr__timer handshake;       // a stranger that says nothing is dropped
+    tr__dialer *dialer;        // that has dialled it; NULL: none
+    tr__auth *auth;            // what has come of the challenge; NULL: there is none
+    uint64_t version;          // of the protocol
+    uint64_t their_epoch;      // the number of the link among those that it has dialled
+    tr__far_node far;          // a stranger as actors know it
+    char from[TR_ADDRESS_MAX]; // where it is, for people
+    tr__beat beat;
     tr__windows outflows; // what has been sent to its actors
     tr__map inflows;      // by actor
     tr__inflow *last_in;
@@ -103,6 +127,8 @@ tr__frame *tr__peer_frame(tr__peer *peer);
 int tr__peer_post(tr__peer *peer, tr_val envelope);
 void tr__peer_dirty(tr__peer *peer); // it is to be flushed
 void tr__peer_flush(tr__peer *peer);
+// Say bye and close a stranger's link. The peer is freed.
+void tr__peer_leave(tr__peer *peer);
 // Into its frame. returns: as tr_send
 int tr__peer_send(tr__peer *peer, const tr__letter *letter);
 // Something that must be told could not be: give it up at the next flush.
@@ -140,6 +166,25 @@ int tr__remote_await(tr_loop *loop, tr__gate *gate);             // likewise
 void tr__peer_gates_mark(tr__peer *peer);                        // its frame has just been sent
 void tr__peer_gates_open(tr__peer *peer);                        // those whose time has come
 void tr__peer_gates_shut(tr__peer *peer);                        // the link is lost
+// ---- Greeting (greet.c), and staying in touch (beat.c) ----
+
+// A stranger is at the other end: one that dialler has dialled, or (NULL) that has dialled us.
+// moves:  endpoint, always
+// errors: TR_EACCES (another user's), TR_ENOMEM: then there is no peer
+int tr__peer_meet(tr__remote *remote, tr_endpoint *endpoint, tr__dialer *dialer);
+// An envelope of a peer that has not been greeted, or a hello. On an error the peer is gone.
+int tr__peer_greet(tr__peer *peer, const tr__envelope *e);
+void tr__peer_beat_start(tr__peer *peer, tr_val hello);
+
+// ---- Dialling (dial.c) ----
+
+void tr__dialer_meets(tr__dialer *dialer, tr__peer *peer);
+void tr__dialer_up(tr__dialer *dialer); // its peer is greeted. NULL: no-op, as below
+void tr__dialer_lost(tr__dialer *dialer, int why);
+bool tr__dialer_quiet(const tr__dialer *dialer); // what goes wrong has been told
+int tr__remote_dial(tr_node *node, const char *url, const tr_dial_opts *opts);
+int tr__remote_undial(tr_node *node, const char *url);
+void tr__dialers_close(tr__remote *remote);
 
 // ---- Groups (groups.c) ----
 
@@ -224,14 +269,26 @@ typedef struct tr__outside {
     const char *program;          // argv[0] for children of the same program
     const char *const *child_env; // for every child; NULL: none
     uint64_t flush_ns;
+    uint64_t silence_ns;
+    uint8_t *secret; // NULL: none, and no TCP
+    size_t secret_size;
     tr__lock lock;
     tr__map where; // by node: the tr_loop of its peer. Under the lock
 } tr__outside;
 
+// The last stranger that was told of for what it did wrong.
+typedef struct tr__blamed {
+    int error; // 0: there was none
+    uint64_t at;
+    char host[TR_ADDRESS_MAX];
+} tr__blamed;
+
 struct tr__remote {
     tr_loop *loop;
     tr__outside *outside;
-    tr__list peers, children, listeners, dirty;
+    tr__list peers, children, listeners, dialers, dirty;
+    uint64_t epochs; // links to strangers so far
+    tr__blamed blamed;
     tr__map nodes;       // peers by node
     tr__peer *parent;    // NULL: none
     tr__peer *last_peer; // found by the last send
@@ -260,7 +317,13 @@ int tr__remote_open(const tr__remote_opts *opts, tr_world **world, tr_node **ret
 int tr__remote_open_child(const tr__remote_opts *opts, tr_world **world, tr_endpoint *endpoint,
                           tr_node **ret_node);
 
+#define TR__SILENCE_MS 5000u
+int tr__remote_links(tr_node *node, const tr_link_opts *opts);
+void tr__outside_forget(tr__outside *outside); // the secret
+// returns: how many sites a url stands for; 0: its host is a name. TR_EINVAL, TR_ENAMETOOLONG
+int tr__remote_sites(const tr__remote *remote, const char *url, tr_site ret_sites[TR__SITES_KNOWN]);
 int tr__remote_listen(tr_node *node, const char *url);
+int tr__remote_url(const tr_node *node, size_t n, char url[TR_URL_MAX]);
 void tr__listeners_close(tr__remote *remote);
 
 const tr_behavior *tr__remote_behavior(const tr__remote *remote, tr_str name);

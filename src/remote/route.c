@@ -288,6 +288,7 @@ static void remote_leave(tr__remote *remote)
 {
     tr_loop *loop = remote->loop;
     tr__listeners_close(remote);
+    tr__dialers_close(remote);
     route_flush(loop); // credits, before the bye
     for (tr__list *at = remote->peers.next; at != &remote->peers; at = at->next) {
         tr__peer *peer = tr__container(at, tr__peer, link_in_remote);
@@ -336,10 +337,19 @@ static bool route_end(tr_loop *loop)
 
 // ---- Opening and closing ----
 
+void tr__outside_forget(tr__outside *outside)
+{
+    if (outside->secret != NULL)
+        tr__secret_wipe(outside->secret, outside->secret_size);
+    tr__free(outside->secret);
+    outside->secret = NULL;
+}
+
 static void route_close(tr_loop *loop)
 {
     tr__remote *remote = loop->remote;
     tr__listeners_close(remote);
+    tr__dialers_close(remote);
     while (!tr__list_empty(&remote->children))
         tr__child_free(tr__container(remote->children.next, tr__child, link_in_remote));
     while (!tr__list_empty(&remote->peers)) {
@@ -352,6 +362,7 @@ static void route_close(tr_loop *loop)
     tr__map_clear(&remote->nodes);
     if (loop->index == 0) {
         tr__map_clear(&remote->outside->where);
+        tr__outside_forget(remote->outside);
         tr__free(remote->outside);
     }
     tr__free(remote);
@@ -369,6 +380,7 @@ static int remote_new(tr_loop *loop, tr__outside *outside)
     tr__list_init(&remote->peers);
     tr__list_init(&remote->children);
     tr__list_init(&remote->listeners);
+    tr__list_init(&remote->dialers);
     tr__list_init(&remote->dirty);
     loop->remote = remote;
     return 0;
@@ -408,6 +420,7 @@ static tr__outside *outside_new(const tr__remote_opts *opts)
     outside->app = opts->app;
     outside->program = opts->program;
     outside->child_env = opts->child_env;
+    outside->silence_ns = TR_MS(TR__SILENCE_MS);
     outside->flush_ns = TR_MS(opts->flush_ms == 0 ? FLUSH_MS : opts->flush_ms);
     return outside;
 }
@@ -453,4 +466,22 @@ int tr__remote_open_child(const tr__remote_opts *opts, tr_world **world, tr_endp
     else
         *ret_node = node;
     return rc;
+}
+
+int tr__remote_links(tr_node *node, const tr_link_opts *opts)
+{
+    const tr__remote *first = tr__node_loop(node, 0)->remote;
+    tr__outside *outside = first->outside;
+    uint8_t *secret = NULL;
+    if (opts->secret != NULL) {
+        secret = tr__alloc(opts->secret_size);
+        if (secret == NULL)
+            return TR_ENOMEM;
+        memcpy(secret, opts->secret, opts->secret_size);
+    }
+    tr__outside_forget(outside);
+    outside->secret = secret;
+    outside->secret_size = opts->secret_size;
+    outside->silence_ns = TR_MS(opts->silence_ms == 0 ? TR__SILENCE_MS : opts->silence_ms);
+    return 0;
 }

@@ -101,7 +101,8 @@ uint64_t tr__sim_hash(const tr_sim *sim)
 
 uint64_t tr__sim_arrival(tr_sim *sim)
 {
-    return sim->now + tr__sim_below(sim, sim->delay_max + 1);
+    uint64_t due = sim->now + tr__sim_below(sim, sim->delay_max + 1);
+    return due > sim->healed_at ? due : sim->healed_at;
 }
 
 // ---- Whose turn it is ----
@@ -230,6 +231,11 @@ void tr__sim_set_capacity(tr_sim *sim, size_t bytes)
 void tr__sim_set_delay(tr_sim *sim, uint64_t max_ns)
 {
     sim->delay_max = max_ns;
+}
+
+void tr__sim_cut(tr_sim *sim, uint64_t ns)
+{
+    sim->healed_at = sim->now + ns;
 }
 
 void tr__sim_set_whole(tr_sim *sim, bool whole)

@@ -42,6 +42,7 @@ struct tr_sim {
     bool stepping;
     size_t capacity;
     uint64_t delay_max;
+    uint64_t healed_at; // nothing that was sent arrives before
     bool whole;
     char *notified; // NULL: nothing yet
     uint64_t watchdog_ns;

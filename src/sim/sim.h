@@ -105,6 +105,9 @@ uint64_t tr__sim_hash(const tr_sim *sim);
 void tr__sim_set_capacity(tr_sim *sim, size_t bytes); // of one direction; at first 64 KiB
 void tr__sim_set_delay(tr_sim *sim, uint64_t max_ns); // of bytes and exits; at first 100 us
 void tr__sim_set_whole(tr_sim *sim, bool whole);      // reads and writes move all they can
+// Cut the machine's network: what is sent in this time, on pipes, too, arrives when it is over, and
+// so does a connection.
+void tr__sim_cut(tr_sim *sim, uint64_t ns);
 // The nth spawn from now (1: the next one) fails with this error, once.
 void tr__sim_set_spawn_error(tr_sim *sim, int error, unsigned nth);
 // Of the nth parcels from now that come along with bytes the last one is lost, once: there was no

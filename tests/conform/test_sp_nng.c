@@ -1,7 +1,9 @@
-// Our links against libnng itself, in both roles, over a local socket. nng's calls block, so they
-// are made on a thread of their own, which reports by its return value; this thread runs the world.
+// Our links against libnng itself, in both roles, over local sockets and TCP. nng's calls block, so
+// they are made on a thread of their own, which reports by its return value; this thread runs the
+// world.
 //
 // An nng socket is never closed while we may still be sending: libnng 1.5.2 can hang in that.
+#include <arpa/inet.h>
 #include <nng/nng.h>
 #include <nng/protocol/pair0/pair.h>
 #include <nng/protocol/pair1/pair.h>
@@ -37,6 +39,7 @@ static bool message_is(int i, const void *bytes, size_t size)
 
 struct ours {
     char directory[32], path[64], url[80];
+    bool tcp;
     tr_world *world;
     tr_listener *listener;
     tr__link *link;
@@ -113,14 +116,41 @@ static const tr_listener_up ours_listener_up = {.accepted = ours_accepted};
 
 static void ours_listen(struct ours *ours)
 {
-    assert_int_equal(0, ours->world->ops->listen(ours->world, AT_PATH(ours->path), PLAINLY,
-                                                 &ours_listener_up, ours, &ours->listener));
+    const tr_world_ops *ops = ours->world->ops;
+    tr_site site = {.tcp = true, .name = "127.0.0.1"};
+    if (!ours->tcp)
+        site = site_of_path(ours->path);
+    assert_int_equal(
+        0, ops->listen(ours->world, &site, PLAINLY, &ours_listener_up, ours, &ours->listener));
+    ops->listener_site(ours->listener, &site);
+    if (ours->tcp)
+        snprintf(ours->url, sizeof ours->url, "tcp://127.0.0.1:%u", (unsigned)site.port);
 }
 
+static void told_connected(void *owner)
+{
+    *(bool *)owner = true;
+}
+
+// What the url says.
 static void ours_connect(struct ours *ours)
 {
+    const tr_world_ops *ops = ours->world->ops;
+    static const tr_endpoint_up up = {.writable = told_connected};
+    tr_site site = {.tcp = true, .name = "127.0.0.1"};
     tr_endpoint *endpoint = NULL;
-    assert_int_equal(0, ours->world->ops->connect(ours->world, AT_PATH(ours->path), &endpoint));
+    bool told = false;
+    if (ours->tcp)
+        assert_int_equal(1, sscanf(ours->url, "tcp://127.0.0.1:%hu", &site.port));
+    else
+        site = site_of_path(ours->path);
+    assert_int_equal(0, ops->connect(ours->world, &site, &endpoint));
+    ops->endpoint_bind(endpoint, &up, &told);
+    ops->endpoint_want(endpoint, TR__WRITE);
+    while (!told)
+        ops->poll(ours->world, TR__NEVER);
+    ops->endpoint_want(endpoint, 0);
+    assert_int_equal(0, ops->endpoint_connected(endpoint));
     ours_open_link(ours, endpoint);
 }
 
@@ -128,10 +158,11 @@ static int ours_open(void **state)
 {
     struct ours *ours = calloc(1, sizeof *ours);
     assert_non_null(ours);
+    ours->tcp = strcmp(*state, "tcp") == 0;
     snprintf(ours->directory, sizeof ours->directory, "/tmp/troupe-nng-XXXXXX");
     assert_non_null(mkdtemp(ours->directory));
     snprintf(ours->path, sizeof ours->path, "%s/socket", ours->directory);
-    snprintf(ours->url, sizeof ours->url, "ipc://%s", ours->path);
+    snprintf(ours->url, sizeof ours->url, ours->tcp ? "tcp://127.0.0.1:0" : "ipc://%s", ours->path);
     assert_int_equal(0, tr__uv_open(&ours->world));
     for (size_t i = 0; i < sizeof noise; i++)
         noise[i] = (uint8_t)(i * 7 + (i >> 8) * 13);
@@ -171,6 +202,7 @@ static void ours_run_until(struct ours *ours, const int *value, int expected)
 struct theirs {
     nng_socket socket;
     const char *url;
+    char told[80]; // where it listens
     tr_world *world;
     int (*run)(struct theirs *theirs);
     int rv;
@@ -218,8 +250,17 @@ static int theirs_dial(struct theirs *theirs)
 
 static int theirs_listen(struct theirs *theirs)
 {
+    nng_listener listener;
+    nng_sockaddr address;
     int rv = theirs_open(theirs);
-    return rv != 0 ? rv : nng_listen(theirs->socket, theirs->url, NULL, 0);
+    if (rv == 0)
+        rv = nng_listen(theirs->socket, theirs->url, &listener, 0);
+    if (rv == 0)
+        rv = nng_listener_get_addr(listener, NNG_OPT_LOCADDR, &address);
+    if (rv == 0 && address.s_family == NNG_AF_INET)
+        snprintf(theirs->told, sizeof theirs->told, "tcp://127.0.0.1:%u",
+                 (unsigned)ntohs(address.s_in.sa_port));
+    return rv;
 }
 
 static int theirs_echo(struct theirs *theirs)
@@ -310,6 +351,8 @@ static void test_nng_listens_and_talks(void **state)
     struct ours *ours = *state;
     struct theirs theirs = {0};
     theirs_do(&theirs, ours, theirs_listen);
+    if (ours->tcp)
+        memcpy(ours->url, theirs.told, sizeof ours->url);
     ours_connect(ours);
     exchange(ours, &theirs);
 }
@@ -342,15 +385,19 @@ static void test_an_nng_socket_of_another_protocol_is_refused(void **state)
     theirs_do(&theirs, ours, theirs_close);
 }
 
+#define OVER(scheme, test)                                                                         \
+    {                                                                                              \
+#test " over " scheme, test, ours_open, ours_close, (void *)(uintptr_t)scheme              \
+    }
+#define OVER_BOTH(test) OVER("ipc", test), OVER("tcp", test)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_nng_dials_and_talks, ours_open, ours_close),
-        cmocka_unit_test_setup_teardown(test_nng_listens_and_talks, ours_open, ours_close),
-        cmocka_unit_test_setup_teardown(test_a_storm_of_connections_does_no_harm, ours_open,
-                                        ours_close),
-        cmocka_unit_test_setup_teardown(test_an_nng_socket_of_another_protocol_is_refused,
-                                        ours_open, ours_close),
+        OVER_BOTH(test_nng_dials_and_talks),
+        OVER_BOTH(test_nng_listens_and_talks),
+        OVER_BOTH(test_a_storm_of_connections_does_no_harm),
+        OVER_BOTH(test_an_nng_socket_of_another_protocol_is_refused),
     };
     return cmocka_run_group_tests_name("sp_nng", tests, NULL, NULL);
 }

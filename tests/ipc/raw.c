@@ -1,9 +1,12 @@
 #include "ipc/raw.h"
 
+#include <arpa/inet.h>
 #include <endian.h>
+#include <openssl/hmac.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -14,10 +17,17 @@ static const uint8_t sp_hello[8] = {0, 'S', 'P', 0, 0, 0x11, 0, 0};
 
 static int connect_to(const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    struct sockaddr_un local = {.sun_family = AF_UNIX};
+    struct sockaddr_in tcp = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    unsigned short port;
+    bool is_tcp = sscanf(path, "tcp://127.0.0.1:%hu", &port) == 1;
+    const char *name = strncmp(path, "ipc://", 6) == 0 ? path + 6 : path;
+    snprintf(local.sun_path, sizeof local.sun_path, "%s", name);
+    tcp.sin_port = htons(port);
+    int fd = socket(is_tcp ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int rc = is_tcp ? connect(fd, (struct sockaddr *)&tcp, sizeof tcp)
+                    : connect(fd, (struct sockaddr *)&local, sizeof local);
+    if (rc < 0) {
         perror(path);
         abort();
     }
@@ -28,6 +38,7 @@ void raw_open(struct raw *r, int fd, const char *path)
 {
     static uint64_t nodes;
     *r = (struct raw){.fd = fd >= 0 ? fd : connect_to(path), .node = ++nodes, .actor = 1};
+    r->tcp = path != NULL && strncmp(path, "tcp:", 4) == 0;
     msgpack_unpacked_init(&r->envelope);
 }
 
@@ -56,7 +67,7 @@ void raw_frame_head(struct raw *r, uint64_t length)
     uint8_t head[13] = {1, [12] = 1};
     length = htobe64(length);
     memcpy(head + 1, &length, sizeof length);
-    raw_write(r, head, sizeof head);
+    raw_write(r, head + r->tcp, sizeof head - r->tcp);
 }
 
 void raw_frame(struct raw *r, const void *bytes, size_t size)
@@ -109,9 +120,9 @@ static bool read_sp_hello(struct raw *r)
 
 static bool read_frame(struct raw *r)
 {
-    uint8_t head[13];
+    uint8_t head[13] = {1};
     uint64_t length;
-    if ((!r->met && !read_sp_hello(r)) || !read_whole(r, head, sizeof head))
+    if ((!r->met && !read_sp_hello(r)) || !read_whole(r, head + r->tcp, sizeof head - r->tcp))
         return false;
     memcpy(&length, head + 1, sizeof length);
     length = be64toh(length);
@@ -170,9 +181,69 @@ static void learn(struct raw *r, const msgpack_object_map *hello)
     }
 }
 
+static const msgpack_object *field(const msgpack_object_map *map, const char *name)
+{
+    for (uint32_t i = 0; i < map->size; i++) {
+        const msgpack_object_str *key = &map->ptr[i].key.via.str;
+        if (key->size == strlen(name) && memcmp(key->ptr, name, key->size) == 0)
+            return &map->ptr[i].val;
+    }
+    abort();
+}
+
+bool raw_challenge(struct raw *r)
+{
+    if (getrandom(r->nonce, sizeof r->nonce, 0) != sizeof r->nonce)
+        abort();
+    raw_send(r, TR_LIST((int)CHALLENGE, TR_MAP("troupe", 1, "node", r->node, "nonce",
+                                               ((tr_bytes){r->nonce, sizeof r->nonce}))));
+    const msgpack_object_array *e = raw_next_of(r, CHALLENGE);
+    if (e == NULL)
+        return false;
+    const msgpack_object_map *map = &e->ptr[1].via.map;
+    r->server = field(map, "node")->via.u64;
+    memcpy(r->theirs, field(map, "nonce")->via.bin.ptr, sizeof r->theirs);
+    return true;
+}
+
+void raw_proof(const struct raw *r, const char *secret, char role, uint8_t proof[RAW_PROOF])
+{
+    bool ours = role == 'D';
+    uint8_t all[104] = "troupe link v1";
+    uint64_t numbers[] = {htobe64(1), htobe64(ours ? r->node : r->server),
+                          htobe64(ours ? r->server : r->node)};
+    all[15] = (uint8_t)role;
+    memcpy(all + 16, numbers, sizeof numbers);
+    memcpy(all + 40, ours ? r->nonce : r->theirs, RAW_PROOF);
+    memcpy(all + 72, ours ? r->theirs : r->nonce, RAW_PROOF);
+    HMAC(EVP_sha256(), secret, (int)strlen(secret), all, sizeof all, proof, NULL);
+}
+
+void raw_prove(struct raw *r, const char *secret)
+{
+    uint8_t proof[RAW_PROOF];
+    raw_proof(r, secret, 'D', proof);
+    raw_send(r, TR_LIST((int)PROOF, ((tr_bytes){proof, sizeof proof})));
+}
+
+// Prove, and see the other side do so.
+static bool prove_both(struct raw *r)
+{
+    uint8_t proof[RAW_PROOF];
+    if (!raw_challenge(r))
+        return false;
+    raw_prove(r, RAW_SECRET);
+    const msgpack_object_array *e = raw_next(r);
+    raw_proof(r, RAW_SECRET, 'L', proof);
+    return e != NULL && e->ptr[0].via.u64 == PROOF && e->ptr[1].via.bin.size == RAW_PROOF &&
+           memcmp(e->ptr[1].via.bin.ptr, proof, RAW_PROOF) == 0;
+}
+
 bool raw_greet(struct raw *r)
 {
     raw_sp_hello(r);
+    if (r->tcp && !prove_both(r))
+        return false;
     const msgpack_object_array *e = raw_next(r);
     if (e == NULL || e->ptr[0].via.u64 != HELLO || e->ptr[1].type != MSGPACK_OBJECT_MAP)
         return false;

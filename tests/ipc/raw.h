@@ -7,12 +7,19 @@
 #include <troupe.h>
 
 enum { HELLO, MESSAGE, CREDIT, WANT, MONITOR, DEMONITOR, DOWN, STOP, BYE, REFUSE }; // envelopes
+enum { CHALLENGE = 22, PROOF };
 
-#define RAW_ACTOR 99
+#define RAW_ACTOR  99
+#define RAW_SECRET "nobody guesses this one"
+
+#define RAW_PROOF 32 // bytes of a nonce, and of a proof
 
 struct raw {
     int fd;
-    uint64_t node;  // its own id
+    bool tcp;
+    uint8_t nonce[RAW_PROOF], theirs[RAW_PROOF]; // over TCP
+    uint64_t server;                             // the other node, likewise
+    uint64_t node;                               // its own id
     uint64_t actor; // whom it talks to: 1, or for a child its parent's actor
     bool met;       // their SP hello has been read
     char *frame;    // the one that is being read
@@ -20,7 +27,7 @@ struct raw {
     msgpack_unpacked envelope;
 };
 
-// fd: -1: connect to the path
+// fd: -1: connect to the path, or url
 void raw_open(struct raw *r, int fd, const char *path);
 void raw_close(struct raw *r);
 
@@ -32,6 +39,11 @@ void raw_send(struct raw *r, tr_val envelope); // a frame of its own
 void raw_finish(struct raw *r);
 
 void raw_sp_hello(struct raw *r);
+// Over TCP, behind the SP hello. false: theirs has not come.
+bool raw_challenge(struct raw *r);
+void raw_prove(struct raw *r, const char *secret);
+// An HMAC by the protocol: ours (role D), or theirs (role L).
+void raw_proof(const struct raw *r, const char *secret, char role, uint8_t proof[RAW_PROOF]);
 // Both hellos, both ways; false: theirs has not come.
 bool raw_greet(struct raw *r);
 

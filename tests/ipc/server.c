@@ -1,5 +1,6 @@
 #include "ipc/server.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -20,16 +21,26 @@ static int server_begin(tr_actor *self, const tr_val *args)
 {
     tr_val path;
     tr_str text;
-    char url[256];
+    char url[TR_URL_MAX];
     int rc = tr_at(*args, 1, &path);
     if (rc == 0)
         rc = tr_as_str(path, &text);
     if (rc < 0)
         return rc;
-    snprintf(url, sizeof url, "ipc://%.*s", TR_STR_ARG(text));
-    rc = tr_node_listen(tr_node_of(self), url);
+    bool whole = memmem(text.ptr, text.len, "://", 3) != NULL;
+    snprintf(url, sizeof url, "%s%.*s", whole ? "" : "ipc://", TR_STR_ARG(text));
+    tr_node *node = tr_node_of(self);
+    rc = tr_node_links(node,
+                       TR_LINKS(.secret = SERVER_SECRET, .secret_size = sizeof SERVER_SECRET - 1,
+                                .silence_ms = SERVER_SILENCE_MS));
     if (rc == 0)
-        puts("ready"), fflush(stdout);
+        rc = tr_node_listen(node, url);
+    if (rc == 0)
+        rc = tr_node_url(node, 0, url);
+    if (rc == 0)
+        rc = tr_register(self, "server");
+    if (rc == 0)
+        puts(url), fflush(stdout);
     return rc;
 }
 
@@ -72,11 +83,19 @@ int server_main(int argc, char **argv)
 
 // ---- Its user ----
 
+static char url_told[TR_URL_MAX];
+static const char *log_path;
+
+void server_log(const char *path)
+{
+    log_path = path;
+}
+
 pid_t server_start(const char *path, unsigned descriptors)
 {
     int ends[2];
     pid_t pid;
-    char limit[16], place[256], line[16];
+    char limit[16], place[256];
     snprintf(limit, sizeof limit, "%u", descriptors);
     snprintf(place, sizeof place, "%s", path);
     char name[] = "server", option[] = "--serve";
@@ -86,15 +105,25 @@ pid_t server_start(const char *path, unsigned descriptors)
     if (pipe2(ends, 0) < 0)
         abort();
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    if (log_path != NULL)
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log_path,
+                                         O_WRONLY | O_CREAT | O_APPEND, 0600);
     posix_spawn_file_actions_addclosefrom_np(&actions, 3);
     if (posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv, environ) != 0)
         abort();
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
-    if (read(ends[0], line, sizeof line) <= 0) // "ready", or it has failed
+    ssize_t n = read(ends[0], url_told, sizeof url_told - 1); // or it has failed
+    if (n <= 0)
         abort();
+    url_told[n - 1] = '\0';
     close(ends[0]);
     return pid;
+}
+
+const char *server_url(void)
+{
+    return url_told;
 }
 
 int server_stop(pid_t pid, const char *path)

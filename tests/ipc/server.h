@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include "ipc/raw.h"
+
 // Its actor 1 knows
 //   "echo"   replies with the same body
 //   "burst"  sends its sender `count` numbered messages of 64 KiB (small ones when the count is
@@ -14,9 +16,15 @@
 // The main of a program that was started as one; -1 when it was not.
 int server_main(int argc, char **argv);
 
-// Start one that listens at the path, with at most so many descriptors (0: no limit); returns when
-// it does.
+// It has the name "server". Over TCP it has this secret; it bears silence for so long.
+#define SERVER_SECRET     RAW_SECRET
+#define SERVER_SILENCE_MS 3000
+
+// Start one that listens at the path or url, with at most so many descriptors (0: no limit);
+// returns when it does.
 pid_t server_start(const char *path, unsigned descriptors);
+const char *server_url(void);      // of the last one, with its true port
+void server_log(const char *path); // where the next ones' warnings go; NULL: to stderr
 
 // Have it exit, and return its status as waitpid gives it.
 int server_stop(pid_t pid, const char *path);

@@ -46,7 +46,7 @@ static nng_msg *nng_take(nng_socket socket)
 static void assert_is_hello(const char *bytes, size_t size)
 {
     assert_true(size > 10);
-    assert_memory_equal("\x92\x00\x83\xa6troupe\x01", bytes, 10);
+    assert_memory_equal("\x92\x00\x86\xa6troupe\x01", bytes, 10);
 }
 
 static void a_program_written_with_libnng_talks_with_a_node(void **state)
@@ -137,7 +137,7 @@ static void nngcat_talks_with_a_node(void **state)
     write_file(file);
     pid_t pid = server_start(path, 0);
     run_nngcat(url, file, text, sizeof text);
-    assert_non_null(strstr(text, "\"\\x92\\x00\\x83\\xa6\\x74\\x72\\x6f\\x75\\x70\\x65\\x01"));
+    assert_non_null(strstr(text, "\"\\x92\\x00\\x86\\xa6\\x74\\x72\\x6f\\x75\\x70\\x65\\x01"));
     assert_non_null(strstr(text, "\"\\x95\\x01\\x05\\x01\\xa4\\x65\\x63\\x68\\x6f"
                                  "\\x92\\xa2\\x68\\x69\\xcd\\x03\\xe8\""));
     assert_int_equal(0, server_stop(pid, path));

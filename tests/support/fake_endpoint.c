@@ -127,6 +127,13 @@ static void fake_close(tr_endpoint *base)
     fake_end(e->peer);
 }
 
+static int fake_site(tr_endpoint *base, bool peer, tr_site *ret_site)
+{
+    (void)peer;
+    *ret_site = (tr_site){.tcp = fake_open(base)->tcp};
+    return 0;
+}
+
 static const tr_world_ops fake_ops = {
     .name = "fake",
     .endpoint_bind = fake_bind,
@@ -135,6 +142,7 @@ static const tr_world_ops fake_ops = {
     .endpoint_write = fake_write,
     .endpoint_shutdown = fake_shutdown,
     .endpoint_close = fake_close,
+    .endpoint_site = fake_site,
 };
 
 fake_world *fake_world_new(void)

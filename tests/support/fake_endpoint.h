@@ -18,6 +18,7 @@ typedef struct fake_endpoint {
     size_t read_max, write_max; // bytes that one call moves
     int read_error;             // comes once all that has arrived is read
     int write_error;            // comes at once
+    bool tcp;                   // what its site says
 
     // To be looked at.
     const uint8_t *bytes; // arrived and not yet read: size of them

@@ -19,6 +19,7 @@ BEGIN {
 
     home["uv.h"] = "^src/uv/"
     home["llhttp.h"] = "^actors/http_parse\\.c$"
+    home["openssl/"] = "^src/remote/secret\\.c$"
     home["zlib.h"] = "^src/streams/zip\\.c$"
     home["msgpack.h"] = "^src/data/pack\\.c$"
     home["nng/"] = "^src/remote/link_nng\\.c$"
