@@ -55,6 +55,7 @@ typedef struct tr__probe {
 
 int tr__probe_new(const char *name, tr__probe **ret_probe);
 // It stands for an actor that was to be spawned. All is copied.
+void tr__probe_end(tr__probe *probe, tr_reason reason); // without what follows from it
 int tr__probe_spawned(tr__probe *probe, tr_addr by, const tr_behavior *behavior, const char *path,
                       const tr_spawn_opts *opts);
 tr__probe *tr__probe_find(tr_addr addr); // NULL: there is none

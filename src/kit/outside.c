@@ -153,6 +153,18 @@ static int route_stop(tr_loop *loop, tr_addr addr)
     return rc;
 }
 
+// A probe can be killed, and be linked to by nobody.
+static int route_signal(tr_loop *loop, tr__signal **signal)
+{
+    int rc = 0;
+    tr__probe *probe = probe_alive((*signal)->to, &rc);
+    (void)loop;
+    if (probe == NULL || (*signal)->kind != TR__SIGNAL_KILL)
+        return rc < 0 ? rc : TR_EDOWN;
+    tr__probe_end(probe, (tr_reason){.kind = TR_REASON_KILLED, .code = 9});
+    return 0;
+}
+
 static tr__list *route_waiters(tr_loop *loop, tr_addr to)
 {
     (void)loop;
@@ -184,6 +196,7 @@ const tr__route tr__kit_route = {
     .spawn = route_spawn,
     .watch = route_watch,
     .stop = route_stop,
+    .signal = route_signal,
     .waiters = route_waiters,
     .flush = route_flush,
     .end = route_end,

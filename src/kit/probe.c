@@ -261,9 +261,8 @@ void tr_kit_room(tr_addr addr, uint32_t messages)
     tr__kit_run();
 }
 
-void tr_kit_end(tr_addr addr, tr_reason reason)
+void tr__probe_end(tr__probe *probe, tr_reason reason)
 {
-    tr__probe *probe = probe_at(addr);
     probe->ended = true;
     for (tr_msg *msg = probe->mail.head; msg != NULL; msg = msg->next)
         tr__ask_close(tr__kit.loop, msg, TR_EDOWN, reason);
@@ -271,6 +270,11 @@ void tr_kit_end(tr_addr addr, tr_reason reason)
         tr__ask_close(tr__kit.loop, probe->taken, TR_EDOWN, reason);
     tr__watchers_tell(&probe->watchers, reason, NULL);
     tr__list_splice(&tr__kit.loop->writable, &probe->waiters);
+}
+
+void tr_kit_end(tr_addr addr, tr_reason reason)
+{
+    tr__probe_end(probe_at(addr), reason);
     tr__kit_run();
 }
 

@@ -48,6 +48,8 @@ static int do_with_address(tr_actor *self, const tr_msg *msg, tr_addr addr)
         return tr_monitor(self, addr, NULL);
     if (tr_msg_is(msg, "stop"))
         return tr_stop(self, addr);
+    if (tr_msg_is(msg, "kill"))
+        return tr_kill(self, addr);
     if (tr_msg_is(msg, "ask"))
         return tr_ask(self, addr, "how", TR_V(1), TR_ASK(.timeout_ms = 100), NULL, on_answer, NULL);
     if (tr_msg_is(msg, "wait"))
@@ -395,6 +397,16 @@ static void a_process_that_is_not_started_has_no_streams(void **state)
     TR_EXPECT(tr_kit_parent(), "stream", TR_V((int)TR_ENOSYS));
 }
 
+static void a_probe_that_is_killed_has_ended(void **state)
+{
+    (void)state;
+    tr_addr a = tr_kit_probe("a"), actor = TR_START(&doer, NULL);
+    TR_GIVE(actor, TR_NOBODY, "monitor", TR_V(a));
+    TR_GIVE(actor, TR_NOBODY, "kill", TR_V(a));
+    assert_string_equal("told", tr_msg_name(TR_TAKE(tr_kit_parent())));
+    assert_int_equal(0, tr_kit_monitors(a));
+}
+
 static void a_stop_that_is_asked_for_is_seen(void **state)
 {
     (void)state;
@@ -470,6 +482,7 @@ static const struct CMUnitTest tests[] = {
     TR_TEST(an_end_is_told_to_monitors_and_the_address_misses),
     TR_TEST(the_end_of_a_process_takes_its_link_with_it),
     TR_TEST(a_process_that_is_not_started_has_no_streams),
+    TR_TEST(a_probe_that_is_killed_has_ended),
     TR_TEST(a_stop_that_is_asked_for_is_seen),
     TR_TEST(an_exit_is_seen_with_its_reason),
     TR_TEST(an_error_ends_the_actor_with_a_warning),
