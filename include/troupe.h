@@ -28,6 +28,7 @@
  *   troupe/link.h     links to other nodes, over local sockets and TCP  tr_node_dial
  *   troupe/registry.h names and groups                            tr_register, tr_publish
  *   troupe/pool.h     workers behind one address                       tr_pool_start
+ *   troupe/cluster.h  workers in processes that serve one address        tr_cluster_start
  *   troupe/uv.h       a node on a libuv loop of yours                 tr_node_attach
  *   troupe/stats.h    what loops spend their time on                 tr_loop_stats_get
  *   troupe/trace.h    what has happened, also in one that is dead    tr_trace_next
@@ -50,6 +51,7 @@
 #include <troupe/buf.h>
 #include <troupe/bytes.h>
 #include <troupe/cancel.h>
+#include <troupe/cluster.h>
 #include <troupe/console.h>
 #include <troupe/encoding.h>
 #include <troupe/ends.h>
