@@ -195,7 +195,7 @@ static int attach(tr_actor *self, tr_handle *handle, const tr_connect_opts *opts
                   tr__socket **ret_socket)
 {
     tr_endpoint *endpoint;
-    tr__socket *socket;
+    tr__socket *socket = NULL;
     tr_buf *bytes = handle->bytes == NULL ? NULL : tr_buf_ref(handle->bytes);
     tr_world *world = self->loop->world;
     tr__parcel_kind kind = handle->parcel->kind;
