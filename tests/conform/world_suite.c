@@ -1417,6 +1417,194 @@ static void test_world_closes_over_its_children(void **state)
     assert_int_equal(0, alive.exited);
 }
 
+// ---- Parcels ----
+
+static tr_parcel *leave(struct side *side)
+{
+    tr_parcel *parcel = NULL;
+    side_want(side, 0);
+    assert_int_equal(0, w->ops->endpoint_leave(&side->endpoint, &parcel));
+    assert_null(side->endpoint);
+    parcel->kind = TR__PARCEL_SOCKET;
+    return parcel;
+}
+
+static void enter(struct side *side, tr_parcel **parcel)
+{
+    tr_endpoint *endpoint;
+    size_t got = side->got;
+    assert_int_equal(0, w->ops->endpoint_enter(w, parcel, &endpoint));
+    assert_null(*parcel);
+    side_bind(side, endpoint);
+    side->got = got;
+    side_listen(side);
+}
+
+// Goal:   an endpoint that leaves and enters has missed nothing, and its old owner hears no more.
+static void test_an_endpoint_leaves_and_enters(void **state)
+{
+    (void)state;
+    static struct side a, b, old;
+    pair(&a, &b);
+    side_listen(&b);
+    side_say(&a, 1000);
+    UNTIL(b.got == 1000);
+    side_say(&a, 500);
+    tr_parcel *parcel = leave(&b);
+    old = b;
+    side_say(&a, 500);
+    linger();
+    enter(&b, &parcel);
+    UNTIL(b.got == 2000);
+    side_close(&a);
+    UNTIL(b.end == 0);
+    assert_false(b.wrong);
+    assert_int_equal(0, old.closed);
+    side_close(&b);
+    UNTIL(a.closed && b.closed);
+}
+
+// Read with what comes along; what is read is of no interest.
+static int receive(struct side *side, tr_parcel **parcels)
+{
+    unsigned char bytes[CHUNK];
+    tr_iov iov = {bytes, side->step};
+    int count = 0;
+    bool lost = true;
+    ssize_t n = w->ops->endpoint_receive(side->endpoint, &iov, 1, parcels, &count, &lost);
+    assert_true(n > 0 || n == TR_EAGAIN);
+    assert_false(lost);
+    side->got += n > 0 ? (size_t)n : 0;
+    return count;
+}
+
+static void send_along(struct side *side, size_t size, tr_parcel *const *parcels, int count)
+{
+    unsigned char bytes[CHUNK] = {0};
+    tr_iov iov = {bytes, size};
+    ssize_t n = count == 0 ? w->ops->endpoint_write(side->endpoint, &iov, 1)
+                           : w->ops->endpoint_send(side->endpoint, &iov, 1, parcels, count);
+    assert_in_range(n, 1, size);
+    side->put += (size_t)n;
+}
+
+// Goal:   parcels come with a byte of those that they went along with, those of each send for
+//         themselves, and their sender still has its own.
+static void test_parcels_go_along_with_bytes(void **state)
+{
+    (void)state;
+    static struct side a, b, c, d;
+    tr_parcel *sent, *got[2 * TR__PARCELS_MAX];
+    pair(&a, &b);
+    pair(&c, &d);
+    sent = leave(&d);
+    b.step = 1;
+    send_along(&a, 10, NULL, 0);
+    send_along(&a, 10, (tr_parcel *[]){sent, sent}, 2);
+    size_t first = a.put;
+    send_along(&a, 10, (tr_parcel *[]){sent}, 1);
+    int count = 0;
+    while (count == 0) {
+        UNTIL((count = receive(&b, got)) > 0 || b.got > 0);
+        assert_true(b.got <= first);
+    }
+    assert_int_equal(2, count);
+    b.step = CHUNK;
+    UNTIL((count = receive(&b, got + 2)) > 0);
+    assert_int_equal(1, count);
+    enter(&d, &got[0]);
+    side_say(&c, 100);
+    UNTIL(d.got == 100);
+    side_close(&d);
+    tr__parcel_unref(&got[1]);
+    tr__parcel_unref(&got[2]);
+    side_listen(&c);
+    linger();
+    assert_int_equal(OPEN, c.end); // one of them is left
+    tr__parcel_unref(&sent);
+    UNTIL(c.end != OPEN);
+    side_close(&a);
+    side_close(&b);
+    side_close(&c);
+    UNTIL(a.closed && b.closed && c.closed && d.closed);
+}
+
+// Goal:   parcels that nobody asks for are closed.
+static void test_parcels_that_are_read_past_are_closed(void **state)
+{
+    (void)state;
+    static struct side a, b, c, d;
+    pair(&a, &b);
+    pair(&c, &d);
+    tr_parcel *sent = leave(&d);
+    send_along(&a, 10, &sent, 1);
+    tr__parcel_unref(&sent);
+    side_listen(&c);
+    linger();
+    assert_int_equal(OPEN, c.end);
+    b.on_readable = NULL;
+    unsigned char bytes[CHUNK];
+    UNTIL(w->ops->endpoint_read(b.endpoint, &(tr_iov){bytes, sizeof bytes}, 1) > 0);
+    UNTIL(c.end != OPEN);
+    side_close(&a);
+    side_close(&b);
+    side_close(&c);
+    UNTIL(a.closed && b.closed && c.closed);
+}
+
+// Goal:   who listens need not accept; several may, and a path goes with the last that has it.
+static void test_a_listener_is_opened_and_shared(void **state)
+{
+    (void)state;
+    static struct door door, other;
+    static struct side visitor, second;
+    EACH_SITE(site)
+    {
+        tr_parcel *parcel, *copy;
+        tr_site where;
+        door = other = (struct door){0};
+        assert_int_equal(0, w->ops->listener_open(w, site, &(tr_listen_how){0}, &parcel));
+        assert_int_equal(TR__PARCEL_LISTENER, parcel->kind);
+        parcel->ops->parcel_site(parcel, &where);
+        visit_well(&visitor, &where);
+        assert_int_equal(0, parcel->ops->parcel_copy(parcel, &copy));
+        assert_int_equal(0, w->ops->listener_enter(w, &parcel, &(tr_listen_how){0}, &door_up, &door,
+                                                   &door.listener));
+        assert_null(parcel);
+        UNTIL(door.accepted == 1);
+        w->ops->listener_want(door.listener, false);
+        assert_int_equal(0, w->ops->listener_share(door.listener, &parcel));
+        tr__parcel_unref(&parcel);
+        assert_int_equal(0, w->ops->listener_enter(w, &copy, &(tr_listen_how){0}, &door_up, &other,
+                                                   &other.listener));
+        visit_well(&second, &where);
+        UNTIL(other.accepted == 1);
+        w->ops->listener_close(&other.listener);
+        w->ops->listener_close(&door.listener);
+        assert_true(visit(&second, &where) < 0 || visit_wait(&second) < 0);
+        side_close(&visitor);
+        side_close(&door.guests[0]);
+        side_close(&other.guests[0]);
+        UNTIL(visitor.closed && door.guests[0].closed && other.guests[0].closed);
+    }
+}
+
+// Goal:   a parcel that nobody takes is closed with what is in it.
+static void test_a_parcel_is_dropped(void **state)
+{
+    (void)state;
+    static struct side a, b;
+    pair(&a, &b);
+    tr_parcel *parcel = leave(&b);
+    side_listen(&a);
+    linger();
+    assert_int_equal(OPEN, a.end);
+    tr__parcel_unref(&parcel);
+    UNTIL(a.end == 0);
+    side_close(&a);
+    UNTIL(a.closed);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -1480,6 +1668,11 @@ int world_suite(const struct world_harness *of)
         TEST(test_a_port_may_be_shared),
         TEST(test_a_listener_may_let_wait),
         TEST(test_a_listener_that_closes_ends_those_who_wait),
+        TEST(test_an_endpoint_leaves_and_enters),
+        TEST(test_parcels_go_along_with_bytes),
+        TEST(test_parcels_that_are_read_past_are_closed),
+        TEST(test_a_listener_is_opened_and_shared),
+        TEST(test_a_parcel_is_dropped),
         TEST(test_nobody_there_is_an_error),
         TEST(test_what_is_no_address_is_an_error),
         TEST(test_a_signal_is_heard_by_all_who_hear_it),

@@ -242,6 +242,24 @@ static void a_child_that_closes_its_link_and_lives_is_ended(void **state)
     see_child_end("closes the link and lives", TR_REASON_KILLED, SIGTERM);
 }
 
+// What tr_test_teardown finds open is told as a leak.
+static void a_child_that_cheats_with_descriptors_loses_its_link(void **state)
+{
+    (void)state;
+    static const char *const cheats[] = {
+        "descriptors with an ordinary message",
+        "descriptors bit by bit",
+        "fewer descriptors than announced",
+        "more descriptors than announced",
+        "descriptors announced, and no message",
+        "bytes announced, and none sent",
+        "no descriptors announced",
+        "taken, and never sent",
+    };
+    for (size_t i = 0; i < sizeof cheats / sizeof *cheats; i++)
+        see_child_end(cheats[i], TR_REASON_EXITED, STATUS);
+}
+
 // ---- All of them ----
 
 static const struct CMUnitTest own_tests[] = {
@@ -254,6 +272,7 @@ static const struct CMUnitTest own_tests[] = {
     TR_PROCESS_TEST(a_peer_that_does_not_read_delays_the_end_no_longer_than_flush_ms),
     TR_PROCESS_TEST(a_child_that_is_another_node_than_it_was_given_is_refused),
     TR_PROCESS_TEST(a_child_that_closes_its_link_and_lives_is_ended),
+    TR_PROCESS_TEST(a_child_that_cheats_with_descriptors_loses_its_link),
 };
 
 // Each attack is a test of its own, once by a stranger and once by a child.

@@ -1,0 +1,302 @@
+// Handles and real processes: workers that die at random with connections in their hands, and
+// processes that have no descriptor left.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "support/ipc.h"
+
+#define WORKERS  4
+#define AT_ONCE  64 // clients
+#define REQUEST  "request\n"
+#define ANSWER   "ok"
+#define KILL_GAP TR_MS(3)
+
+// ---- Workers ----
+
+static void worker_pause(tr_actor *self)
+{
+    // Some requests are under way at any time.
+    for (int i = 0; i < 2000; i++)
+        tr_now(self);
+}
+
+// A request is whole, or somebody else has read some of it.
+static void worker_readable(tr_actor *self, tr_stream stream, void *arg)
+{
+    tr_buf *chunk;
+    (void)arg;
+    int rc = tr_stream_read(self, stream, strlen(REQUEST), &chunk);
+    if (rc == TR_EAGAIN)
+        return;
+    worker_pause(self);
+    bool whole = rc == 0 && tr_buf_size(chunk) == strlen(REQUEST) &&
+                 memcmp(tr_buf_data(chunk), REQUEST, strlen(REQUEST)) == 0;
+    tr_buf_unref(rc == 0 ? &chunk : &(tr_buf *){NULL});
+    tr_stream_write_bytes(self, stream, whole ? ANSWER : "bad", whole ? 2 : 3);
+    tr_stream_end(self, stream);
+}
+
+// Room for so many more descriptors than it has.
+static int worker_limit(int64_t room)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -errno;
+    limit.rlim_cur = tr_test_descriptors(getpid()) + (rlim_t)room;
+    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
+
+static int worker_start(tr_actor *self, const tr_val *args)
+{
+    int64_t room;
+    int rc = tr_as_int(*args, &room);
+    if (rc == 0 && room > 0)
+        rc = worker_limit(room);
+    return rc < 0 ? rc : tr_send(self, tr_parent(self), "pid", TR_V((int64_t)getpid()));
+}
+
+static int worker_receive(tr_actor *self, const tr_msg *msg)
+{
+    static const tr_stream_events events = {.readable = worker_readable};
+    tr_handle *handle = NULL;
+    tr_stream stream;
+    int rc = tr_msg_take_handle(self, msg, 0, &handle);
+    if (rc == 0)
+        rc = tr_stream_attach(self, &handle, NULL, &stream);
+    tr_handle_close(&handle);
+    return rc < 0 ? rc : tr_stream_on(self, stream, &events, NULL);
+}
+
+static const tr_behavior worker = {
+    .name = "worker", .start = worker_start, .receive = worker_receive};
+
+// ---- The parent: clients, a server that hands connections on, and a murderer ----
+
+static struct {
+    uint64_t clients, connected, closed;
+    uint64_t answered, unanswered, wrong;
+    uint64_t returned, killed;
+    size_t next;
+    tr_addr workers[WORKERS];
+    pid_t pids[WORKERS]; // 0: it has not said, or is dead
+    bool limited;        // workers have few descriptors
+    char address[TR_ADDRESS_MAX];
+    unsigned random;
+} scene;
+
+static struct client {
+    char got[8];
+    size_t size;
+} clients[AT_ONCE];
+
+static int must(tr_actor *self, int rc)
+{
+    if (rc < 0)
+        tr_exit(self, rc);
+    return rc;
+}
+
+static void client_connect(tr_actor *self, struct client *c);
+
+static void client_data(tr_actor *self, tr_stream stream, tr_buf *chunk, void *arg)
+{
+    struct client *c = arg;
+    size_t room = sizeof c->got - c->size, size = tr_buf_size(chunk);
+    (void)self, (void)stream;
+    memcpy(c->got + c->size, tr_buf_data(chunk), size < room ? size : room);
+    c->size += size < room ? size : room;
+}
+
+static void client_closed(tr_actor *self, tr_stream stream, int status, void *arg)
+{
+    struct client *c = arg;
+    (void)stream, (void)status;
+    scene.answered += c->size == 2 && memcmp(c->got, ANSWER, 2) == 0;
+    scene.unanswered += c->size == 0;
+    scene.wrong += c->size != 0 && (c->size != 2 || memcmp(c->got, ANSWER, 2) != 0);
+    scene.closed++;
+    if (scene.connected < scene.clients)
+        client_connect(self, c);
+    else if (scene.closed == scene.clients)
+        tr_exit(self, TR_NORMAL);
+}
+
+static void client_connect(tr_actor *self, struct client *c)
+{
+    static const tr_stream_events events = {.data = client_data, .closed = client_closed};
+    tr_stream stream;
+    scene.connected++;
+    c->size = 0;
+    int rc = tr_connect(self, scene.address, TR_CONNECT(.half_open = true), &stream);
+    if (rc == 0)
+        rc = tr_stream_on(self, stream, &events, c);
+    if (rc == 0)
+        rc = tr_stream_write_bytes(self, stream, REQUEST, strlen(REQUEST));
+    if (rc >= 0)
+        rc = tr_stream_end(self, stream);
+    must(self, rc);
+}
+
+static int worker_spawn(tr_actor *self, size_t i)
+{
+    scene.pids[i] = 0;
+    int rc = tr_spawn(self, &worker,
+                      TR_SPAWN(.isolation = TR_PROCESS, .args = TR_V(scene.limited ? 3 : 0)),
+                      &scene.workers[i]);
+    return rc < 0 ? rc : tr_monitor(self, scene.workers[i], NULL);
+}
+
+// To the next one that takes it: one that is dead, or full, is passed over.
+static void hand_on(tr_actor *self, tr_handle **handle)
+{
+    tr_msg *msg = NULL;
+    int rc = tr_msg_new("connection", TR_NULL, &msg);
+    if (rc == 0)
+        rc = tr_msg_attach_handle(msg, handle);
+    for (size_t i = 0; rc == 0 && msg != NULL && i < WORKERS; i++)
+        tr_send_msg(self, scene.workers[scene.next++ % WORKERS], &msg);
+    must(self, msg == NULL ? rc : TR_EFULL);
+    tr_msg_free(&msg);
+}
+
+static void server_accepted(tr_actor *self, tr_stream stream, void *arg)
+{
+    tr_handle *handle = NULL;
+    (void)arg;
+    if (must(self, tr_stream_detach(self, stream, &handle)) == 0)
+        hand_on(self, &handle);
+    tr_handle_close(&handle);
+}
+
+static size_t worker_of(tr_addr addr)
+{
+    size_t i = 0;
+    while (i < WORKERS && !tr_addr_eq(scene.workers[i], addr))
+        i++;
+    return i;
+}
+
+static void kill_one(tr_actor *self, void *arg)
+{
+    (void)self, (void)arg;
+    scene.random = scene.random * 1664525 + 1013904223;
+    pid_t *pid = &scene.pids[(scene.random >> 24) % WORKERS];
+    if (*pid == 0)
+        return;
+    kill(*pid, SIGKILL);
+    *pid = 0;
+    scene.killed++;
+}
+
+static int take_back(tr_actor *self, const tr_msg *msg)
+{
+    tr_handle *handle = NULL;
+    scene.returned++;
+    int rc = tr_msg_take_handle(self, msg, 0, &handle);
+    if (rc == 0)
+        hand_on(self, &handle);
+    tr_handle_close(&handle);
+    return rc;
+}
+
+static int parent_receive(tr_actor *self, const tr_msg *msg)
+{
+    int64_t pid;
+    size_t i = worker_of(tr_msg_from(msg));
+    if (tr_msg_returned(msg) != NULL)
+        return take_back(self, msg);
+    if (tr_msg_down(msg) != NULL)
+        return worker_spawn(self, worker_of(tr_msg_down(msg)->addr));
+    int rc = tr_as_int(tr_msg_body(msg), &pid);
+    if (rc == 0 && i < WORKERS)
+        scene.pids[i] = (pid_t)pid;
+    return rc;
+}
+
+static int parent_begin(tr_actor *self)
+{
+    tr_server server;
+    int rc = tr_listen(self, "tcp://127.0.0.1:0", NULL, server_accepted, NULL, &server);
+    if (rc == 0)
+        rc = tr_server_address(self, server, scene.address);
+    for (size_t i = 0; rc == 0 && i < WORKERS; i++)
+        rc = worker_spawn(self, i);
+    for (size_t i = 0; rc == 0 && i < AT_ONCE && scene.connected < scene.clients; i++)
+        client_connect(self, &clients[i]);
+    return rc;
+}
+
+static int parent_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    int rc = parent_begin(self);
+    return rc < 0 || scene.limited ? rc : tr_interval_start(self, KILL_GAP, kill_one, NULL, NULL);
+}
+
+static const tr_behavior parent = {
+    .name = "parent", .start = parent_start, .receive = parent_receive};
+
+static const tr_app *app(void)
+{
+    static const tr_behavior *const all[] = {&parent, &worker};
+    static const tr_app both = {all, 2};
+    return &both;
+}
+
+static void run(uint64_t count, bool limited)
+{
+    tr_node *node = NULL;
+    memset(&scene, 0, sizeof scene);
+    scene.clients = count;
+    scene.limited = limited;
+    size_t descriptors = tr_test_descriptors(getpid());
+    assert_int_equal(0, tr_node_open(TR_NODE(.app = app()), &node));
+    assert_int_equal(0, tr_node_spawn(node, &parent, NULL, NULL));
+    assert_int_equal(0, tr_node_run(node));
+    tr_node_close(&node);
+    assert_int_equal(descriptors, tr_test_descriptors(getpid()));
+    assert_int_equal(count, scene.closed);
+    assert_int_equal(count, scene.answered + scene.unanswered);
+    assert_int_equal(0, scene.wrong);
+    if (getenv("TROUPE_TEST_SCALE") != NULL)
+        print_message("%llu connections: %llu answered, %llu closed; %llu came back; %llu killed\n",
+                      (unsigned long long)count, (unsigned long long)scene.answered,
+                      (unsigned long long)scene.unanswered, (unsigned long long)scene.returned,
+                      (unsigned long long)scene.killed);
+}
+
+// Goal:   every connection is served once or closed, none is lost, and no descriptor is left.
+// Method: connections are handed to workers of which one is killed every few milliseconds; what
+//         comes back is handed to another one, which finds the whole request or says so.
+static void workers_may_die_at_any_time(void **state)
+{
+    (void)state;
+    const char *scale = getenv("TROUPE_TEST_SCALE");
+    run(scale == NULL ? ipc_scaled(1000) : ipc_scaled(10000), false);
+    assert_in_range(scene.killed, 1, UINT64_MAX);
+    assert_in_range(scene.answered, scene.clients / 4, scene.clients);
+}
+
+// Goal:   what a process has no descriptor for goes back, and somebody has it in the end.
+// Method: 64 clients at a time, and workers with room for a handful each.
+static void who_has_no_descriptor_left_gives_back(void **state)
+{
+    (void)state;
+    run(ipc_scaled(1000), true);
+    assert_int_equal(scene.clients, scene.answered);
+    assert_in_range(scene.returned, 1, UINT64_MAX);
+}
+
+int main(int argc, char **argv)
+{
+    if (tr_is_child())
+        return tr_main(argc, argv, app());
+    const struct CMUnitTest tests[] = {
+        TR_PROCESS_TEST(workers_may_die_at_any_time),
+        TR_PROCESS_TEST(who_has_no_descriptor_left_gives_back),
+    };
+    return cmocka_run_group_tests_name("ipc/handles", tests, NULL, NULL);
+}
