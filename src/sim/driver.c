@@ -249,9 +249,3 @@ void tr__sim_set_spawn_error(tr_sim *sim, int error, unsigned nth)
     sim->spawn_error = error;
     sim->spawn_error_in = nth;
 }
-
-void tr__sim_set_parcel_loss(tr_sim *sim, unsigned nth)
-{
-    tr_assert(nth > 0);
-    sim->parcel_loss_in = nth;
-}

@@ -48,7 +48,6 @@ struct tr_sim {
     uint64_t watchdog_ns;
     int spawn_error;
     unsigned spawn_error_in; // 0: none will fail
-    unsigned parcel_loss_in; // likewise
 };
 
 struct sim_listed {

@@ -110,9 +110,6 @@ void tr__sim_set_whole(tr_sim *sim, bool whole);      // reads and writes move a
 void tr__sim_cut(tr_sim *sim, uint64_t ns);
 // The nth spawn from now (1: the next one) fails with this error, once.
 void tr__sim_set_spawn_error(tr_sim *sim, int error, unsigned nth);
-// Of the nth parcels from now that come along with bytes the last one is lost, once: there was no
-// descriptor for it.
-void tr__sim_set_parcel_loss(tr_sim *sim, unsigned nth);
 
 // The machine's service manager: all that it was told, a line of "PID STATE" for each time, ends of
 // lines in a state being spaces; and how often it wants a sign of life (at first 0: never).
