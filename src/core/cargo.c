@@ -137,11 +137,13 @@ int tr__cargo_move(tr_msg *from, tr_msg *to)
 
 void tr__cargo_take_back(tr_msg *msg, tr_msg *copy)
 {
-    if (tr__msg_cargo(msg) == NULL)
+    tr__cargo *cargo = tr__msg_cargo(msg), *from = tr__msg_cargo(copy);
+    if (cargo == NULL || from == NULL)
         return;
-    tr__cargo *cargo = tr__msg_cargo(copy);
-    memcpy(tr__msg_cargo(msg)->handles, cargo->handles, sizeof cargo->handles);
-    memset(cargo->handles, 0, sizeof cargo->handles);
+    memcpy(cargo->handles, from->handles, sizeof cargo->handles);
+    memset(from->handles, 0, sizeof from->handles);
+    if (cargo->receipt.ref == 0)
+        cargo->accepted = false;
 }
 
 int tr__cargo_pass(tr_loop *loop, const tr_msg *from, tr_msg *to)

@@ -95,7 +95,7 @@ static void copies(console_kind input, console_kind output, size_t cut)
     if (input != CONSOLE_FILE) {
         feed(TEXT, cut);
         UNTIL(has(cut));
-        feed(TEXT + cut, SIZE - cut);
+        feed(&TEXT[cut], SIZE - cut);
     }
     UNTIL(has(SIZE));
     if (input == CONSOLE_TERMINAL) { // what closes it may take what it still holds

@@ -73,6 +73,20 @@ static int worker_receive(tr_actor *self, const tr_msg *msg)
 static const tr_behavior worker = {
     .name = "worker", .start = worker_start, .receive = worker_receive};
 
+// ---- Couriers: each on a loop of its own, beside that of the links ----
+
+// What cannot be handed on goes back.
+static int courier_receive(tr_actor *self, const tr_msg *msg)
+{
+    tr_addr to;
+    int rc = tr_as_addr(tr_msg_body(msg), &to);
+    if (rc == 0)
+        rc = tr_forward(self, msg, to);
+    return rc < 0 ? TR_EUNKNOWN : 0;
+}
+
+static const tr_behavior courier = {.name = "courier", .receive = courier_receive};
+
 // ---- The parent: clients, a server that hands connections on, and a murderer ----
 
 static struct {
@@ -83,6 +97,10 @@ static struct {
     tr_addr workers[WORKERS];
     pid_t pids[WORKERS]; // 0: it has not said, or is dead
     bool limited;        // workers have few descriptors
+    bool couriers;       // messages go by another loop
+    tr_addr courier;
+    tr_handle *waiting[AT_ONCE]; // while all workers are dead
+    size_t waiting_count;
     char address[TR_ADDRESS_MAX];
     unsigned random;
 } scene;
@@ -149,17 +167,32 @@ static int worker_spawn(tr_actor *self, size_t i)
     return rc < 0 ? rc : tr_monitor(self, scene.workers[i], NULL);
 }
 
-// To the next one that takes it: one that is dead, or full, is passed over.
+// To the next one that takes it: one that is dead is passed over. moves: *handle
 static void hand_on(tr_actor *self, tr_handle **handle)
 {
     tr_msg *msg = NULL;
-    int rc = tr_msg_new("connection", TR_NULL, &msg);
+    tr_addr to = scene.workers[scene.next++ % WORKERS];
+    int rc = tr_msg_new("connection", TR_V(to), &msg);
     if (rc == 0)
         rc = tr_msg_attach_handle(msg, handle);
-    for (size_t i = 0; rc == 0 && msg != NULL && i < WORKERS; i++)
-        tr_send_msg(self, scene.workers[scene.next++ % WORKERS], &msg);
-    must(self, msg == NULL ? rc : TR_EFULL);
+    if (rc == 0 && scene.couriers)
+        rc = tr_send_msg(self, scene.courier, &msg);
+    for (size_t i = 0; rc == 0 && msg != NULL && i < WORKERS; i++, scene.next++)
+        tr_send_msg(self, scene.workers[scene.next % WORKERS], &msg);
+    if (rc == 0 && msg != NULL)
+        rc = tr_msg_take_handle(self, msg, 0, &scene.waiting[scene.waiting_count++]);
+    must(self, rc);
     tr_msg_free(&msg);
+}
+
+static void hand_on_waiting(tr_actor *self)
+{
+    size_t count = scene.waiting_count;
+    tr_handle *waiting[AT_ONCE];
+    memcpy(waiting, scene.waiting, sizeof waiting);
+    scene.waiting_count = 0;
+    for (size_t i = 0; i < count; i++)
+        hand_on(self, &waiting[i]);
 }
 
 static void server_accepted(tr_actor *self, tr_stream stream, void *arg)
@@ -213,6 +246,7 @@ static int parent_receive(tr_actor *self, const tr_msg *msg)
     int rc = tr_as_int(tr_msg_body(msg), &pid);
     if (rc == 0 && i < WORKERS)
         scene.pids[i] = (pid_t)pid;
+    hand_on_waiting(self);
     return rc;
 }
 
@@ -222,6 +256,8 @@ static int parent_begin(tr_actor *self)
     int rc = tr_listen(self, "tcp://127.0.0.1:0", NULL, server_accepted, NULL, &server);
     if (rc == 0)
         rc = tr_server_address(self, server, scene.address);
+    if (rc == 0 && scene.couriers)
+        rc = tr_spawn(self, &courier, TR_SPAWN(.isolation = TR_THREAD), &scene.courier);
     for (size_t i = 0; rc == 0 && i < WORKERS; i++)
         rc = worker_spawn(self, i);
     for (size_t i = 0; rc == 0 && i < AT_ONCE && scene.connected < scene.clients; i++)
@@ -246,12 +282,13 @@ static const tr_app *app(void)
     return &both;
 }
 
-static void run(uint64_t count, bool limited)
+static void run(uint64_t count, bool limited, bool couriers)
 {
     tr_node *node = NULL;
     memset(&scene, 0, sizeof scene);
     scene.clients = count;
     scene.limited = limited;
+    scene.couriers = couriers;
     size_t descriptors = tr_test_descriptors(getpid());
     assert_int_equal(0, tr_node_open(TR_NODE(.app = app()), &node));
     assert_int_equal(0, tr_node_spawn(node, &parent, NULL, NULL));
@@ -275,8 +312,16 @@ static void workers_may_die_at_any_time(void **state)
 {
     (void)state;
     const char *scale = getenv("TROUPE_TEST_SCALE");
-    run(scale == NULL ? ipc_scaled(1000) : ipc_scaled(10000), false);
+    run(scale == NULL ? ipc_scaled(1000) : ipc_scaled(10000), false, false);
     assert_in_range(scene.killed, 1, UINT64_MAX);
+    assert_in_range(scene.answered, scene.clients / 4, scene.clients);
+}
+
+// Goal:   the same when the sender is not on the loop of the links.
+static void connections_may_go_by_another_loop(void **state)
+{
+    (void)state;
+    run(ipc_scaled(1000), false, true);
     assert_in_range(scene.answered, scene.clients / 4, scene.clients);
 }
 
@@ -285,7 +330,7 @@ static void workers_may_die_at_any_time(void **state)
 static void who_has_no_descriptor_left_gives_back(void **state)
 {
     (void)state;
-    run(ipc_scaled(1000), true);
+    run(ipc_scaled(1000), true, false);
     assert_int_equal(scene.clients, scene.answered);
     assert_in_range(scene.returned, 1, UINT64_MAX);
 }
@@ -296,6 +341,7 @@ int main(int argc, char **argv)
         return tr_main(argc, argv, app());
     const struct CMUnitTest tests[] = {
         TR_PROCESS_TEST(workers_may_die_at_any_time),
+        TR_PROCESS_TEST(connections_may_go_by_another_loop),
         TR_PROCESS_TEST(who_has_no_descriptor_left_gives_back),
     };
     return cmocka_run_group_tests_name("ipc/handles", tests, NULL, NULL);
