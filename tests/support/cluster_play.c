@@ -103,6 +103,7 @@ const tr_behavior play_worker = {.name = "play_worker",
 struct user {
     tr_stream stream;
     uint32_t left; // lines, over this connection
+    bool served;   // counted among those that are
     bool waits;    // for an answer
     bool last;     // that was the last one there
     char line[64]; // so far
@@ -110,6 +111,7 @@ struct user {
 };
 
 static bool over; // nobody connects any more
+static uint32_t served_now;
 static char address[TR_ADDRESS_MAX];
 
 static void user_connect(tr_actor *self, void *arg);
@@ -137,12 +139,23 @@ static void user_say(tr_actor *self, struct user *u)
     tr_stream_write_bytes(self, u->stream, "hello\n", 6);
 }
 
+// Between its first answer and its own end a connection is open at the worker's side.
+static void user_count(struct user *u, bool served)
+{
+    served_now += (uint32_t)served - (uint32_t)u->served;
+    u->served = served;
+    play.served_most = served_now > play.served_most ? served_now : play.served_most;
+}
+
 static void user_heard(tr_actor *self, struct user *u)
 {
     u->line[u->have - 1] = '\0';
     u->waits = false;
     note_answer(u->line);
+    user_count(u, true);
     u->last = strchr(u->line, '!') != NULL || --u->left == 0 || over;
+    if (u->last)
+        user_count(u, false);
     if (u->last)
         tr_stream_end(self, u->stream);
     else
@@ -166,6 +179,7 @@ static void user_closed(tr_actor *self, tr_stream stream, int status, void *arg)
     struct user *u = tr_state(self);
     (void)stream, (void)status, (void)arg;
     play.failed += u->waits;
+    user_count(u, false);
     if (over)
         tr_exit(self, TR_NORMAL);
     else
@@ -316,6 +330,7 @@ static int boss_start(tr_actor *self, const tr_val *args)
     tr_cluster_spec spec = *play.spec;
     (void)args;
     memset(&boss, 0, sizeof boss);
+    served_now = 0;
     over = false;
     spec.observer = tr_self(self);
     int rc = tr_cluster_start(self, &spec, NULL, &boss.cluster);

@@ -28,6 +28,7 @@ struct cluster_play {
 
     // What has come of it.
     uint64_t answered, failed, connections;
+    uint32_t served_most; // connections at a time
     uint32_t kills, rolls, roll_errors, restarts, give_ups;
     uint64_t by_slot[PLAY_SLOTS]; // answers
     uint32_t pid_count;           // different ones that have answered
