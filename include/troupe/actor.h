@@ -191,8 +191,9 @@ TR_API int tr_send_msg(tr_actor *self, tr_addr to, tr_msg **msg);
 /* Answer a message: an ask (troupe/ask.h) once, any other by sending to its sender under the same
  * name. A sender that is gone, or that has no room for the answer, is no error of the one who
  * answers: the reply is a dead letter then, so that `return tr_reply(...)` is always right.
- * (tr_send to tr_msg_from(msg) tells.) returns: 0; TR_EINVAL, TR_ETOODEEP, TR_ETOOBIG, TR_ENOMEM as
- * tr_send; TR_EINVAL also for an ask that has been answered */
+ * (tr_send to tr_msg_from(msg) tells.)
+ * returns: 0; TR_EINVAL, TR_ETOODEEP, TR_ETOOBIG, TR_ENOMEM as tr_send; TR_EINVAL also for an ask
+ *          that has been answered */
 static inline int tr_reply(tr_actor *self, const tr_msg *msg, tr_val body)
 {
     return tr_reply_val(self, msg, &body);
@@ -200,8 +201,9 @@ static inline int tr_reply(tr_actor *self, const tr_msg *msg, tr_val body)
 
 /* Call cb once when `to`, which was full, has room again, or is gone: then the next send says so.
  * Comes at once (in a turn of its own) when it is not full. Those on one loop that wait for the
- * same room are called in the order of their waiting, before any that need not wait. borrows: arg,
- * until cb has returned or the actor has ended errors:  TR_EINVAL, TR_ENOMEM */
+ * same room are called in the order of their waiting, before any that need not wait.
+ * borrows: arg, until cb has returned or the actor has ended
+ * errors:  TR_EINVAL, TR_ENOMEM */
 TR_API int tr_on_writable(tr_actor *self, tr_addr to, tr_callback cb, void *arg);
 
 #define TR_NORMAL 0 /* the exit reason of one that is done */

@@ -34,14 +34,18 @@
  *
  * What a cluster is asked, with tr_ask or tr_send:
  *
- *     "cluster.workers"   null      a list of {"slot", "incarnation", "addr", "pid", "state",
- * "load", "restarts"}: of each slot, and of those that are being replaced. state is "starting",
- * "ready", "draining", or "waiting" (to be started again: no addr) "cluster.resize"    a number  of
- * workers; answers with it. Those with the highest slots are drained "cluster.roll"      null, or
- * {"parallel": number}   answers when all are replaced, with how many; TR_EEXIST: one is under way;
- * TR_ECANCELED: given up "cluster.restart"   a slot    the same for one worker "cluster.tell"
- * {"name", "body"}, perhaps with "slot"   sends this message to one worker, or to all that are
- * there; answers with how many had room
+ *     "cluster.workers"   null     a list of {"slot", "incarnation", "addr", "pid", "state", "load",
+ *                                  "restarts"}: of each slot, and of those being replaced. state is
+ *                                  "starting", "ready", "draining", or "waiting" (to be started
+ *                                  again: no addr)
+ *     "cluster.resize"    a number answers with it. Those with the highest slots are drained
+ *     "cluster.roll"      null, or {"parallel": number}
+ *                                  answers when all are replaced, with how many; TR_EEXIST: one is
+ *                                  under way; TR_ECANCELED: given up
+ *     "cluster.restart"   a slot   the same for one worker
+ *     "cluster.tell"      {"name", "body"}, perhaps with "slot"
+ *                                  sends this message to one worker, or to all that are there;
+ *                                  answers with how many had room
  *
  * Workers find each other by "cluster.workers". */
 #ifndef TROUPE_CLUSTER_H
@@ -181,9 +185,10 @@ typedef struct tr_cluster_listen_opts {
 
 /* Listen at an address as tr_listen does, together with the other workers that do. The actor has to
  * show its messages to tr_cluster_take. Whether it can is told by `listening`, in a turn of its
- * own. borrows: address, opts (NULL: all defaults); arg, until the server is closed gives:
- * *ret_server; may be NULL errors:  TR_EINVAL, TR_ENOMEM, and as tr_send; outside of a cluster as
- * tr_listen */
+ * own.
+ * borrows: address, opts (NULL: all defaults); arg, until the server is closed
+ * gives:   *ret_server; may be NULL
+ * errors:  TR_EINVAL, TR_ENOMEM, and as tr_send; outside of a cluster as tr_listen */
 TR_API int tr_cluster_listen(tr_actor *self, const char *address,
                              const tr_cluster_listen_opts *opts, tr_accepted cb, void *arg,
                              tr_cluster_server *ret_server);

@@ -21,7 +21,8 @@ extern "C" {
 TR_API int tr_source(tr_actor *self, tr_buf *const *chunks, size_t count,
                      const tr_stream_opts *opts, tr_stream *ret_stream);
 
-/* A writable stream that drops what is written. The mode counts. gives: *ret_stream */
+/* A writable stream that drops what is written. The mode counts.
+ * gives:   *ret_stream */
 TR_API int tr_sink(tr_actor *self, const tr_stream_opts *opts, tr_stream *ret_stream);
 
 /* ---- Collecting ---- */
@@ -44,7 +45,8 @@ typedef struct tr_collect_opts {
 #define TR_COLLECT(...) (&(const tr_collect_opts){.size = sizeof(tr_collect_opts), __VA_ARGS__})
 
 /* What has been collected (status 0), or why it has not (all is NULL): the first error, which may
- * be TR_ETOOBIG. Called once. borrows: all, until it returns (tr_buf_ref keeps it) */
+ * be TR_ETOOBIG. Called once.
+ * borrows: all, until it returns (tr_buf_ref keeps it) */
 typedef void (*tr_collected)(tr_actor *self, int status, tr_buf *all, void *arg);
 
 /* A writable stream that collects: to be the last of a pipeline.

@@ -53,8 +53,8 @@ typedef struct tr_file_entry {
 } tr_file_entry;
 
 /* What a call has brought: the members that it names, the others are 0. Never NULL; after an error
- * all are 0 but bytes, where something was written. borrows: all of it, until cb returns
- * (tr_buf_ref keeps data) */
+ * all are 0 but bytes, where something was written.
+ * borrows: all of it, until cb returns (tr_buf_ref keeps data) */
 typedef struct tr_file_result {
     tr_file file;
     uint64_t bytes;

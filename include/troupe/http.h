@@ -1,7 +1,7 @@
 /* HTTP/1.1: a server whose requests are calls of a handler, and a client.
  *
- *     static int on_request(tr_actor *self, tr_http http, const tr_http_request *request, void
- * *arg)
+ *     static int on_request(tr_actor *self, tr_http http, const tr_http_request *request,
+ *                           void *arg)
  *     {
  *         return tr_http_reply(self, http, TR_HTTP_RESPONSE(.type = "text/plain",
  *                                                           .body = TR_HTTP_TEXT("hello\n")));
@@ -323,17 +323,20 @@ typedef struct tr_http_answer {
 
 /* What has come of a call: 0, or an error: the system's (-ECONNREFUSED), TR_ETIMEDOUT,
  * TR_ECANCELED, TR_EPIPE (the server has closed instead of answering), TR_EBADMSG (that was no
- * HTTP), TR_ETOOBIG. borrows: answer (NULL after an error), until it returns */
+ * HTTP), TR_ETOOBIG.
+ * borrows: answer (NULL after an error), until it returns */
 typedef void (*tr_http_answered)(tr_actor *self, int error, const tr_http_answer *answer,
                                  void *arg);
 
 /* Ask a server. cb is called once. A connection that has been used before and turns out to be
  * closed is no error of a call that may be made twice (GET, HEAD, OPTIONS, PUT and DELETE without a
- * stream): it is made again on another one. borrows: call and all in it, until the call ends; arg,
- * until cb has returned or the actor has ended gives:   *ret_stream: the body of the request, to be
- * written and ended; NULL: it is call->body errors:  TR_ENOENT (no such client), TR_EINVAL,
- * TR_ENOSYS (another scheme than http), TR_ETOOBIG (an URL, or headers, of more than 64 KiB),
- * TR_ECANCELED (call->cancel has been), TR_ENOMEM */
+ * stream): it is made again on another one.
+ * borrows: call and all in it, until the call ends; arg, until cb has returned or the actor has
+ *          ended
+ * gives:   *ret_stream: the body of the request, to be written and ended; NULL: it is call->body
+ * errors:  TR_ENOENT (no such client), TR_EINVAL, TR_ENOSYS (another scheme than http), TR_ETOOBIG
+ *          (an URL, or headers, of more than 64 KiB), TR_ECANCELED (call->cancel has been),
+ *          TR_ENOMEM */
 TR_API int tr_http_send(tr_actor *self, tr_http_client client, const tr_http_call *call,
                         tr_stream *ret_stream, tr_http_answered cb, void *arg);
 

@@ -96,7 +96,8 @@ TR_API int tr_node_url(const tr_node *node, size_t n, char url[TR_URL_MAX]);
 TR_API int tr_node_watch(tr_actor *self, bool wanted);
 
 /* Ask another node who has a name there. The answer's body is the address; its status TR_ENOENT
- * when nobody has it. returns: as tr_ask; TR_EDOWN: there is no link to that node */
+ * when nobody has it.
+ * returns: as tr_ask; TR_EDOWN: there is no link to that node */
 TR_API int tr_whereis_at(tr_actor *self, uint64_t node, const char *name, const tr_ask_opts *opts,
                          uint64_t *ret_ask, tr_answered cb, void *arg);
 

@@ -91,8 +91,9 @@ TR_API int tr_msg_new(const char *name, tr_val body, tr_msg **ret_msg);
 TR_API int tr_msg_attach(tr_msg *msg, tr_buf **buf);
 
 /* A message with the same name, body and buffers, to be kept or sent; a notice can only be kept,
- * but for one that has come back: of that the copy is what was sent. Handles are not copied. gives:
- * *ret_msg errors: TR_EINVAL, TR_ENOMEM */
+ * but for one that has come back: of that the copy is what was sent. Handles are not copied.
+ * gives:   *ret_msg
+ * errors:  TR_EINVAL, TR_ENOMEM */
 TR_API int tr_msg_copy(const tr_msg *msg, tr_msg **ret_msg);
 
 /* Set *msg to NULL. No-op on NULL. */

@@ -36,9 +36,10 @@ TR_API int tr_promise_reject(tr_promise *promise, int error);
 TR_API int tr_promise_then(tr_promise *promise, tr_reaction cb, void *arg, tr_promise **ret_next);
 
 /* A promise of all: settled with the list of all their documents in order, or with the first error.
- * None at all: an empty list. borrows: promises, until the call returns
- * gives:  *ret_promise
- * errors: TR_EINVAL, TR_ENOMEM */
+ * None at all: an empty list.
+ * borrows: promises, until the call returns
+ * gives:   *ret_promise
+ * errors:  TR_EINVAL, TR_ENOMEM */
 TR_API int tr_promise_all(tr_actor *self, tr_promise *const *promises, size_t count,
                           tr_promise **ret_promise);
 

@@ -48,7 +48,8 @@ typedef void (*tr_done)(tr_actor *self, int status, void *arg);
 /* What a stream tells. Every member may be left out. */
 typedef struct tr_stream_events {
     /* The next chunk. A table with `data` lets the stream flow; without it the stream waits to be
-     * read. borrows: chunk, until it returns (tr_buf_ref keeps it) */
+     * read.
+     * borrows: chunk, until it returns (tr_buf_ref keeps it) */
     void (*data)(tr_actor *self, tr_stream stream, tr_buf *chunk, void *arg);
 
     /* There is something to read, or the end has come, after tr_stream_read had said TR_EAGAIN or
@@ -154,8 +155,9 @@ typedef struct tr_pipeline_opts {
  * left by the last one, and all are closed but for a first or last one that has another side: that
  * stays. When one fails, or is closed before its end, all are destroyed, and cb is called after
  * that with the first real error. The first and the last may be the same stream: an echo. What lies
- * between two streams of a pipeline is read and written by nobody else. borrows: streams, opts
- * (NULL: all defaults), until the call ends; arg, until cb has returned or the actor has ended
+ * between two streams of a pipeline is read and written by nobody else.
+ * borrows: streams, opts (NULL: all defaults), until the call ends; arg, until cb has returned or
+ *          the actor has ended
  * errors:  TR_ENOENT (one is gone), TR_EINVAL (fewer than two, one twice, a side is missing),
  *          TR_EEXIST (one is in a pipeline already, or flows), TR_EPIPE (one is being closed, or is
  *          through with the side that is needed), TR_ECANCELED (opts->cancel has been), TR_ENOMEM:
@@ -181,11 +183,12 @@ typedef struct tr_stream_ops {
 
     /* Produce some: tr_stream_push, in this call or later, as often as it likes; or tr_stream_push
      * NULL for the end. Not called again before a push, nor while the buffer is at its high-water
-     * mark. want: bytes up to that mark, or 1 for items; a hint. returns: 0, or an error */
+     * mark. want: bytes up to that mark, or 1 for items; a hint.
+     * returns: 0, or an error */
     int (*read)(tr_actor *self, tr_stream stream, void *state, size_t want);
 
-    /* Take these chunks. borrows: chunks, until it is done. May be called from within
-     * tr_stream_write. */
+    /* Take these chunks.
+     * borrows: chunks, until it is done. May be called from within tr_stream_write. */
     int (*write)(tr_actor *self, tr_stream stream, void *state, tr_buf *const *chunks,
                  size_t count);
 
@@ -195,7 +198,8 @@ typedef struct tr_stream_ops {
     /* Make of one chunk what it makes: push none, one or many, in this call or before it is done.
      * TR_MORE: it is called again with the same chunk, once the readable side has room. Pushing
      * NULL here ends the readable side early: in a pipeline all that comes before is closed then,
-     * as cancelled, which is no failure of the pipeline. borrows: chunk, until it is done */
+     * as cancelled, which is no failure of the pipeline.
+     * borrows: chunk, until it is done */
     int (*transform)(tr_actor *self, tr_stream stream, void *state, tr_buf *chunk);
 
     /* There is no more to transform: push what is left. TR_MORE: as above. The end follows by

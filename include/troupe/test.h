@@ -168,7 +168,8 @@ typedef struct tr_kit_spawn {
     tr_spawn_opts opts;          /* copied, with all that it points to */
 } tr_kit_spawn;
 
-/* The next spawn is this one, with just these args. returns: the probe that stands for the actor */
+/* The next spawn is this one, with just these args.
+ * returns: the probe that stands for the actor */
 #define TR_EXPECT_SPAWN(behavior, isolation, args)                                                 \
     tr_kit_expect_spawn((behavior), (isolation), (args), __FILE__, __LINE__)
 TR_API tr_addr tr_kit_expect_spawn(const tr_behavior *behavior, tr_isolation isolation, tr_val args,
@@ -242,7 +243,8 @@ typedef struct tr_test_case {
             &(tr_test_case){function },                                                            \
     }
 
-/* For cmocka. state: the tr_test_case. returns: as tr_test_setup */
+/* For cmocka. state: the tr_test_case.
+ * returns: as tr_test_setup */
 TR_API void tr_test_traced(void **state);
 TR_API int tr_test_traced_setup(void **state);
 TR_API int tr_test_traced_teardown(void **state);

@@ -115,13 +115,16 @@ typedef struct tr_trace tr_trace;
 TR_API int tr_trace_dir(char *ret_path, size_t size);
 
 /* Call cb for each file there, in no order, until it returns something else than 0, which is then
- * returned. borrows: path, until cb returns */
+ * returned.
+ * borrows: path, until cb returns */
 typedef int (*tr_trace_each_cb)(const char *path, void *arg);
 TR_API int tr_trace_each(tr_trace_each_cb cb, void *arg);
 
 /* Open the file of a process, also one that has ended; by its path; the last one of a pid, 0: of
- * this process. gives:  *ret_trace errors: TR_ENOENT, TR_EBADMSG (no trace), TR_EVERSION, -EACCES
- * (not this user's), TR_ENOMEM, a system error */
+ * this process.
+ * gives:   *ret_trace
+ * errors:  TR_ENOENT, TR_EBADMSG (no trace), TR_EVERSION, -EACCES (not this user's), TR_ENOMEM, a
+ *          system error */
 TR_API int tr_trace_open(const char *path, tr_trace **ret_trace);
 TR_API int tr_trace_open_pid(int64_t pid, tr_trace **ret_trace);
 TR_API void tr_trace_close(tr_trace **trace); /* what it wanted is not wanted any more */
@@ -135,8 +138,8 @@ TR_API size_t tr_trace_actors(tr_trace *trace, tr_trace_actor *ret_actors, size_
                               uint64_t *ret_more);
 
 /* Have the process write messages, and with bodies what is in them, for so long from now: to be
- * said again before that is over. Who dies leaves nothing switched on. errors: TR_EFULL (four do so
- * already), TR_EDOWN (the process has ended), a system error */
+ * said again before that is over. Who dies leaves nothing switched on.
+ * errors:  TR_EFULL (four do so already), TR_EDOWN (the process has ended), a system error */
 TR_API int tr_trace_want(tr_trace *trace, bool bodies, uint32_t lease_ms);
 
 /* The next record, in the order of time as far as it has been read: what several loops write at the

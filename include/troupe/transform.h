@@ -77,7 +77,8 @@ TR_API int tr_docs_join(tr_actor *self, const tr_docs_opts *opts, tr_stream *ret
  * arg is borrowed until the stream is closed or the actor has ended. The mode of opts counts. */
 
 /* What to make of one chunk: tr_stream_push none, one or many. It is `transform` of tr_stream_ops:
- * returns 0, TR_LATER, TR_MORE or an error, and may push NULL. borrows: chunk, until it is done */
+ * returns 0, TR_LATER, TR_MORE or an error, and may push NULL.
+ * borrows: chunk, until it is done */
 typedef int (*tr_map_cb)(tr_actor *self, tr_stream stream, tr_buf *chunk, void *arg);
 TR_API int tr_map(tr_actor *self, const tr_stream_opts *opts, tr_stream *ret_stream, tr_map_cb cb,
                   void *arg);
@@ -115,8 +116,9 @@ typedef struct tr_map_later_opts {
     (&(const tr_map_later_opts){.size = sizeof(tr_map_later_opts), __VA_ARGS__})
 
 /* Begin a job: tr_map_answer ends it, within this call or later. What is made of the chunks keeps
- * their order, whatever the order of the answers. borrows: chunk, until it returns. returns: 0, or
- * an error, which fails the stream. The mode of opts->stream counts. */
+ * their order, whatever the order of the answers.
+ * borrows: chunk, until it returns.
+ * returns: 0, or an error, which fails the stream. The mode of opts->stream counts. */
 typedef int (*tr_map_later_cb)(tr_actor *self, tr_map_job job, tr_buf *chunk, void *arg);
 TR_API int tr_map_later(tr_actor *self, const tr_map_later_opts *opts, tr_stream *ret_stream,
                         tr_map_later_cb cb, void *arg);
