@@ -43,6 +43,10 @@ typedef struct tr_link_opts {
      * that is cut, a process that is stopped or in an endless loop. Nodes tell each other how long
      * that is, and say something in time when they have nothing to say. 0: 5000 */
     uint32_t silence_ms;
+
+    /* The behaviours that other nodes may start here (tr_spawn_at). NULL: none. The list is copied,
+     * the behaviours are borrowed for the life of the node. */
+    const tr_app *spawns;
 } tr_link_opts;
 #define TR_LINKS(...) (&(const tr_link_opts){.size = sizeof(tr_link_opts), __VA_ARGS__})
 
@@ -100,6 +104,14 @@ TR_API int tr_node_watch(tr_actor *self, bool wanted);
  * returns: as tr_ask; TR_EDOWN: there is no link to that node */
 TR_API int tr_whereis_at(tr_actor *self, uint64_t node, const char *name, const tr_ask_opts *opts,
                          uint64_t *ret_ask, tr_answered cb, void *arg);
+
+/* Start an actor on another node, which has listed its behaviour under this name. Its parent is
+ * this actor, but it belongs to nobody: it ends when it likes, or is asked to (tr_stop), and its
+ * node runs until it has. The answer's body is its address; its status TR_EREFUSED when the node
+ * has not listed the behaviour, or why it could not be spawned. borrows:  behavior, args returns:
+ * as tr_ask; TR_EDOWN: there is no link to that node */
+TR_API int tr_spawn_at(tr_actor *self, uint64_t node, const char *behavior, tr_val args,
+                       const tr_ask_opts *opts, uint64_t *ret_ask, tr_answered cb, void *arg);
 
 #ifdef __cplusplus
 }

@@ -89,3 +89,12 @@ int tr_whereis_at(tr_actor *self, uint64_t node, const char *name, const tr_ask_
     return tr_ask(self, (tr_addr){.node = node}, TR__ASK_WHEREIS, TR_V(name), opts, ret_ask, cb,
                   arg);
 }
+
+int tr_spawn_at(tr_actor *self, uint64_t node, const char *behavior, tr_val args,
+                const tr_ask_opts *opts, uint64_t *ret_ask, tr_answered cb, void *arg)
+{
+    if (behavior == NULL || node == 0)
+        return TR_EINVAL;
+    return tr_ask(self, (tr_addr){.node = node}, TR__ASK_SPAWN,
+                  TR_MAP("behavior", behavior, "args", args), opts, ret_ask, cb, arg);
+}

@@ -8,6 +8,7 @@
 
 // What the node itself is asked, as its actor 0.
 #define TR__ASK_WHEREIS "troupe.whereis"
+#define TR__ASK_SPAWN   "troupe.spawn"
 
 typedef struct tr__nodes {
     tr__lock lock; // of the list, and of telling of a change and of who wants to hear

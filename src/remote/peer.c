@@ -489,25 +489,6 @@ static int peer_message(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 }
 
 // What is asked of actor 0 is asked of the node.
-static void node_answer(tr__peer *peer, const tr__envelope *e, tr_val body)
-{
-    tr_addr addr = TR_NOBODY;
-    char name[TR_NAME_MAX + 1];
-    tr_str text;
-    int status = TR_EUNKNOWN;
-    if (tr_str_eq(e->text, TR__ASK_WHEREIS)) {
-        status = TR_EBADMSG;
-        if (tr_as_str(body, &text) == 0 && text.len > 0 && text.len <= TR_NAME_MAX) {
-            memcpy(name, text.ptr, text.len);
-            name[text.len] = '\0';
-            addr = tr__name_addr(peer->remote->loop->node, name);
-            status = addr.node == 0 ? TR_ENOENT : 0;
-        }
-    }
-    tr__peer_post(peer, TR_LIST((int)TR__ANSWER, e->from.actor, 0, e->ref, status, 0, 0, TR_FALSE,
-                                status == 0 ? TR_V(addr) : TR_NULL));
-}
-
 static int peer_asked(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 {
     tr_msg *msg = NULL;
@@ -518,7 +499,7 @@ static int peer_asked(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
         tr_msg_free(&msg);
         return rc;
     }
-    node_answer(peer, e, tr_msg_body(msg));
+    tr__peer_asked(peer, e, tr_msg_body(msg));
     tr__msg_consumed(peer->remote->loop, &msg);
     return 0;
 }

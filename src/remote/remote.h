@@ -6,6 +6,7 @@
 // flow.c      windows and credits: how much may be on the way to an actor
 // greet.c     what is said first: hello, and the proof of a shared secret (secret.c)
 // beat.c      a peer that is silent, or does not read, is lost
+// asked.c     what another node asks of this one itself
 // child.c     processes that this node has started, until they are reaped
 // pulse.c     whether one of them hangs
 // parent.c    being such a process
@@ -174,6 +175,7 @@ void tr__peer_gates_shut(tr__peer *peer);                        // the link is 
 int tr__peer_meet(tr__remote *remote, tr_endpoint *endpoint, tr__dialer *dialer);
 // An envelope of a peer that has not been greeted, or a hello. On an error the peer is gone.
 int tr__peer_greet(tr__peer *peer, const tr__envelope *e);
+void tr__peer_asked(tr__peer *peer, const tr__envelope *e, tr_val body); // of the node: asked.c
 void tr__peer_beat_start(tr__peer *peer, tr_val hello);
 
 // ---- Dialling (dial.c) ----
@@ -272,6 +274,8 @@ typedef struct tr__outside {
     uint64_t silence_ns;
     uint8_t *secret; // NULL: none, and no TCP
     size_t secret_size;
+    const tr_behavior **spawns; // that other nodes may start
+    size_t spawn_count;
     tr__lock lock;
     tr__map where; // by node: the tr_loop of its peer. Under the lock
 } tr__outside;
@@ -319,7 +323,7 @@ int tr__remote_open_child(const tr__remote_opts *opts, tr_world **world, tr_endp
 
 #define TR__SILENCE_MS 5000u
 int tr__remote_links(tr_node *node, const tr_link_opts *opts);
-void tr__outside_forget(tr__outside *outside); // the secret
+void tr__outside_forget(tr__outside *outside); // what that has set
 // returns: how many sites a url stands for; 0: its host is a name. TR_EINVAL, TR_ENAMETOOLONG
 int tr__remote_sites(const tr__remote *remote, const char *url, tr_site ret_sites[TR__SITES_KNOWN]);
 int tr__remote_listen(tr_node *node, const char *url);

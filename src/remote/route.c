@@ -342,7 +342,10 @@ void tr__outside_forget(tr__outside *outside)
     if (outside->secret != NULL)
         tr__secret_wipe(outside->secret, outside->secret_size);
     tr__free(outside->secret);
+    tr__free(outside->spawns);
     outside->secret = NULL;
+    outside->spawns = NULL;
+    outside->spawn_count = 0;
 }
 
 static void route_close(tr_loop *loop)
@@ -468,20 +471,35 @@ int tr__remote_open_child(const tr__remote_opts *opts, tr_world **world, tr_endp
     return rc;
 }
 
+// A copy; NULL for nothing, which is none.
+static int copy_of(const void *bytes, size_t size, void **ret_copy)
+{
+    *ret_copy = bytes == NULL ? NULL : tr__alloc(size > 0 ? size : 1);
+    if (bytes != NULL && *ret_copy == NULL)
+        return TR_ENOMEM;
+    if (bytes != NULL && size > 0)
+        memcpy(*ret_copy, bytes, size);
+    return 0;
+}
+
 int tr__remote_links(tr_node *node, const tr_link_opts *opts)
 {
     const tr__remote *first = tr__node_loop(node, 0)->remote;
     tr__outside *outside = first->outside;
-    uint8_t *secret = NULL;
-    if (opts->secret != NULL) {
-        secret = tr__alloc(opts->secret_size);
-        if (secret == NULL)
-            return TR_ENOMEM;
-        memcpy(secret, opts->secret, opts->secret_size);
+    const tr_app *app = opts->spawns == NULL ? &(tr_app){0} : opts->spawns;
+    void *secret, *spawns;
+    int rc = copy_of(opts->secret, opts->secret_size, &secret);
+    if (rc == 0)
+        rc = copy_of(app->behaviors, app->count * sizeof *app->behaviors, &spawns);
+    if (rc < 0) {
+        tr__free(secret);
+        return rc;
     }
     tr__outside_forget(outside);
     outside->secret = secret;
     outside->secret_size = opts->secret_size;
+    outside->spawns = spawns;
+    outside->spawn_count = app->count;
     outside->silence_ns = TR_MS(opts->silence_ms == 0 ? TR__SILENCE_MS : opts->silence_ms);
     return 0;
 }

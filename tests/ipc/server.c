@@ -17,6 +17,14 @@
 
 // ---- The server ----
 
+static int square_start(tr_actor *self, const tr_val *args)
+{
+    int64_t x;
+    int rc = tr_as_int(*args, &x);
+    return rc < 0 ? rc : tr_send(self, tr_parent(self), "square", TR_V(x * x));
+}
+static const tr_behavior square = {.name = "square", .start = square_start};
+
 static int server_begin(tr_actor *self, const tr_val *args)
 {
     tr_val path;
@@ -30,9 +38,9 @@ static int server_begin(tr_actor *self, const tr_val *args)
     bool whole = memmem(text.ptr, text.len, "://", 3) != NULL;
     snprintf(url, sizeof url, "%s%.*s", whole ? "" : "ipc://", TR_STR_ARG(text));
     tr_node *node = tr_node_of(self);
-    rc = tr_node_links(node,
-                       TR_LINKS(.secret = SERVER_SECRET, .secret_size = sizeof SERVER_SECRET - 1,
-                                .silence_ms = SERVER_SILENCE_MS));
+    rc = tr_node_links(node, TR_LINKS(.spawns = TR_APP(&square), .secret = SERVER_SECRET,
+                                      .secret_size = sizeof SERVER_SECRET - 1,
+                                      .silence_ms = SERVER_SILENCE_MS));
     if (rc == 0)
         rc = tr_node_listen(node, url);
     if (rc == 0)

@@ -16,7 +16,8 @@
 // The main of a program that was started as one; -1 when it was not.
 int server_main(int argc, char **argv);
 
-// It has the name "server". Over TCP it has this secret; it bears silence for so long.
+// Other nodes may spawn "square" there, which sends its parent the square of its argument. It has
+// the name "server". Over TCP it has this secret; it bears silence for so long.
 #define SERVER_SECRET     RAW_SECRET
 #define SERVER_SILENCE_MS 3000
 

@@ -279,6 +279,54 @@ static void a_node_that_is_stopped_is_lost_and_met_again_when_it_goes_on(void **
     assert_true(far.ups >= 1);
 }
 
+// ---- Spawned there ----
+
+static void on_refused(tr_actor *self, const tr_answer *answer, void *arg)
+{
+    (void)self, (void)arg;
+    TR_CHECK(answer->status == TR_EREFUSED);
+    all.answers++;
+}
+
+static void on_spawned(tr_actor *self, const tr_answer *answer, void *arg)
+{
+    tr_addr addr = TR_NOBODY;
+    (void)arg;
+    TR_CHECK(answer->status == 0 && tr_as_addr(answer->body, &addr) == 0);
+    TR_CHECK(tr_monitor(self, addr, NULL) == 0);
+    all.found = addr;
+}
+
+static void spawn_there(tr_actor *self, tr_addr server)
+{
+    uint64_t node = server.node;
+    TR_CHECK(tr_spawn_at(self, node, "server", TR_NULL, NULL, NULL, on_refused, NULL) == 0);
+    TR_CHECK(tr_spawn_at(self, node, "square", TR_V(7), NULL, NULL, on_spawned, NULL) == 0);
+}
+
+static void take_square(tr_actor *self, const tr_msg *msg)
+{
+    int64_t square = 0;
+    TR_CHECK(tr_msg_is(msg, "square") && tr_as_int(tr_msg_body(msg), &square) == 0);
+    TR_CHECK(square == 49);
+    TR_CHECK(tr_stop(self, tr_msg_from(msg)) == 0);
+}
+
+static void was_stopped(tr_actor *self, tr_reason reason)
+{
+    TR_CHECK(reason.kind == TR_REASON_SHUTDOWN || reason.kind == TR_REASON_NOACTOR);
+    tr_exit(self, TR_NORMAL);
+}
+
+static void a_listed_behaviour_is_spawned_on_the_other_node_and_no_other(void **state)
+{
+    (void)state;
+    const struct play play = {.up = spawn_there, .message = take_square, .ended = was_stopped};
+    perform_all(&play);
+    assert_int_equal(1, all.answers);
+    assert_int_equal(1, all.ends);
+}
+
 // ---- Idle ----
 
 static void leave(tr_actor *self, void *arg)
@@ -365,6 +413,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TR_PROCESS_TEST(a_node_that_is_killed_is_down_once_and_its_successor_is_met),
         TR_PROCESS_TEST(a_node_that_is_stopped_is_lost_and_met_again_when_it_goes_on),
+        TR_PROCESS_TEST(a_listed_behaviour_is_spawned_on_the_other_node_and_no_other),
         TR_PROCESS_TEST(a_link_over_which_nothing_is_said_lives),
         TR_PROCESS_TEST(another_secret_is_refused_and_told_of_once),
         TR_PROCESS_TEST(tcp_needs_a_secret_and_bad_urls_are_refused),
