@@ -173,8 +173,7 @@ class Peer extends EventEmitter {
     if (hello?.troupe !== 1) this.#refuse(EVERSION, 'this node speaks version 1');
     if (!hello.node || this.node) this.#refuse(EBADMSG, 'a hello without node, or again');
     this.node = BigInt(hello.node);
-    if (this.#child) this.parent = new Address(this.node, hello.parent);
-    if (this.#child) this.#hello(hello.you);
+    if (this.#child) this.parent = new Address(this.node, hello.parent), this.#hello(hello.you);
     this.emit('hello', hello);
   }
   #answered(ref, status, body, reason) {
