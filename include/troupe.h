@@ -39,7 +39,7 @@
  *   troupe/memory.h      where memory comes from                           tr_memory_set
  *   troupe/error.h       the errors                                        tr_strerror
  *
- *   troupe/test.h        tests of actors; not included here               TR_START, TR_EXPECT
+ *   troupe/test.h        tests of actors; not included here                TR_START, TR_EXPECT
  *
  * Words for ownership in these headers: a function *borrows* what you keep, *moves* what is no
  * longer yours (a T **, set to NULL on success only), and *gives* what is now yours (a T **ret_x,
