@@ -4,16 +4,16 @@
  * them, as Node's buf.toString(encoding) does; to *parse* text makes bytes, as
  * Buffer.from(text, encoding) does.
  *
- *              printed                                   parsed
- *   TR_UTF8    the text that the bytes are               its bytes
- *   TR_HEX     two digits a byte                         up to the first pair that is none
- *   TR_BASE64  with padding                              both alphabets, up to the first =; what is
- *                                                        in neither is passed over
- *   TR_BASE64URL  with - and _, without padding          likewise
- *   TR_LATIN1  byte for character, U+0000 to U+00FF      the low 8 bits of each UTF-16 unit
- *   TR_ASCII   the low 7 bits of each byte               as latin1
- *   TR_UTF16LE the text that the units are; an odd       two bytes a unit
- *              byte at the end is dropped
+ *                 printed                                 parsed
+ *   TR_UTF8       the text that the bytes are             its bytes
+ *   TR_HEX        two digits a byte                       up to the first pair that is none
+ *   TR_BASE64     with padding                            both alphabets, up to the first =;
+ *                                                         what is in neither is passed over
+ *   TR_BASE64URL  with - and _, without padding           likewise
+ *   TR_LATIN1     byte for character, U+0000 to U+00FF    the low 8 bits of each UTF-16 unit
+ *   TR_ASCII      the low 7 bits of each byte             as latin1
+ *   TR_UTF16LE    the text that the units are; an odd     two bytes a unit
+ *                 byte at the end is dropped
  *
  * Both ways are lenient, as Node is: bytes and text that are not what they should be are converted
  * by the rules above, and whatever is no character, a lone surrogate too, becomes U+FFFD: one for

@@ -3,10 +3,12 @@
  * An address is text: "tcp://127.0.0.1:80", "tcp://[::1]:80", "tcp://localhost:80", "unix:/path".
  * A server may also be at "fd:NAME", or "fd:3": a listening socket that the process was started
  * with by systemd, or whoever else sets LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES
- * (sd_listen_fds(3)). A socket is a stream (troupe/stream.h) with both sides. By default what is
- * written leaves at once (TCP's no-delay is on), and when the peer has ended its side, this one is
- * ended as well, after what was written: half_open keeps it. A peer that has gone without a word is
- * -ECONNRESET; writing to one that has gone is TR_EPIPE, and never a signal. */
+ * (sd_listen_fds(3)).
+ *
+ * A socket is a stream (troupe/stream.h) with both sides. By default what is written leaves at once
+ * (TCP's no-delay is on), and when the peer has ended its side, this one is ended as well, after
+ * what was written: half_open keeps it. A peer that has gone without a word is -ECONNRESET; writing
+ * to one that has gone is TR_EPIPE, and never a signal. */
 #ifndef TROUPE_NET_H
 #define TROUPE_NET_H
 

@@ -10,33 +10,33 @@
 #define TR__PROTOCOL       1 // the newest version that this node speaks
 #define TR__PROTOCOL_LEAST 1 // the oldest one
 
+// The dots at the end: perhaps [bytes, ...] of attached buffers, and then perhaps its place in a
+// trace, an extension of 25 bytes. docs/protocol.md says more.
 typedef enum tr__kind {
-    TR__HELLO,     // [0, {...}]                            the first one, both ways
-    TR__MESSAGE,   // [1, to, from, name, body] and perhaps [bytes, ...] of the attached buffers,
-                   // and then perhaps where it is in a trace: an extension of 25 bytes
-    TR__CREDIT,    // [2, actor, messages, bytes]           so much sent to it has been consumed
-    TR__WANT,      // [3]                                   a send was refused: credit, please
+    TR__HELLO,     // [0, {...}]: the first one, both ways
+    TR__MESSAGE,   // [1, to, from, name, body, ...]
+    TR__CREDIT,    // [2, actor, messages, bytes]: so much sent to it has been consumed
+    TR__WANT,      // [3]: a send was refused: credit, please
     TR__MONITOR,   // [4, actor, ref]
     TR__DEMONITOR, // [5, ref]
-    TR__DOWN,      // [6, ref, reason, code, core]          answers a monitor, once
-    TR__STOP,      // [7, actor]                            ask it to shut down
-    TR__BYE,     // [8, reason, code, core]               the node is done; why its first actor was
-    TR__REFUSE,  // [9, error, text]                      the handshake failed
-    TR__ASK,     // [10, to, from, name, body, ask, left] and perhaps both, as a message
-    TR__ANSWER,  // [11, to, from, ask, status, reason, code, core, body] and perhaps both
-    TR__LINK,    // [12, actor, from, ref]                link two actors
-    TR__UNLINK,  // [13, actor, from, mine, yours]        the link that this says is not wanted any
-                 // more
-    TR__EXIT,    // [14, actor, from, mine, yours, reason, code, core]   a linked one has ended
-    TR__KILL,    // [15, actor]                           end it at once
-    TR__JOIN,    // [16, group]                  there are members at this side
-    TR__LEAVE,   // [17, group]                  there are none any more
-    TR__PUBLISH, // [18, group, from, name, body] and perhaps both, as a message
-    TR__HANDLES, // [19, ref, [bytes, ...]]      the next message has so many; true: and bytes of it
-    TR__TAKEN,   // [20, ref]                    a handler has taken what came so
-    TR__RETURNED,  // [21, ref, why]              no handler will: it has gone back
-    TR__CHALLENGE, // [22, {...}]           before a hello over TCP, both ways
-    TR__PROOF,     // [23, bytes]           answers a challenge
+    TR__DOWN,      // [6, ref, reason, code, core]: answers a monitor, once
+    TR__STOP,      // [7, actor]: ask it to shut down
+    TR__BYE,       // [8, reason, code, core]: the node is done; why its first actor was
+    TR__REFUSE,    // [9, error, text]: the handshake failed
+    TR__ASK,       // [10, to, from, name, body, ask, left, ...]
+    TR__ANSWER,    // [11, to, from, ask, status, reason, code, core, body, ...]
+    TR__LINK,      // [12, actor, from, mine]: link two actors
+    TR__UNLINK,    // [13, actor, from, mine, yours]: this link is not wanted any more
+    TR__EXIT,      // [14, actor, from, mine, yours, reason, code, core]: a linked one has ended
+    TR__KILL,      // [15, actor]: end it at once
+    TR__JOIN,      // [16, group]: there are members at this side
+    TR__LEAVE,     // [17, group]: there are none any more
+    TR__PUBLISH,   // [18, group, from, name, body, ...]
+    TR__HANDLES,   // [19, ref, [whether, ...]]: the next message has so many; whether with bytes
+    TR__TAKEN,     // [20, ref]: a handler has taken what came so
+    TR__RETURNED,  // [21, ref, error]: no handler will: it has gone back
+    TR__CHALLENGE, // [22, {...}]: before a hello over TCP, both ways
+    TR__PROOF,     // [23, bytes]: answers a challenge
     TR__KINDS
 } tr__kind;
 

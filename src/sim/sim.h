@@ -1,11 +1,11 @@
 // Simulation: many processes in one thread, in virtual time, in an order that comes from a seed.
 //
 // A tr_sim is a small machine. It has a clock that moves only when nobody has anything to do (and
-// by a microsecond a step, so that a process that spins cannot stop it), programs, processes with
-// one loop each, pipes between them, and names to listen at. Each process sees the machine through
-// core/world.h and cannot tell it from the real one. Everything that a real machine leaves open is
-// drawn from the seed: who runs next, what is told first, how many bytes a read or a write moves,
-// and when they arrive. The same seed gives the same run, to the last byte: tr__sim_hash proves it.
+// by a microsecond a step, so that a process that spins cannot stop it), programs, processes,
+// pipes between them, and names to listen at. Each process sees the machine through core/world.h
+// and cannot tell it from the real one. Everything that a real machine leaves open is drawn from
+// the seed: who runs next, what is told first, how many bytes a read or a write moves, and when
+// they arrive. The same seed gives the same run, to the last byte: tr__sim_hash proves it.
 //
 // A process has three standard descriptors: what its parent has given it, or a test; otherwise
 // /dev/null.
