@@ -300,21 +300,19 @@ typedef struct tr_http_call {
     const tr_http_header *headers; /* Host, lengths and what is about the connection are said by the
                                     * client, and dropped here */
     size_t header_count;
-    tr_bytes body;      /* copied */
-    uint64_t length;    /* of a body that is written to a stream; 0: it goes in chunks */
-    tr_str traceparent; /* to be passed on: that of the request which this follows from */
-    uint32_t
-        timeout_ms;     /* for the answer: its head, or all of it where it is collected. 0: 30000 */
-    size_t collect_max; /* have the body of the answer whole; more bytes are TR_ETOOBIG. 0: have it
-                         * as a stream */
+    tr_bytes body;       /* copied */
+    uint64_t length;     /* of a body that is written to a stream; 0: it goes in chunks */
+    tr_str traceparent;  /* to be passed on: that of the request which this follows from */
+    uint32_t timeout_ms; /* for the answer: its head, or all of it if collected. 0: 30000 */
+    size_t collect_max;  /* have the body of the answer whole; more bytes are TR_ETOOBIG. 0: have it
+                          * as a stream */
     tr_cancel *cancel; /* ends the call with TR_ECANCELED, until it has been answered. NULL: none */
 } tr_http_call;
 #define TR_HTTP_CALL(...) (&(const tr_http_call){.size = sizeof(tr_http_call), __VA_ARGS__})
 
 typedef struct tr_http_answer {
-    int status; /* 200 and the like */
-    uint64_t
-        length; /* of its body, as it says, also in answer to HEAD; 0: it does not, or has none */
+    int status;       /* 200 and the like */
+    uint64_t length;  /* of its body, as it says, for HEAD as well; 0: not said, or none */
     tr_str headers;   /* for tr_http_header_get and tr_http_header_next */
     tr_buf *body;     /* where it is collected; NULL: there is none */
     tr_stream stream; /* otherwise: it is yours, to be read or destroyed. The connection is used

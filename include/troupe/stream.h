@@ -231,8 +231,7 @@ typedef struct tr_stream_opts {
     /* High-water marks, in bytes, or in items where the side is one of those; 0: TR_STREAM_HIGH,
      * TR_STREAM_HIGH_ITEMS. A side of items is full at TR_STREAM_HIGH * 16 bytes as well. */
     size_t read_high, write_high;
-    size_t
-        write_low; /* `drain` comes when so much is left: below write_high; 0: as Node, nothing */
+    size_t write_low; /* so much is left when `drain` comes: below write_high; 0: nothing */
 
     /* The cap: how much may be buffered before the policy applies, in bytes, of which each chunk
      * counts 64 more; one chunk is always taken. 0: TR_STREAM_WRITE_MAX */
