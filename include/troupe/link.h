@@ -108,8 +108,9 @@ TR_API int tr_whereis_at(tr_actor *self, uint64_t node, const char *name, const 
 /* Start an actor on another node, which has listed its behaviour under this name. Its parent is
  * this actor, but it belongs to nobody: it ends when it likes, or is asked to (tr_stop), and its
  * node runs until it has. The answer's body is its address; its status TR_EREFUSED when the node
- * has not listed the behaviour, or why it could not be spawned. borrows:  behavior, args returns:
- * as tr_ask; TR_EDOWN: there is no link to that node */
+ * has not listed the behaviour, or why it could not be spawned.
+ * borrows: behavior, args
+ * returns: as tr_ask; TR_EDOWN: there is no link to that node */
 TR_API int tr_spawn_at(tr_actor *self, uint64_t node, const char *behavior, tr_val args,
                        const tr_ask_opts *opts, uint64_t *ret_ask, tr_answered cb, void *arg);
 
