@@ -213,7 +213,10 @@ int tr__relay_send(tr_loop *loop, tr_loop *through, const tr__letter *letter)
             tr__window_undo(&loop->relayed, window, weight);
     }
     if (rc < 0) {
-        tr_msg_free(&msg);
+        if (letter->carrier != NULL)
+            *letter->carrier = msg; // it stays its sender's
+        else
+            tr_msg_free(&msg);
         return rc;
     }
     r->window = window;

@@ -275,11 +275,83 @@ static int parent_start(tr_actor *self, const tr_val *args)
 static const tr_behavior parent = {
     .name = "parent", .start = parent_start, .receive = parent_receive};
 
+// ---- A link that is full, for one on another loop ----
+
+static int sink_receive(tr_actor *self, const tr_msg *msg)
+{
+    (void)self, (void)msg;
+    return 0;
+}
+static const tr_behavior sink = {.name = "sink", .receive = sink_receive};
+
+static struct {
+    int sent, forwarded, left; // what those calls said
+} full;
+
+// Its handle must still be in it when it cannot be sent.
+static void filler_try(tr_actor *self, const tr_msg *msg, tr_addr to)
+{
+    tr_handle *handle = NULL;
+    tr_msg *mine = NULL;
+    full.forwarded = tr_forward(self, msg, to);
+    full.left = tr_msg_take_handle(self, msg, 0, &handle);
+    if (full.left == 0 && tr_msg_new("handle", TR_NULL, &mine) == 0 &&
+        tr_msg_attach_handle(mine, &handle) == 0) {
+        full.sent = tr_send_msg(self, to, &mine);
+        full.left = tr_msg_take_handle(self, mine, 0, &handle);
+    }
+    tr_msg_free(&mine);
+    tr_handle_close(&handle);
+}
+
+// There is no more room within a turn once there is none.
+static int filler_receive(tr_actor *self, const tr_msg *msg)
+{
+    tr_addr to;
+    int rc = tr_as_addr(tr_msg_body(msg), &to);
+    while (rc == 0)
+        rc = tr_send(self, to, "noise", TR_NULL);
+    if (rc == TR_EFULL)
+        filler_try(self, msg, to);
+    return tr_send(self, tr_parent(self), "tried", TR_V(rc));
+}
+static const tr_behavior filler = {.name = "filler", .receive = filler_receive};
+
+static int full_start(tr_actor *self, const tr_val *args)
+{
+    tr_addr child, by;
+    tr_handle *handle = NULL;
+    tr_msg *msg = NULL;
+    (void)args;
+    int rc = tr_spawn(self, &sink, TR_SPAWN(.isolation = TR_PROCESS), &child);
+    if (rc == 0)
+        rc = tr_spawn(self, &filler, TR_SPAWN(.isolation = TR_THREAD), &by);
+    if (rc == 0)
+        rc = tr_listener_open(self, "tcp://127.0.0.1:0", NULL, &handle);
+    if (rc == 0)
+        rc = tr_msg_new("fill", TR_V(child), &msg);
+    if (rc == 0)
+        rc = tr_msg_attach_handle(msg, &handle);
+    if (rc == 0)
+        rc = tr_send_msg(self, by, &msg);
+    tr_msg_free(&msg);
+    tr_handle_close(&handle);
+    return rc;
+}
+
+static int full_receive(tr_actor *self, const tr_msg *msg)
+{
+    (void)msg;
+    return tr_exit(self, TR_NORMAL);
+}
+static const tr_behavior full_parent = {
+    .name = "full", .start = full_start, .receive = full_receive};
+
 static const tr_app *app(void)
 {
-    static const tr_behavior *const all[] = {&parent, &worker};
-    static const tr_app both = {all, 2};
-    return &both;
+    static const tr_behavior *const all[] = {&parent, &worker, &sink};
+    static const tr_app three = {all, 3};
+    return &three;
 }
 
 static void run(uint64_t count, bool limited, bool couriers)
@@ -335,6 +407,22 @@ static void who_has_no_descriptor_left_gives_back(void **state)
     assert_in_range(scene.returned, 1, UINT64_MAX);
 }
 
+// Goal:   what a full link has no room for stays with its sender, handles and all.
+// Method: an actor on another loop than the link's fills its window, then forwards and sends.
+static void what_a_full_link_does_not_take_keeps_its_handles(void **state)
+{
+    tr_node *node = NULL;
+    (void)state;
+    memset(&full, 0, sizeof full);
+    assert_int_equal(0, tr_node_open(TR_NODE(.app = app()), &node));
+    assert_int_equal(0, tr_node_spawn(node, &full_parent, NULL, NULL));
+    assert_int_equal(0, tr_node_run(node));
+    tr_node_close(&node);
+    assert_int_equal(TR_EFULL, full.forwarded);
+    assert_int_equal(TR_EFULL, full.sent);
+    assert_int_equal(0, full.left);
+}
+
 int main(int argc, char **argv)
 {
     if (tr_is_child())
@@ -343,6 +431,7 @@ int main(int argc, char **argv)
         TR_PROCESS_TEST(workers_may_die_at_any_time),
         TR_PROCESS_TEST(connections_may_go_by_another_loop),
         TR_PROCESS_TEST(who_has_no_descriptor_left_gives_back),
+        TR_PROCESS_TEST(what_a_full_link_does_not_take_keeps_its_handles),
     };
     return cmocka_run_group_tests_name("ipc/handles", tests, NULL, NULL);
 }
