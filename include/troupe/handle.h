@@ -94,7 +94,8 @@ TR_API void tr_handle_close(tr_handle **handle);
  *         have bytes which were read), TR_ETOOBIG (with those bytes), TR_ENOMEM */
 TR_API int tr_msg_attach_handle(tr_msg *msg, tr_handle **handle);
 
-/* How many were attached. */
+/* How many were attached. When a message is sent, or handed on, after some have been taken out of
+ * it, it goes with those that are left, in their order, counted anew. */
 TR_API size_t tr_msg_handle_count(const tr_msg *msg);
 
 /* Take one of them: in the turn in which the message is handled, or out of a message of one's own.

@@ -39,17 +39,18 @@ int tr_msg_attach_handle(tr_msg *msg, tr_handle **handle)
     tr__cargo *cargo;
     if (msg == NULL || msg->is_notice || handle == NULL || *handle == NULL)
         return TR_EINVAL;
-    size_t bytes = (*handle)->bytes == NULL ? 0 : tr_buf_size((*handle)->bytes);
+    bool has_bytes = (*handle)->bytes != NULL; // of a hostile process: maybe none
+    size_t bytes = has_bytes ? tr_buf_size((*handle)->bytes) : 0;
     int rc = tr__cargo_of(msg, &cargo);
     if (rc < 0)
         return rc;
     if (cargo->count == TR_HANDLES_MAX ||
-        (bytes > 0 && msg->buf_count + cargo->with_bytes == TR_BUFS_MAX))
+        (has_bytes && msg->buf_count + cargo->with_bytes == TR_BUFS_MAX))
         return TR_EFULL;
     if (bytes > TR_DOC_MAX - (msg->weight - msg->name_len))
         return TR_ETOOBIG;
     msg->weight += (uint32_t)bytes;
-    cargo->with_bytes += bytes > 0;
+    cargo->with_bytes += has_bytes;
     cargo->handles[cargo->count++] = *handle;
     *handle = NULL;
     return 0;
@@ -65,9 +66,25 @@ static size_t cargo_bytes(const tr__cargo *cargo)
     return bytes;
 }
 
+void tr__cargo_set_off(tr__cargo *cargo)
+{
+    uint32_t count = 0;
+    cargo->with_bytes = 0;
+    for (uint32_t i = 0; i < cargo->count; i++) {
+        tr_handle *handle = cargo->handles[i];
+        if (handle == NULL)
+            continue;
+        cargo->handles[i] = NULL;
+        cargo->handles[count++] = handle;
+        cargo->with_bytes += handle->bytes != NULL;
+    }
+    cargo->count = count;
+    cargo->accepted = false;
+}
+
 void tr__letter_carry(tr__letter *letter, tr_msg **msg)
 {
-    if (tr__msg_cargo(*msg) == NULL)
+    if (tr_msg_handle_count(*msg) == 0)
         return;
     letter->carrier = msg;
     letter->carried = cargo_bytes(tr__msg_cargo(*msg));

@@ -60,6 +60,8 @@ int tr__cargo_of(tr_msg *msg, tr__cargo **ret_cargo); // made, if need be. error
 int tr__cargo_move(tr_msg *from, tr_msg *to);
 // For a message that a handler puts off or hands on: accepted, and moved. errors: besides, TR_EDOWN
 int tr__cargo_pass(tr_loop *loop, const tr_msg *from, tr_msg *to);
+// What goes on its way has no gaps where some has been taken out again, and no handler has had it.
+void tr__cargo_set_off(tr__cargo *cargo);
 void tr__cargo_take_back(tr_msg *msg, tr_msg *copy); // undoes that. No-op without a cargo
 // It is not handled, for this reason: so it comes back. No-op without a cargo, or when some of that
 // has been taken.

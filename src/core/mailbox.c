@@ -461,6 +461,8 @@ int tr__msg_send(tr_actor *self, tr_addr from, tr_addr to, tr_msg **msg)
     if (to.node == 0)
         return TR_ENOACTOR;
     (*msg)->from = from;
+    if (tr__msg_cargo(*msg) != NULL)
+        tr__cargo_set_off(tr__msg_cargo(*msg));
     if ((*msg)->stamped && loop->tap != NULL)
         tr__tap_stamp(loop, tr__msg_stamp(*msg)); // it may have been made long ago
     if (to.node != loop->node->id)

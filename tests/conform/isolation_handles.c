@@ -429,6 +429,47 @@ static void a_server_shares_its_listener(void **state)
     perform(&(struct play){start_shared, receive_nothing, false}, "hello");
 }
 
+// One is taken out of the message again before it is sent.
+static int give_second(tr_actor *self, tr_msg *msg, tr_handle **one, tr_handle **other)
+{
+    int rc = tr_msg_attach_handle(msg, one);
+    if (rc == 0)
+        rc = tr_msg_attach_handle(msg, other);
+    if (rc == 0)
+        rc = tr_msg_take_handle(self, msg, 0, one);
+    return rc;
+}
+
+static int start_left_over(tr_actor *self)
+{
+    char address[TR_ADDRESS_MAX];
+    tr_handle **one = &scene.waiting[0], **other = &scene.waiting[1];
+    scene = (struct scene){.count = 1, .to_next = TR_NOBODY};
+    play_at_end(forget);
+    int rc = play_spawn(self, &keeper, NULL, &scene.to);
+    if (rc == 0)
+        rc = tr_listener_open(self, "tcp://127.0.0.1:0", NULL, other);
+    if (rc == 0)
+        rc = tr_handle_address(*other, address);
+    if (rc == 0)
+        rc = tr_handle_copy(*other, one);
+    if (rc == 0)
+        rc = tr_msg_new("listen", TR_NULL, &scene.msg);
+    if (rc == 0)
+        rc = give_second(self, scene.msg, one, other);
+    if (rc == 0)
+        rc = tr_send_msg(self, scene.to, &scene.msg);
+    if (rc == 0)
+        rc = client_connect(self, &scene.clients[0], address);
+    return rc < 0 ? rc : tr_stream_end(self, scene.clients[0].stream);
+}
+
+static void a_message_goes_with_the_handles_that_are_left_in_it(void **state)
+{
+    (void)state;
+    perform(&(struct play){start_left_over, receive_nothing, false}, "hello");
+}
+
 // ---- Many ----
 
 static void many_accepted(tr_actor *self, tr_stream stream, void *arg)
@@ -684,6 +725,7 @@ int isolation_handles(void)
         PLAY_TEST(a_connection_comes_back_from_one_that_has_ended),
         PLAY_TEST(a_listener_accepts_elsewhere),
         PLAY_TEST(a_server_shares_its_listener),
+        PLAY_TEST(a_message_goes_with_the_handles_that_are_left_in_it),
         PLAY_TEST(many_arrive_in_order),
         PLAY_TEST(several_go_with_one_message),
         PLAY_TEST(a_node_may_close_while_handles_are_on_their_way),
