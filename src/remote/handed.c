@@ -239,9 +239,8 @@ void tr__peer_gates_open(tr__peer *peer)
 {
     tr_loop *loop = peer->remote->loop;
     while (!tr__list_empty(&peer->gates) && peer->link != NULL) {
-        const tr__link_ops *ops = peer->link->ops;
         tr__gate *gate = gate_at(peer->gates.next);
-        if (gate->mark > ops->given(peer->link) - ops->queued(peer->link))
+        if (gate->mark > peer->link->told)
             return;
         tr__list_remove(&gate->link);
         tr__gate_open(loop, gate, 0);

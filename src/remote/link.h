@@ -30,7 +30,7 @@ typedef struct tr__link_ops {
     void (*send)(tr__link *link, tr__frame **frame);
     // Bytes that were given to send and have not left, with what the link puts around them.
     size_t (*queued)(const tr__link *link);
-    // Bytes that were ever given to send, likewise: what has left is this without what is queued.
+    // Bytes that were ever given to send, likewise; what has left of them is in `told`.
     uint64_t (*given)(const tr__link *link);
     // From inside up->frame: the next parcel that came along with that frame.
     // errors: -EMFILE (it was lost on its way in: there was no descriptor for it, or no memory);
