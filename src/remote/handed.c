@@ -89,6 +89,9 @@ static int handed_take(tr__peer *peer, uint64_t ref, tr_msg **ret_msg)
     if (ref == 0 || ref > peer->handed_last)
         return TR_EBADMSG;
     *ret_msg = tr__map_remove(&peer->handed, ref);
+    while (peer->handed_first <= peer->handed_last &&
+           tr__map_get(&peer->handed, peer->handed_first) == NULL)
+        peer->handed_first++;
     return 0;
 }
 
@@ -120,7 +123,7 @@ int tr__peer_returned(tr__peer *peer, const tr__envelope *e)
 
 void tr__peer_handed_return(tr__peer *peer, int why)
 {
-    for (uint64_t ref = 1; peer->handed.count > 0; ref++) {
+    for (uint64_t ref = peer->handed_first; peer->handed.count > 0; ref++) {
         tr_msg *msg = tr__map_remove(&peer->handed, ref);
         if (msg != NULL)
             tr__cargo_return(peer->remote->loop, &msg, tr__msg_cargo(msg)->to, why);

@@ -42,6 +42,7 @@ int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer)
     peer->remote = remote;
     peer->node = node;
     peer->why = TR_EDOWN;
+    peer->handed_first = 1;
     peer->handshake.fire = peer_handshake_late;
     tr__list_init(&peer->dirty);
     tr__list_init(&peer->crediting);

@@ -111,6 +111,7 @@ struct tr__peer {
     bool inherited;         // it is a child, or the parent: handles may go over the link
     bool takes_none;        // its hello has said so
     uint64_t handed_last;   // the number of the last message with handles that it was sent
+    uint64_t handed_first;  // none before this one is kept
     tr__map handed;         // by that: tr_msg, as long as nobody has taken them
     tr__envelope announced; // of the message that comes next. handle_count 0: nothing
     tr__list gates;         // tr__gate
