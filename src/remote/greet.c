@@ -183,6 +183,8 @@ static int prove(const tr__peer *peer, bool ours, uint8_t proof[TR__PROOF_BYTES]
                        .verifier = ours ? auth->node : own};
     memcpy(claim.prover_nonce, ours ? auth->mine : auth->theirs, TR__NONCE_BYTES);
     memcpy(claim.verifier_nonce, ours ? auth->theirs : auth->mine, TR__NONCE_BYTES);
+    if (outside->secret == NULL)
+        return TR_EACCES; // not any more; and no secret is one that everybody has
     return tr__secret_prove(outside->secret, outside->secret_size, &claim, proof);
 }
 

@@ -19,7 +19,8 @@
 #define CALM_NS    TR_S(3) // enough to meet again, and to be at it for a while
 
 static struct sim_nodes nodes;
-static bool mutual; // the first one dials, too
+static bool mutual;  // the first one dials, too
+static bool forgets; // both have no secret any more when they meet
 
 static struct {
     unsigned started; // nodes
@@ -40,10 +41,9 @@ static int join_in(tr_actor *self, const char *listen, const char *dial)
                                           .silence_ms = SILENCE_MS));
     if (rc == 0 && listen != NULL)
         rc = tr_node_listen(node, listen);
-    return rc < 0 || dial == NULL
-               ? rc
-               : tr_node_dial(node, dial,
-                              TR_DIAL(.backoff_min_ms = 10, .backoff_max_ms = BACKOFF_MS));
+    if (rc == 0 && dial != NULL)
+        rc = tr_node_dial(node, dial, TR_DIAL(.backoff_min_ms = 10, .backoff_max_ms = BACKOFF_MS));
+    return rc < 0 || !forgets ? rc : tr_node_links(node, NULL);
 }
 
 // ---- The first node: an actor that counts ----
@@ -174,7 +174,7 @@ static bool is_up(void *arg)
     return all.is_up;
 }
 
-static void open_nodes(uint64_t seed)
+static void start_nodes(uint64_t seed)
 {
     memset(&all, 0, sizeof all);
     counted_memory_start(0);
@@ -182,6 +182,11 @@ static void open_nodes(uint64_t seed)
     assert_int_equal(0, sim_nodes_start(&nodes));
     tr__sim_run_for(nodes.sim, TR_MS(1));
     assert_int_equal(0, sim_nodes_start(&nodes));
+}
+
+static void open_nodes(uint64_t seed)
+{
+    start_nodes(seed);
     assert_true(tr__sim_run_until(nodes.sim, is_up, NULL, TR_S(60)));
 }
 
@@ -254,11 +259,26 @@ static void nodes_that_dial_each_other_keep_one_link(void **state)
     for_seeds(run_cuts, SEEDS);
 }
 
+static void nodes_without_a_secret_do_not_meet_over_tcp(void **state)
+{
+    (void)state;
+    mutual = false;
+    forgets = true;
+    tr_log_set(warn_nobody, NULL);
+    start_nodes(1);
+    tr__sim_run_for(nodes.sim, CALM_NS);
+    assert_int_equal(0, all.ups);
+    close_nodes();
+    tr_log_set(NULL, NULL);
+    forgets = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_that_are_cut_off_hear_of_it_once_and_meet_again),
         cmocka_unit_test(nodes_that_dial_each_other_keep_one_link),
+        cmocka_unit_test(nodes_without_a_secret_do_not_meet_over_tcp),
     };
     return cmocka_run_group_tests_name("sim/nodes", tests, NULL, NULL);
 }
