@@ -360,10 +360,20 @@ static void never(tr_actor *self, tr_addr server)
     TR_CHECK(false);
 }
 
+// It dials some times more after it has been refused.
+static void leave_refused(tr_actor *self, void *arg)
+{
+    static unsigned times;
+    (void)arg;
+    times = all.refuses == 0 ? 0 : times + 1;
+    if (times == 5)
+        tr_exit(self, TR_NORMAL);
+}
+
 static int impostor_start(tr_actor *self, const tr_val *args)
 {
     int rc = boss_start(self, args);
-    return rc < 0 ? rc : tr_timer_start(self, TR_MS(300), leave, NULL, NULL);
+    return rc < 0 ? rc : tr_interval_start(self, TR_MS(60), leave_refused, NULL, NULL);
 }
 static const tr_behavior impostor = {
     .name = "impostor", .start = impostor_start, .receive = boss_receive};
