@@ -202,11 +202,12 @@ static void be_deaf(struct raw *r)
                         TR_MAP("count", 1000, "witness", TR_NOBODY)));
 }
 
-// One says hello a byte at a time, the other one is in and then sends a frame so.
+// One says hello a byte at a time and then nothing, the other one is in and sends a frame so.
 static void deaf_and_slow(const char *scheme)
 {
     struct raw deaf, hello, frame;
-    static const uint8_t zeros[1];
+    static const uint8_t zero = 0, said[] = {0, 'S', 'P', 0, 0, 0x11, 0, 0};
+    size_t at = 0;
     serve(scheme, 0);
     be_deaf(&deaf);
     raw_open(&hello, -1, served.url);
@@ -214,8 +215,9 @@ static void deaf_and_slow(const char *scheme)
     raw_frame_head(&frame, 1 << 20);
     uint64_t start = ipc_now(), took;
     do {
-        raw_write(&hello, zeros, 0);
-        raw_write(&frame, zeros, 1);
+        raw_write(&hello, said + at, at < sizeof said);
+        at += at < sizeof said;
+        raw_write(&frame, &zero, 1);
         assert_true(raw_ask(&served.good));
         poll(NULL, 0, 50); // slow
         took = ipc_now() - start;
