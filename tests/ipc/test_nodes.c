@@ -9,7 +9,7 @@
 #include "ipc/server.h"
 #include "support/ipc.h"
 
-#define SILENCE_MS 1000 // a slow machine may be silent for a while
+#define SILENCE_MS 2000 // a slow machine may be silent for a while
 #define BACKOFF    TR_DIAL(.backoff_min_ms = 5, .backoff_max_ms = 50)
 
 // ---- Who dials: each test says what it does ----
