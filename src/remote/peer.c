@@ -319,7 +319,8 @@ void tr__peer_refuse(tr__peer *peer, int error, const char *text)
 
 void tr__peer_leave(tr__peer *peer)
 {
-    tr__peer_post(peer, TR_LIST((int)TR__BYE, (int)TR_REASON_NORMAL, 0, TR_FALSE));
+    if (peer->greeted) // others take it for a breach
+        tr__peer_post(peer, TR_LIST((int)TR__BYE, (int)TR_REASON_NORMAL, 0, TR_FALSE));
     if (peer->frame != NULL)
         peer->link->ops->send(peer->link, &peer->frame);
     peer->link->ops->finish(peer->link);

@@ -293,7 +293,8 @@ static void remote_leave(tr__remote *remote)
     for (tr__list *at = remote->peers.next; at != &remote->peers; at = at->next) {
         tr__peer *peer = tr__container(at, tr__peer, link_in_remote);
         tr_reason reason = loop->node->first_reason;
-        tr__peer_post(peer, TR_LIST((int)TR__BYE, (int)reason.kind, reason.code, reason.core));
+        if (peer->greeted) // others take it for a breach
+            tr__peer_post(peer, TR_LIST((int)TR__BYE, (int)reason.kind, reason.code, reason.core));
     }
     route_flush(loop);
     for (tr__list *at = remote->peers.next; at != &remote->peers; at = at->next) {
