@@ -26,7 +26,7 @@ static uint32_t slots_busy(const struct cluster *c)
     return busy;
 }
 
-// Those that are ready stay, whichever they are.
+// Those that are ready stay, whichever they are; for one that does no other is started any more.
 void tr__roll_end(tr_actor *self, int error)
 {
     struct cluster *c = tr__cluster_of(self);
@@ -34,8 +34,11 @@ void tr__roll_end(tr_actor *self, int error)
     c->fresh = c->fresh || (error == 0 && c->roll.all);
     for (struct slot *slot = c->slots; slot != NULL; slot = slot->behind) {
         struct worker *coming = slot->coming;
-        if (slot->now != NULL)
+        if (slot->now != NULL) {
             slot->now->rolled = false; // it has taken the place of one that has ended
+            slot->waits = false;
+            tr_timer_clear(self, slot->timer);
+        }
         slot->roll = ROLL_NONE;
         slot->coming = NULL;
         tr__cluster_drain(self, coming);

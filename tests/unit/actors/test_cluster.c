@@ -367,6 +367,25 @@ static void new_ones_that_do_not_get_ready_end_the_roll(void **state)
     say_ready(cluster, expect_start(0, 5));
 }
 
+static void a_roll_that_is_given_up_starts_no_other_ones_any_more(void **state)
+{
+    (void)state;
+    tr_addr cluster = rolled_cluster(SPEC(.roll_tries = 2), 2, TR_MAP("parallel", 2));
+    tr_addr old[2] = {workers[0], workers[1]}, fresh[2] = {expect_start(0, 2), expect_start(1, 2)};
+    crash(fresh[0]);
+    TR_ADVANCE(TR_MS(10));
+    crash(fresh[1]); // and waits for its second try
+    crash(expect_start(0, 3));
+    TR_EXPECT(client, "error", TR_V(TR_ECANCELED));
+    TR_ADVANCE(TR_S(1));
+    TR_EXPECT_NOTHING(TR_NOBODY);
+    TR_EXPECT_NO_TIMER();
+    crash(old[1]);
+    TR_ADVANCE(TR_S(1));
+    say_ready(cluster, expect_start(1, 3));
+    assert_false(tr_kit_stop_asked(old[0]));
+}
+
 static void an_old_one_that_ends_in_a_roll_is_replaced_by_the_new_one(void **state)
 {
     (void)state;
@@ -552,6 +571,7 @@ int main(void)
         CLUSTER_TEST(only_one_roll_is_under_way),
         CLUSTER_TEST(one_worker_can_be_replaced),
         CLUSTER_TEST(new_ones_that_do_not_get_ready_end_the_roll),
+        CLUSTER_TEST(a_roll_that_is_given_up_starts_no_other_ones_any_more),
         CLUSTER_TEST(an_old_one_that_ends_in_a_roll_is_replaced_by_the_new_one),
         CLUSTER_TEST(an_old_one_that_ends_between_two_tries_is_not_missed),
         CLUSTER_TEST(a_new_one_that_ends_while_the_old_one_is_drained_is_replaced),
