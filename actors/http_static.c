@@ -4,6 +4,7 @@
 // A file is looked at first, which a thread does; then the response is known. It is opened only
 // when its response's turn has come. What is between is the state of a stream that nobody reads: it
 // ends with the actor, and the callbacks of the calls find it by its id.
+#include <errno.h>
 #include <stdio.h>
 
 #include "http_inside.h"
@@ -17,6 +18,7 @@ typedef struct job {
     bool may_be_directory;
     tr_http_response response; // with its headers, which lie in memory as well
     uint64_t start, end;       // of the bytes
+    uint64_t before;           // bytes that the socket has taken before them
 } job;
 
 static const tr_stream_ops job_ops;
@@ -309,11 +311,22 @@ static void job_looked(tr_actor *self, int status, const tr_file_result *result,
 
 // ---- Its turn ----
 
+static uint64_t socket_taken(const tr__http_conn *c)
+{
+    tr_stream_info info = {0};
+    tr_stream_info_get(c->server->self, c->socket, &info);
+    return info.write_total + info.write_bytes;
+}
+
+// A file that was shorter when it was opened than when it was looked at has not given all that the
+// head has said.
 static void job_sent(tr_actor *self, int status, void *arg)
 {
     tr_stream stream = of_arg(arg);
     const job *j = tr_stream_state(self, stream, &job_ops);
     tr__http_exchange *x = j != NULL ? tr__http_exchange_of(self, j->http) : NULL;
+    if (x != NULL && status == 0 && socket_taken(x->conn) - j->before != j->end - j->start)
+        status = -ENODATA;
     if (x != NULL && status < 0) {
         tr__http_conn_fail(x->conn, status);
     } else if (x != NULL) {
@@ -324,7 +337,7 @@ static void job_sent(tr_actor *self, int status, void *arg)
         job_end(self, stream);
 }
 
-static int files_start(tr__http_exchange *x, const job *j)
+static int files_start(tr__http_exchange *x, job *j)
 {
     tr_actor *self = x->conn->server->self;
     tr_stream streams[2] = {{0}, x->conn->socket};
@@ -332,6 +345,7 @@ static int files_start(tr__http_exchange *x, const job *j)
                             &streams[0]);
     if (rc < 0)
         return rc;
+    j->before = socket_taken(x->conn);
     rc = tr_pipeline(self, streams, 2, TR_PIPELINE(.keep_last = true), job_sent, as_arg(x->writer));
     if (rc < 0)
         tr_stream_destroy(self, streams[0], 0);
@@ -341,7 +355,7 @@ static int files_start(tr__http_exchange *x, const job *j)
 void tr__http_files_turn(tr__http_exchange *x)
 {
     tr_actor *self = x->conn->server->self;
-    const job *j = tr_stream_state(self, x->writer, &job_ops);
+    job *j = tr_stream_state(self, x->writer, &job_ops);
     tr_stream stream = x->writer;
     tr__http_reply_held(x);
     int rc = 0;

@@ -225,6 +225,47 @@ static void large_files_and_what_is_behind_them_come_in_order(void **state)
     assert_memory_equal(content + content_size - 3, strstr(rest, "\r\n\r\n") + 4, 3);
 }
 
+static tr_http slow;
+
+static void shortened(tr_actor *self, int status, const tr_file_result *result, void *arg)
+{
+    (void)result, (void)arg;
+    assert_int_equal(0, status);
+    tr_http_reply(self, slow, NULL);
+}
+
+static void shorten(tr_actor *self, void *arg)
+{
+    tr_buf *chunk;
+    (void)arg;
+    assert_int_equal(0, tr_buf_copy("01234", 5, &chunk));
+    assert_int_equal(0, tr_file_write_all(self, "/site/a b.txt", &chunk, NULL, shortened, NULL));
+    tr_buf_unref(&chunk);
+}
+
+static int serves_when_it_is_shorter(tr_actor *self, tr_http http, const tr_http_request *request,
+                                     void *arg)
+{
+    if (!tr_str_eq(request->target, "/slow"))
+        return serves(self, http, request, arg);
+    slow = http;
+    return tr_timer_start(self, TR_S(1), shorten, NULL, NULL);
+}
+
+// What comes behind it would be taken for the rest of it.
+static void a_file_that_is_shorter_by_then_ends_the_connection(void **state)
+{
+    static const char three[] = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"
+                                "GET /a%20b.txt HTTP/1.1\r\nHost: a\r\n\r\n"
+                                "GET /none HTTP/1.1\r\nHost: a\r\n\r\n";
+    (void)state;
+    content_is("0123456789");
+    talk = (struct talk){.handler = serves_when_it_is_shorter, .begun = make_site, .waits = true};
+    talk_with(&talk, three);
+    assert_true(says("Content-Length: 10\r\n"));
+    assert_false(says("404"));
+}
+
 static void every_allocation_may_fail(void **state)
 {
     static const char all[] = "GET /a%20b.txt HTTP/1.1\r\nHost: a\r\nRange: bytes=2-\r\n\r\n"
@@ -255,6 +296,7 @@ int main(void)
         cmocka_unit_test(what_the_client_has_is_not_sent),
         cmocka_unit_test(no_path_leads_out),
         cmocka_unit_test(large_files_and_what_is_behind_them_come_in_order),
+        cmocka_unit_test(a_file_that_is_shorter_by_then_ends_the_connection),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
