@@ -239,7 +239,7 @@ void tr__http_conn_sent(tr__http_conn *c)
         tr__http_writer_turn(c->first);
     else if (c->first->answer == TR__HTTP_FILES)
         tr__http_files_turn(c->first);
-    else if (c->first->body_taken)
+    else if (c->first->body_taken || c->server->opts.collect)
         tr_http_continue(c->server->self, tr__http_handle(c->first));
     tr__http_conn_resume(c);
 }
@@ -372,7 +372,9 @@ static int conn_head(tr__http_parser *p)
         x->bytes = tr_buf_ref(c->chunk);
     if (!has_body || !c->server->opts.collect)
         exchange_call(x);
-    c->stays = may_leave && c->reading != NULL; // it has not been answered
+    else
+        tr_http_continue(c->server->self, tr__http_handle(x)); // nobody else asks for it
+    c->stays = may_leave && c->reading != NULL;                // it has not been answered
     return has_body || c->stays;
 }
 

@@ -386,6 +386,26 @@ static void a_body_may_be_had_whole(void **state)
                    LENGTH("0") "\r\n" HEAD("200 OK") LENGTH("4") "\r\nabcd");
 }
 
+static tr_http later;
+
+static void answer_later(tr_actor *self, void *arg)
+{
+    (void)arg;
+    tr_http_reply(self, later, NULL);
+}
+
+// The first request of a connection, that is; others are not answered, only listened to.
+static int answers_later(tr_actor *self, tr_http http, const tr_http_request *request, void *arg)
+{
+    const struct talk *talk = arg;
+    tr_stream body;
+    (void)request;
+    if (talk->calls > 1)
+        return tr_http_body(self, http, &body);
+    later = http;
+    return tr_timer_start(self, TR_S(1), answer_later, NULL, NULL);
+}
+
 static void who_waits_to_be_told_is_told(void **state)
 {
     static const char says[] = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
@@ -396,6 +416,20 @@ static void who_waits_to_be_told_is_told(void **state)
     assert_memory_equal(talk.heard, "HTTP/1.1 100 Continue\r\n\r\n", 25);
     talk = (struct talk){.keeps = true}; // answered without its body, it is not
     expect(&talk, says, HEAD("200 OK") LENGTH("7") CLOSE "\r\nPOST /\n");
+}
+
+static void who_waits_to_be_told_is_told_where_bodies_are_collected(void **state)
+{
+    static const char says[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+                               "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                               "Content-Length: 5\r\n\r\n";
+    struct talk talk = {.handler = has_all, .keeps = true, .opts.collect = true};
+    (void)state;
+    talk_with(&talk, says + sizeof "GET / HTTP/1.1\r\nHost: a\r\n\r\n" - 1);
+    assert_memory_equal(talk.heard, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    talk = (struct talk){.handler = answers_later, .keeps = true, .opts.collect = true};
+    talk_with(&talk, says);
+    assert_non_null(strstr(talk.heard, "\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"));
 }
 
 static void a_body_that_nobody_wants_is_dropped(void **state)
@@ -513,6 +547,7 @@ int main(void)
         cmocka_unit_test(large_bodies_go_through_bit_by_bit),
         cmocka_unit_test(a_body_may_be_had_whole),
         cmocka_unit_test(who_waits_to_be_told_is_told),
+        cmocka_unit_test(who_waits_to_be_told_is_told_where_bodies_are_collected),
         cmocka_unit_test(a_body_that_nobody_wants_is_dropped),
         cmocka_unit_test(answers_leave_in_the_order_of_the_requests),
         cmocka_unit_test(so_many_are_under_way_at_once),
