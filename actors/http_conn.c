@@ -258,11 +258,15 @@ void tr__http_refuse(tr__http_exchange *x, int status)
 void tr__http_conn_refuse(tr__http_conn *c, int status)
 {
     tr__http_exchange *x = c->reading;
+    bool answered = x == NULL && c->in_body;
     c->last_read = true;
-    if (x == NULL && c->in_body)
-        conn_end(c); // its request has been answered
+    c->in_body = false; // nothing of it is parsed any more
+    if (answered)
+        conn_end(c);
     else if (x == NULL && conn_add(c, &x) < 0)
         tr__http_conn_fail(c, TR_ENOMEM);
+    else if (x->answer == TR__HTTP_HELD)
+        x->keep = false; // those before it are still to be answered
     else
         tr__http_refuse(x, status);
 }

@@ -476,6 +476,25 @@ static void answers_leave_in_the_order_of_the_requests(void **state)
                LENGTH("3") CLOSE "\r\n<2>");
 }
 
+static void a_bad_body_costs_no_answer_to_those_before_it(void **state)
+{
+    static const char says[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\nno chunk, and more of it";
+    struct talk talk = {.handler = answers_later, .keeps = true};
+    (void)state;
+    for (talk.piece = 1; talk.piece < 4; talk.piece++)
+        expect(&talk, says, HEAD("200 OK") LENGTH("0") "\r\n" REFUSED("400 Bad Request"));
+}
+
+static void a_late_body_costs_no_answer_to_those_before_it(void **state)
+{
+    static const char says[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\n"
+                               "Content-Length: 5\r\n\r\nhell";
+    struct talk talk = {.handler = answers_later, .keeps = true, .opts.request_ms = 200};
+    (void)state;
+    expect(&talk, says, HEAD("200 OK") LENGTH("0") "\r\n" REFUSED("408 Request Timeout"));
+}
+
 static unsigned most;
 
 static int counts_open(tr_actor *self, tr_http http, const tr_http_request *request, void *arg)
@@ -550,6 +569,8 @@ int main(void)
         cmocka_unit_test(who_waits_to_be_told_is_told_where_bodies_are_collected),
         cmocka_unit_test(a_body_that_nobody_wants_is_dropped),
         cmocka_unit_test(answers_leave_in_the_order_of_the_requests),
+        cmocka_unit_test(a_bad_body_costs_no_answer_to_those_before_it),
+        cmocka_unit_test(a_late_body_costs_no_answer_to_those_before_it),
         cmocka_unit_test(so_many_are_under_way_at_once),
         cmocka_unit_test(bytes_one_by_one_are_the_same_as_all_at_once),
     };
