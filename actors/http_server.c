@@ -116,7 +116,7 @@ tr__http_exchange *tr__http_exchange_of(tr_actor *self, tr_http http)
 
 // ---- The sweep ----
 
-static bool passed(uint64_t now, uint64_t since, uint32_t ms)
+static bool passed(uint64_t now, uint64_t since, uint64_t ms)
 {
     return ms > 0 && now - since >= TR_MS(ms);
 }
@@ -139,7 +139,7 @@ static void conn_sweep_idle(tr__http_conn *c, uint64_t now)
 {
     const tr_http_opts *o = &c->server->opts;
     bool draws = c->served || c->server->draining;
-    if (!passed(now, c->since, draws ? o->idle_ms + KEPT_MS : o->head_ms))
+    if (!passed(now, c->since, draws ? (uint64_t)o->idle_ms + KEPT_MS : o->head_ms))
         return;
     if (c->stale)
         tr__http_conn_fail(c, TR_ETIMEDOUT);

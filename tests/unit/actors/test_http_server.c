@@ -273,6 +273,14 @@ static void who_says_nothing_is_closed(void **state)
     assert_in_range(whole_seconds(talk.took_ns), 6, 9);
 }
 
+static void who_says_nothing_is_kept_as_long_as_one_likes(void **state)
+{
+    struct talk talk = {.keeps = true, .opts.idle_ms = UINT32_MAX, .hangs_up_ns = TR_S(1000)};
+    (void)state;
+    talk_with(&talk, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(TR_S(1000), talk.took_ns);
+}
+
 static int never_answers(tr_actor *self, tr_http http, const tr_http_request *request, void *arg)
 {
     (void)self, (void)http, (void)request, (void)arg;
@@ -560,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_large_body_is_refused),
         cmocka_unit_test(who_is_too_slow_is_told),
         cmocka_unit_test(who_says_nothing_is_closed),
+        cmocka_unit_test(who_says_nothing_is_kept_as_long_as_one_likes),
         cmocka_unit_test(a_handler_that_is_too_slow_is_answered_for),
         cmocka_unit_test(a_body_is_a_stream_and_so_is_the_answer),
         cmocka_unit_test(an_answer_without_a_length_goes_in_chunks),
