@@ -396,8 +396,10 @@ void tr_http_close(tr_actor *self, tr_http_server server)
     s->closing = true;
     tr_server_close(self, s->listener);
     tr_timer_clear(self, s->grace);
-    for (tr__http_conn *c = s->conns; c != NULL; c = c->next)
-        tr__http_conn_fail(c, TR_ECANCELED);
+    for (tr__http_conn *c = s->conns; c != NULL; c = c->next) {
+        if (!c->parted) // then its socket is none of the server's any more
+            tr__http_conn_fail(c, TR_ECANCELED);
+    }
     tr__http_server_left(s);
 }
 

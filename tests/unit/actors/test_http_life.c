@@ -312,6 +312,24 @@ static void a_connection_may_leave_http(void **state)
     test_free(talk);
 }
 
+static int leaves_and_closes(tr_actor *self, tr_http http, const tr_http_request *request,
+                             void *arg)
+{
+    const struct talk *talk = arg;
+    leaves_at_once(self, http, request, arg);
+    tr_http_close(self, talk->server);
+    return 0;
+}
+
+static void who_has_left_http_outlives_the_server(void **state)
+{
+    struct talk talk = {.handler = leaves_and_closes};
+    (void)state;
+    memset(raw, 0, sizeof raw);
+    talk_with(&talk, ECHO "abcdef");
+    assert_non_null(strstr(talk.heard, "\r\n\r\nabcdef"));
+}
+
 static void a_wish_to_leave_may_be_ignored(void **state)
 {
     struct talk talk = {0};
@@ -381,6 +399,7 @@ int main(void)
         cmocka_unit_test(who_is_not_through_in_time_is_closed),
         cmocka_unit_test(who_does_not_take_an_answer_is_closed),
         cmocka_unit_test(a_connection_may_leave_http),
+        cmocka_unit_test(who_has_left_http_outlives_the_server),
         cmocka_unit_test(a_wish_to_leave_may_be_ignored),
         cmocka_unit_test(who_has_not_left_is_idle_like_others),
         cmocka_unit_test(every_allocation_may_fail),
