@@ -1,12 +1,19 @@
 #!/usr/bin/env bash
 # cluster.sh PROGRAM: who asks is answered by one worker after the other; one that is killed is announced and replaced;
 # SIGHUP replaces all; SIGTERM ends it with 0.
-set -euo pipefail
+set -Eeuo pipefail
 command -v curl >/dev/null || { echo "curl is not installed"; exit 77; }
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+cluster=
+finish() {
+    [ -z "$cluster" ] || kill -9 "$cluster" 2>/dev/null || true # its workers end with it
+    rm -rf "$dir"
+}
+trap finish EXIT
+trap 'echo "line $LINENO: $BASH_COMMAND" >&2' ERR
 mkfifo "$dir/said"
 "$1" tcp://127.0.0.1:0 2 round-robin >"$dir/said" 2>/dev/null &
+cluster=$!
 exec 3<"$dir/said"
 
 # until WORDS: read what it says up to a line with them
@@ -35,8 +42,9 @@ after=$(handled)
 [ "$(wc -l <<<"$after")" = 2 ]
 [ "${after/ $pid/}" = "$after" ]
 
-kill -HUP $!
+kill -HUP $cluster
 until_said rolled >/dev/null
 [ "$(handled | sort - <(echo "$after") | uniq -d | wc -l)" = 0 ]
-kill -TERM $!
-wait $!
+kill -TERM $cluster
+wait $cluster
+cluster=

@@ -2,10 +2,16 @@
 # cluster_load.sh PROGRAM: with wrk at full load, rolls cost no request, not with the program replaced on the disk either,
 # and each kill of a worker no more than one for each connection; the cluster holds as much after it as before.
 # TROUPE_TEST_SCALE=1: for a minute each, a roll every 5 seconds, a kill every 7.
-set -euo pipefail
+set -Eeuo pipefail
 command -v wrk >/dev/null || { echo "wrk is not installed"; exit 77; }
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+cluster=
+finish() {
+    [ -z "$cluster" ] || kill -9 "$cluster" 2>/dev/null || true # its workers end with it
+    rm -rf "$dir"
+}
+trap finish EXIT
+trap 'echo "line $LINENO: $BASH_COMMAND" >&2' ERR
 connections=32 seconds=3 roll=0.5 kill=0.7
 [ "${TROUPE_TEST_SCALE-}" != 1 ] || { seconds=60 roll=5 kill=7; }
 cp "$1" "$dir/cluster"
@@ -62,3 +68,4 @@ echo "$kills kills; descriptors $descriptors, $(held); KiB $memory, $(used)"
 [ "$(used)" -le $((memory + memory / 4)) ]
 kill -TERM $cluster
 wait $cluster
+cluster=
