@@ -88,17 +88,18 @@ static void place_accepted(tr_actor *self, tr_stream stream, void *id)
         place->cb(self, stream, place->arg);
 }
 
-// It may be gone afterwards.
+// It may be gone afterwards. An error that nobody hears of is the actor's.
 static void place_tell(tr_actor *self, struct place *place, int status)
 {
     tr_stream stream = place->stream;
+    bool heard = place->listening != NULL;
     place->listens = status == 0;
-    if (place->listening != NULL)
+    if (heard)
         place->listening(self, server_of(place), status, place->arg);
     else if (status < 0)
         tr_log("cluster.listen", "address=%s error=%s", place->address, tr_errname(status));
     if (status < 0)
-        tr_stream_destroy(self, stream, status);
+        tr_stream_destroy(self, stream, heard ? 0 : status);
 }
 
 static void place_alone(tr_actor *self, void *id)
@@ -157,7 +158,7 @@ int tr_cluster_listen(tr_actor *self, const char *address, const tr_cluster_list
     if (rc == 0)
         rc = place_listen(self, place, address);
     if (rc < 0)
-        tr_stream_destroy(self, place->stream, rc);
+        tr_stream_destroy(self, place->stream, 0);
     else if (ret_server != NULL)
         *ret_server = server_of(place);
     return rc;

@@ -113,7 +113,7 @@ typedef struct tr_cluster_spec {
     uint32_t ready_ms;   /* 0: 30000 */
     uint32_t roll_tries; /* 0: 3 */
 
-    /* As in a tr_supervisor_spec. 0: 5 restarts for each worker in 5000; 10 to 30000 ms, a factor
+    /* As in a tr_supervisor_spec. 0: 5 restarts for each worker in 5000; 10 to 5000 ms, a factor
      * of 2, no jitter, a reset after the maximum. */
     uint32_t restart_max;
     uint32_t restart_window_ms;
@@ -177,7 +177,7 @@ typedef struct tr_cluster_listen_opts {
     const tr_listen_opts *listen;
 
     /* It listens, status 0; or it cannot, and why, and is closed then. Once. NULL: nobody hears of
-     * it, an error is warned of ("cluster.listen"). */
+     * it, an error is warned of ("cluster.listen") and ends the actor. */
     void (*listening)(tr_actor *self, tr_cluster_server server, int status, void *arg);
 } tr_cluster_listen_opts;
 #define TR_CLUSTER_LISTEN(...)                                                                     \

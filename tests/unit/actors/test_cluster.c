@@ -6,6 +6,7 @@
 #include <troupe/test.h>
 
 #include "support/cmocka.h"
+#include "support/lone_node.h"
 
 static const tr_behavior job = {.name = "job"};
 
@@ -549,6 +550,50 @@ static int setup(void **state)
     return tr_kit_setup(state);
 }
 
+// ---- Outside of a cluster ----
+
+static int listened, accepted;
+
+static void alone_accepted(tr_actor *self, tr_stream stream, void *arg)
+{
+    (void)stream, (void)arg;
+    accepted++;
+    tr_exit(self, TR_NORMAL);
+}
+
+static void alone_listening(tr_actor *self, tr_cluster_server server, int status, void *arg)
+{
+    char address[TR_ADDRESS_MAX];
+    tr_stream stream;
+    (void)arg;
+    listened += status == 0;
+    assert_int_equal(0, tr_cluster_address(self, server, address));
+    assert_int_equal(0, tr_connect(self, address, NULL, &stream));
+}
+
+static int alone_start(tr_actor *self, const tr_val *args)
+{
+    static const char address[] = "tcp://127.0.0.1:0";
+    const tr_listen_opts none = {0};
+    (void)args;
+    assert_int_equal(TR_EINVAL,
+                     tr_cluster_listen(self, "nowhere", NULL, alone_accepted, NULL, NULL));
+    assert_int_equal(TR_EINVAL, tr_cluster_listen(self, address, TR_CLUSTER_LISTEN(.listen = &none),
+                                                  alone_accepted, NULL, NULL));
+    return tr_cluster_listen(self, address, TR_CLUSTER_LISTEN(.listening = alone_listening),
+                             alone_accepted, NULL, NULL);
+}
+static const tr_behavior alone = {.name = "alone", .start = alone_start};
+
+static void who_is_alone_listens_and_survives_that_it_cannot(void **state)
+{
+    (void)state;
+    listened = accepted = 0;
+    assert_int_equal(0, lone_node_run(&alone, 10000));
+    assert_int_equal(1, listened);
+    assert_int_equal(1, accepted);
+}
+
 #define CLUSTER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, tr_kit_teardown)
 
 int main(void)
@@ -582,6 +627,7 @@ int main(void)
         CLUSTER_TEST(it_tells_who_they_are),
         CLUSTER_TEST(one_or_all_are_told_something),
         CLUSTER_TEST(what_it_does_not_know_is_told),
+        cmocka_unit_test(who_is_alone_listens_and_survives_that_it_cannot),
     };
     return cmocka_run_group_tests_name("actors/cluster", tests, NULL, NULL);
 }
