@@ -148,13 +148,20 @@ int tr__http_line_for(tr__http_asking *a)
     return 0;
 }
 
-// One is free, or has gone: for who waits for it. Taken out of the list before it is tried.
-static void waiting_look(tr__http_caller *client)
+// One to this origin is free, or has gone: for who waits for it. Taken out of the list before it is
+// tried.
+static void waiting_look(tr__http_caller *client, tr_str origin)
 {
-    tr__http_asking *all = client->waiting;
-    client->waiting = NULL;
-    for (tr__http_asking *a; (a = all) != NULL;) {
-        all = a->next;
+    tr__http_asking **at = &client->waiting, *a;
+    tr__http_line *idle;
+    while ((a = *at) != NULL) {
+        if (!origin_is(a->origin, origin)) {
+            at = &a->next;
+            continue;
+        }
+        if (lines_to(client, origin, &idle) >= client->opts.connections_max && idle == NULL)
+            return;
+        *at = a->next;
         int rc = tr__http_line_for(a);
         if (rc < 0)
             tr__http_asking_over(a, rc);
@@ -206,7 +213,7 @@ void tr__http_line_done(tr__http_line *l)
     l->idle = true;
     l->since = tr_now(l->client->self);
     tr__http_line_resume(l);
-    waiting_look(l->client);
+    waiting_look(l->client, l->origin);
 }
 
 // The call is answered: with all of the body, or with a stream of it.
@@ -488,9 +495,9 @@ static void line_closed(tr_actor *self, tr_stream stream, int status, void *arg)
     asking_again(l);
     line_lose(l, error);
     tr__http_writer_end(l, error);
-    line_give(l);
     if (!client->closing)
-        waiting_look(client);
+        waiting_look(client, l->origin);
+    line_give(l);
     tr__http_client_look(client);
 }
 
