@@ -209,15 +209,22 @@ static int place_begin(tr_actor *self, struct place *place, const tr_msg *msg)
     return rc;
 }
 
-static void connection_closed(tr_actor *self, int status, void *arg)
+// The cluster counts it until it hears of this: so it is said again when there was no room.
+static void closed_tell(tr_actor *self, void *arg)
 {
     tr_cluster_worker w;
-    (void)status, (void)arg;
-    if (tr_cluster_self(self, &w) == 0)
-        tr_send(self, w.addr, "troupe.closed", TR_V(1));
+    if (tr_cluster_self(self, &w) == 0 &&
+        tr_send(self, w.addr, "troupe.closed", TR_V(1)) == TR_EFULL)
+        tr_on_writable(self, w.addr, closed_tell, arg);
 }
 
-// Somebody else may serve it.
+static void connection_closed(tr_actor *self, int status, void *arg)
+{
+    (void)status;
+    closed_tell(self, arg);
+}
+
+// Somebody else may serve it; if that cannot be said it is closed.
 static void send_back(tr_actor *self, const tr_msg *msg, tr_handle **handle)
 {
     tr_msg *back = NULL;
@@ -225,7 +232,9 @@ static void send_back(tr_actor *self, const tr_msg *msg, tr_handle **handle)
     if (rc == 0)
         rc = tr_msg_attach_handle(back, handle);
     if (rc == 0)
-        tr_send_msg(self, tr_msg_from(msg), &back);
+        rc = tr_send_msg(self, tr_msg_from(msg), &back);
+    if (rc < 0)
+        closed_tell(self, NULL);
     tr_msg_free(&back);
     tr_handle_close(handle);
 }
