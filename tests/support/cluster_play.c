@@ -275,7 +275,8 @@ static void boss_over(tr_actor *self, void *arg)
 static void boss_look(tr_actor *self, void *arg)
 {
     (void)self, (void)arg;
-    over = over || (play.enough != 0 && play.connections >= play.enough);
+    over = over || (play.enough != 0 && play.connections >= play.enough) ||
+           (play.restarts_enough != 0 && play.restarts >= play.restarts_enough);
 }
 
 static void boss_begin(tr_actor *self)

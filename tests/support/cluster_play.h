@@ -18,6 +18,7 @@ struct cluster_play {
     uint64_t pause_ms;        // of a user, between two of them
     uint64_t run_ms;          // how long; 0: no limit
     uint64_t enough;          // or until so many connections have been tried; 0: no limit
+    uint32_t restarts_enough; // or until so many workers are to be started again; 0: no limit
     uint32_t kill_ms;         // a worker is killed each; 0: none
     uint32_t kills_max;       // so many; 0: no limit
     uint32_t roll_ms;         // a roll begins so long after the one before; 0: none
