@@ -313,9 +313,12 @@ static int answer_collected(tr__http_line *l)
     return rc;
 }
 
-static void line_message_done(tr__http_line *l)
+// left: bytes that have come behind it. Who sends what it was not asked for is not asked again:
+// that would be taken for the next answer.
+static void line_message_done(tr__http_line *l, size_t left)
 {
     tr__http_parser_init(&l->parser, true, &line_parse);
+    l->keep &= left == 0;
     if (l->interim) {
         l->interim = false;
         l->head_bytes = 0;
@@ -383,7 +386,7 @@ static int head_append(tr__http_line *l, const char *bytes, size_t size)
 // returns: how many bytes, or a negative status
 static ptrdiff_t line_take_head(tr__http_line *l, const char *bytes, size_t size)
 {
-    size_t before = l->head_bytes, most = l->client->opts.head_max + 1 - before, used;
+    size_t before = l->head_bytes, most = l->client->opts.head_max + 1 - before, all = size, used;
     size = size < most ? size : most;
     if (head_append(l, bytes, size) < 0)
         return -500;
@@ -394,7 +397,7 @@ static ptrdiff_t line_take_head(tr__http_line *l, const char *bytes, size_t size
     if (rc == TR__HTTP_MORE && l->head_bytes > l->client->opts.head_max)
         return -431;
     if (rc == TR__HTTP_DONE)
-        line_message_done(l);
+        line_message_done(l, all - used);
     return rc < 0 ? rc : (ptrdiff_t)used;
 }
 
@@ -408,7 +411,7 @@ static ptrdiff_t line_take(tr__http_line *l, const char *bytes, size_t size)
         return line_take_head(l, bytes, size);
     int rc = tr__http_parse(&l->parser, bytes, size, &used);
     if (rc == TR__HTTP_DONE)
-        line_message_done(l);
+        line_message_done(l, size - used);
     return rc < 0 ? rc : (ptrdiff_t)used;
 }
 
@@ -450,7 +453,7 @@ static void line_ended(tr_actor *self, tr_stream stream, void *arg)
     l->keep = false;
     if (!l->idle && l->parser.has_head && !l->interim &&
         tr__http_parse_end(&l->parser) == TR__HTTP_DONE)
-        line_message_done(l);
+        line_message_done(l, 0);
     tr__http_line_drop(l);
 }
 
