@@ -193,7 +193,8 @@ TR_API int tr_http_upgrade(tr_actor *self, tr_http http, const tr_http_response 
 typedef struct tr_http_opts {
     size_t size; /* set by TR_HTTP */
 
-    /* Call the handler when all of the body is there, and have it in the request. */
+    /* Call the handler when all of the body is there, and have it in the request. A client that
+     * waits to be told so (Expect: 100-continue) is told to go on. */
     bool collect;
 
     /* A client that ends its side while a request is under way is taken for gone. Otherwise it is
