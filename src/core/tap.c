@@ -66,10 +66,10 @@ static uint32_t span_next(tr__tap *tap)
 }
 
 // A trace begins with the first message of a turn that no message has caused. Its id: the node, and
-// its first span, made to look as random as others expect.
+// its first span, which no other loop has, made to look as random as others expect.
 static void turn_take_root(tr__tap *tap)
 {
-    uint64_t node = tap->tracer->node->id, mixed = node ^ (uint64_t)(tap->span + 1) << 32;
+    uint64_t node = tap->tracer->node->id, mixed = node ^ (uint64_t)tap->span << 32;
     mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9u;
     mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebu;
     tap->turn = (tr__trace_at){.high = node, .low = (mixed ^ mixed >> 31) | 1};
@@ -78,11 +78,12 @@ static void turn_take_root(tr__tap *tap)
 void tr__tap_stamp(tr_loop *loop, tr__stamp *ret_stamp)
 {
     tr__tap *tap = loop->tap;
+    uint32_t span = span_next(tap);
     if (tap->turn.low == 0)
         turn_take_root(tap);
     ret_stamp->at = tap->turn;
     ret_stamp->parent = tap->turn.span;
-    ret_stamp->at.span = span_next(tap);
+    ret_stamp->at.span = span;
     ret_stamp->sent = tr__tap_ticks(loop);
     if (loop->current == NULL)
         tap->turn.low = 0; // the runtime's own

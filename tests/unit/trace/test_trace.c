@@ -277,6 +277,56 @@ static void what_was_overwritten_is_told_as_a_gap(void **state)
     tr_node_close(&node);
 }
 
+// Sends itself a message, and ends with it.
+static int single_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    return tr_send(self, tr_self(self), "begin", TR_NULL);
+}
+
+static int single_receive(tr_actor *self, const tr_msg *msg)
+{
+    (void)msg;
+    return tr_exit(self, TR_NORMAL);
+}
+static const tr_behavior single = {
+    .name = "single", .start = single_start, .receive = single_receive};
+
+static int pair_start(tr_actor *self, const tr_val *args)
+{
+    tr_addr other;
+    int rc = tr_spawn(self, &single, TR_SPAWN(.isolation = TR_THREAD), &other);
+    if (rc == 0)
+        rc = tr_monitor(self, other, NULL);
+    return rc < 0 ? rc : single_start(self, args);
+}
+
+static int pair_receive(tr_actor *self, const tr_msg *msg)
+{
+    return tr_msg_is(msg, "begin") ? 0 : tr_exit(self, TR_NORMAL);
+}
+static const tr_behavior pair = {.name = "pair", .start = pair_start, .receive = pair_receive};
+
+static void each_loop_begins_traces_of_its_own(void **state)
+{
+    (void)state;
+    tr_node *node;
+    tr_trace_event e;
+    setenv("TROUPE_TRACE", "msg", 1);
+    assert_int_equal(tr_node_open(TR_NODE(.loops = 1), &node), 0);
+    assert_int_equal(tr_node_spawn(node, &pair, NULL, NULL), 0);
+    assert_int_equal(tr_node_run(node), 0);
+    tr_trace *trace = opened();
+    uint64_t traces[2] = {0};
+    while (next(trace, TR_TRACE_MESSAGE, &e))
+        if (strcmp(e.name, "begin") == 0)
+            traces[e.loop != 0] = e.trace;
+    assert_true(traces[0] != 0 && traces[1] != 0);
+    assert_true(traces[0] != traces[1]);
+    tr_trace_close(&trace);
+    tr_node_close(&node);
+}
+
 static void those_that_live_are_in_a_table(void **state)
 {
     (void)state;
@@ -440,6 +490,7 @@ int main(void)
         CASE(a_lease_that_is_not_renewed_ends),
         CASE(four_may_want_messages_at_a_time),
         CASE(what_was_overwritten_is_told_as_a_gap),
+        CASE(each_loop_begins_traces_of_its_own),
         CASE(those_that_live_are_in_a_table),
         CASE(a_dead_letter_and_a_failed_handler_say_why),
         CASE(more_names_than_there_is_room_for_are_question_marks),
