@@ -91,7 +91,7 @@ static uint64_t node_at(tr_trace *t, uint32_t n)
     if (n == 0)
         return tr__word_get(&t->head.node);
     const char *text = string_at(t, n);
-    if (t->strings[n % TR__TRACE_STRINGS][0] == sizeof node)
+    if (n < TR__TRACE_STRINGS && t->strings[n][0] == sizeof node)
         memcpy(&node, text, sizeof node);
     return node;
 }

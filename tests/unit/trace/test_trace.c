@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <troupe.h>
 #include <unistd.h>
@@ -467,6 +468,48 @@ static void what_is_no_trace_is_refused(void **state)
     assert_null(trace);
 }
 
+// ---- What somebody has made up ----
+
+// A file as of a process that lives: a loop with these messages, and "12345678" as its first string.
+// gives: a descriptor, which is to be open as long as it lives
+static int made_up(const tr__record *records, size_t count, tr_trace **ret_trace)
+{
+    char path[100];
+    uint64_t messages = count;
+    tr__trace_head head = {.version = TR__TRACE_VERSION, .loops = 1};
+    tr__trace_string string = {.size = 8, .text = "12345678"};
+    memcpy(head.magic, TR__TRACE_MAGIC, sizeof head.magic);
+    snprintf(path, sizeof path, "%s/1.trace", dir);
+    int fd = open(path, O_CREAT | O_RDWR, 0600);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    assert_int_equal(ftruncate(fd, TR__TRACE_LOOPS_AT + TR__TRACE_LOOP_SIZE), 0);
+    assert_true(pwrite(fd, &head, sizeof head, 0) > 0);
+    assert_true(pwrite(fd, &string, sizeof string, TR__TRACE_STRINGS_AT + TR__TRACE_CELL) > 0);
+    assert_true(pwrite(fd, &messages, sizeof messages,
+                       TR__TRACE_LOOPS_AT + offsetof(tr__trace_loop_head, messages)) > 0);
+    assert_true(pwrite(fd, records, count * sizeof *records,
+                       TR__TRACE_LOOPS_AT + TR__TRACE_MESSAGES_AT) > 0);
+    assert_int_equal(tr_trace_open(path, ret_trace), 0);
+    return fd;
+}
+
+static void a_node_that_is_no_string_is_none(void **state)
+{
+    (void)state;
+    const tr__record records[] = {
+        {.seq = 1, .kind = TR_TRACE_MESSAGE, .from = 5, .node = 1},
+        {.seq = 2, .kind = TR_TRACE_MESSAGE, .from = 5, .node = TR__TRACE_STRINGS + 1}};
+    tr_trace *trace;
+    tr_trace_event e;
+    int fd = made_up(records, 2, &trace);
+    assert_true(next(trace, TR_TRACE_MESSAGE, &e));
+    assert_memory_equal(&e.from.node, "12345678", 8);
+    assert_true(next(trace, TR_TRACE_MESSAGE, &e));
+    assert_true(e.from.node == 0);
+    tr_trace_close(&trace);
+    close(fd);
+}
+
 static void a_time_is_kept_to_16_ticks_or_a_part_of_it(void **state)
 {
     (void)state;
@@ -497,6 +540,7 @@ int main(void)
         CASE(without_a_directory_there_is_a_node_and_no_trace),
         CASE(nothing_is_written_when_the_environment_says_so),
         CASE(what_is_no_trace_is_refused),
+        CASE(a_node_that_is_no_string_is_none),
         CASE(a_time_is_kept_to_16_ticks_or_a_part_of_it),
     };
     return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
