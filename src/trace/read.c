@@ -409,11 +409,14 @@ static void ring_fill(const tr_trace *t, cursor *c)
         ring_read(t, c, next);
 }
 
+// None if what follows is no body, for it may have been overwritten meanwhile.
 static uint32_t body_parts(const tr__record *r)
 {
     const tr__record_body *first = (const tr__record_body *)(r + 1);
-    return (r->flags & TR_TRACE_HAS_BODY) == 0 ? 0
-                                               : (first->size + TR__BODY_PART - 1) / TR__BODY_PART;
+    if ((r->flags & TR_TRACE_HAS_BODY) == 0 || first->kind != TR_TRACE_BODY ||
+        first->size > TR__BODY_MAX)
+        return 0;
+    return (first->size + TR__BODY_PART - 1) / TR__BODY_PART;
 }
 
 // The records that the first one consists of are all here, but of what the dead has not written.
@@ -459,10 +462,10 @@ static uint64_t ns_of(const tr_trace *t, uint64_t ticks)
 static void tell_body(tr_trace *t, const tr__record *r, uint32_t here, tr_trace_event *e)
 {
     const tr__record_body *part = (const tr__record_body *)(r + 1);
-    uint32_t parts = body_parts(r), size;
+    uint32_t parts = here > 1 ? body_parts(r) : 0, size;
     size_t used;
     e->flags &= ~(unsigned)TR_TRACE_HAS_BODY;
-    if (parts == 0 || here <= parts || part->size > TR__BODY_MAX)
+    if (parts == 0 || here <= parts)
         return;
     size = part->size;
     for (uint32_t at = 0; at < size; at += TR__BODY_PART, part++) {

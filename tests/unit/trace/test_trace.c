@@ -510,6 +510,24 @@ static void a_node_that_is_no_string_is_none(void **state)
     close(fd);
 }
 
+// A fast writer has put another message where the body was, before that was read.
+static void a_message_whose_body_is_overwritten_is_told_without(void **state)
+{
+    (void)state;
+    const tr__record records[] = {
+        {.seq = 1, .kind = TR_TRACE_MESSAGE, .flags = TR_TRACE_HAS_BODY, .span = 7},
+        {.seq = 2, .kind = TR_TRACE_MESSAGE, .depth = UINT16_MAX, .span = 8}};
+    tr_trace *trace;
+    tr_trace_event e;
+    int fd = made_up(records, 2, &trace);
+    assert_true(next(trace, TR_TRACE_MESSAGE, &e));
+    assert_true(e.span == 7 && e.body == NULL);
+    assert_true(next(trace, TR_TRACE_MESSAGE, &e));
+    assert_int_equal(e.span, 8);
+    tr_trace_close(&trace);
+    close(fd);
+}
+
 static void a_time_is_kept_to_16_ticks_or_a_part_of_it(void **state)
 {
     (void)state;
@@ -541,6 +559,7 @@ int main(void)
         CASE(nothing_is_written_when_the_environment_says_so),
         CASE(what_is_no_trace_is_refused),
         CASE(a_node_that_is_no_string_is_none),
+        CASE(a_message_whose_body_is_overwritten_is_told_without),
         CASE(a_time_is_kept_to_16_ticks_or_a_part_of_it),
     };
     return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
