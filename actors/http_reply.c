@@ -344,7 +344,7 @@ int tr_http_upgrade(tr_actor *self, tr_http http, const tr_http_response *respon
                     tr_stream *ret_stream)
 {
     tr_http_response r;
-    tr__http_exchange *x;
+    tr__http_exchange *x = NULL;
     int rc = ret_stream == NULL ? TR_EINVAL : upgrade_check(self, http, response, &r, &x);
     if (rc == 0)
         rc = tr__http_reply_head(x, &r, TR__HTTP_UPGRADED, 0, (tr_bytes){NULL, 0}, true);

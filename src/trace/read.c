@@ -352,7 +352,9 @@ const char *tr_trace_name(tr_trace *trace, uint64_t actor)
 
 static void text_copy(char *to, size_t size, const char *from)
 {
-    snprintf(to, size, "%.*s", (int)size - 1, from);
+    size_t len = strnlen(from, size - 1);
+    memcpy(to, from, len);
+    to[len] = '\0';
 }
 
 static void name_addr(tr_trace *t, tr_addr addr, char *ret_name, size_t size)

@@ -132,7 +132,7 @@ int tr__uv_parcel_of(tr_world *world, int fd, tr_parcel **ret_parcel)
 int tr__uv_endpoint_leave(tr_endpoint **base, tr_parcel **ret_parcel)
 {
     struct real_endpoint *endpoint = (struct real_endpoint *)*base;
-    struct real_parcel *parcel;
+    struct real_parcel *parcel = NULL;
     tr__parcel_kind kind;
     if (endpoint->kind != REAL_SOCKET && endpoint->kind != REAL_OPENED)
         return TR_ENOSYS;
