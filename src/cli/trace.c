@@ -9,6 +9,7 @@
 #define LEASE_MS 2000u // said again at every half of it
 #define LOOK_MS  20u   // how often new records are looked for
 #define SCAN_MS  200u  // and new processes
+#define PART     65536 // records of a process, at a time
 
 static const char *const HELP =
     "usage: troupe trace [OPTION...] [PROCESS | FILE]\n"
@@ -31,7 +32,8 @@ static const char *const HELP =
     "      --history       begin with what is there already\n"
     "  -d, --dead          what is there, of processes that have ended, too; then end\n"
     "  -f, --for SECONDS   end after that; 10 if nothing is said; 0: never\n"
-    "  -n, --max COUNT     end after so many lines; 1000 if nothing is said; 0: never\n"
+    "  -n, --max COUNT     end after so many lines; 0: never; if nothing is said 1000,\n"
+    "                      or with -d and a FILE never\n"
     "  -o, --output FORM   text, jsonl, chrome, mermaid, html\n"
     "  -w, --write FILE    there instead of to standard output\n"
     "      --json          as -o jsonl\n";
@@ -46,7 +48,7 @@ typedef struct session {
     form form;
     FILE *out;
     const char *file;
-    bool no_body, history;
+    bool no_body, history, max_said;
     uint64_t for_ms, max, count;
 } session;
 
@@ -110,7 +112,7 @@ static bool option(session *s, int which)
     case 'f':
         return number_of(optarg, 1e3, &s->for_ms);
     case 'n':
-        return number_of(optarg, 1, &s->max);
+        return s->max_said = number_of(optarg, 1, &s->max);
     case 'o':
         return form_of(optarg, &s->form);
     case 'w':
@@ -184,12 +186,16 @@ static void keep(session *s, const fleet *names, const tr_trace_event *e)
         s->count++;
 }
 
-// What there is of one process, now.
+// What there is of one process, now; a part of it if it lives, for it may write faster than this
+// reads.
 static void read_member(session *s, member *m)
 {
     tr_trace_event e;
-    for (int n = 0; n < 65536 && !full(s) && tr_trace_next(m->trace, &e) > 0; n++)
+    for (int n = 0; (n < PART || !m->process.alive) && !full(s); n++) {
+        if (tr_trace_next(m->trace, &e) <= 0)
+            return;
         keep(s, &s->fleet, &e);
+    }
 }
 
 static void read_all(session *s)
@@ -246,9 +252,17 @@ static bool is_recording(const char *target)
     return false;
 }
 
+// Of what is there already, and ends by itself.
+static void all_if_not_said(session *s)
+{
+    if (!s->max_said)
+        s->max = 0;
+}
+
 static int play(session *s)
 {
     events all = {0};
+    all_if_not_said(s);
     int rc = out_jsonl_read(s->fleet.target, &all);
     if (rc < 0) {
         events_clear(&all);
@@ -266,14 +280,14 @@ static int attach(session *s)
 {
     bool file = s->fleet.target != NULL && strchr(s->fleet.target, '/') != NULL;
     s->fleet.dead |= file;
+    if (s->fleet.dead)
+        all_if_not_said(s);
     if (fleet_scan(&s->fleet) == 0)
         return cli_failed("no such process%s%s is there, or its trace is not this user's",
                           s->fleet.target == NULL ? "" : ": ",
                           s->fleet.target == NULL ? "" : s->fleet.target);
     if (!s->fleet.dead)
         return cli_wait_open() ? follow(s) : cli_failed("signals: %s", strerror(errno));
-    if (s->max == 1000) // only that is what there is
-        s->max = 0;
     read_all(s);
     return CLI_OK;
 }
