@@ -104,11 +104,16 @@ kill -9 "$pid"
 # ---- One that has died ----
 export TROUPE_TRACE=body
 begin crash
-until_true grep -q child.trace "$dir/err"
+until_true grep -q 'child.trace: .*for take' "$dir/err" # the last one
 expect "its parent's report" "$dir/err" 'child.trace: .*=?> stock/0  take \{"id":9,' 'for take'
 stock=$(sed -n 's/.*child.trace: pid=\([0-9]*\) .*/\1/p;T;q' "$dir/err")
+until_true compgen -G "$TROUPE_TRACE_DIR/kept-*-$stock.trace" >/dev/null
 "$troupe" trace --dead "$stock" >"$dir/out"
 expect "--dead" "$dir/out" 'stock/0 starts' '=> stock/0  take \{"id":9,'
+# A recording is shown as a whole, and what is there already as far as was said.
+for i in {1..30}; do cat "$dir/kept.jsonl"; done >"$dir/long.jsonl"
+[ "$("$troupe" trace "$dir/long.jsonl" | wc -l)" = 1800 ] || fail "a long recording is cut"
+"$troupe" trace -n 1000 "$dir/long.jsonl" | wc -l | grep -qx 1000 || fail "--max of a recording"
 "$troupe" ps --dead | grep -qE "^ *$stock .* ended" || fail "ps --dead"
 
 exit $failed
