@@ -1,7 +1,7 @@
 // Where traces are: a directory of this user's own, and in it a file for each node, PID.trace,
 // which its writer holds a lock on for as long as it lives: so nobody has to guess by the pid.
 //
-// A file whose process has ended badly is kept under a name that says when, kept-SECONDS-PID.trace,
+// A file whose process has ended badly is kept under a name that says when, kept-TIME-PID.trace,
 // and the oldest of those go when there are more than KEPT_MAX. It is its parent that does so; who
 // has none is found by the next first process of a program that starts here.
 #include <dirent.h>
@@ -214,12 +214,25 @@ void tr__trace_keep(const char *path, int64_t pid)
             return;
 }
 
+// Its parent writes a trace: it is to tell of this one, and may not have come to that yet.
+static bool is_looked_after(const char *path)
+{
+    tr__trace_head head;
+    char parent[TR__TRACE_PATH];
+    int fd = open_own(path);
+    bool known = fd >= 0 && pread(fd, &head, sizeof head, 0) == sizeof head &&
+                 tr__trace_path(head.parent, 0, parent, sizeof parent) == 0;
+    if (fd >= 0)
+        close(fd);
+    return known && access(parent, F_OK) == 0 && !is_dead(parent);
+}
+
 static int sweep_one(const char *path, void *arg)
 {
     const char *name = strrchr(path, '/') + 1;
     long long pid;
     (void)arg;
-    if (sscanf(name, "%lld", &pid) == 1 && is_dead(path))
+    if (sscanf(name, "%lld", &pid) == 1 && is_dead(path) && !is_looked_after(path))
         tr__trace_keep(path, pid);
     return 0;
 }

@@ -470,7 +470,8 @@ static void what_is_no_trace_is_refused(void **state)
 
 // ---- What somebody has made up ----
 
-// A file as of a process that lives: a loop with these messages, and "12345678" as its first string.
+// A file as of a process that lives: a loop with these messages, and "12345678" as its first
+// string.
 // gives: a descriptor, which is to be open as long as it lives
 static int made_up(const tr__record *records, size_t count, tr_trace **ret_trace)
 {
@@ -491,6 +492,36 @@ static int made_up(const tr__record *records, size_t count, tr_trace **ret_trace
                        TR__TRACE_LOOPS_AT + TR__TRACE_MESSAGES_AT) > 0);
     assert_int_equal(tr_trace_open(path, ret_trace), 0);
     return fd;
+}
+
+// Of a process 1 that has ended.
+static void dead_file(int64_t parent)
+{
+    char path[100];
+    tr__trace_head head = {.version = TR__TRACE_VERSION, .pid = 1, .parent = parent};
+    memcpy(head.magic, TR__TRACE_MAGIC, sizeof head.magic);
+    snprintf(path, sizeof path, "%s/1.trace", dir);
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    assert_int_equal(write(fd, &head, sizeof head), sizeof head);
+    close(fd);
+}
+
+// A program that starts meanwhile would take away what a parent is about to tell of.
+static void a_dead_child_is_left_to_its_parent(void **state)
+{
+    (void)state;
+    char path[100];
+    snprintf(path, sizeof path, "%s/1.trace", dir);
+    tr_node *node, *another;
+    assert_int_equal(tr_node_open(TR_NODE(.loops = 1), &node), 0);
+    for (int orphan = 0; orphan < 2; orphan++) {
+        dead_file(orphan ? 1 : getpid());
+        assert_int_equal(tr_node_open(TR_NODE(.loops = 1), &another), 0);
+        assert_int_equal(access(path, F_OK), orphan ? -1 : 0);
+        tr_node_close(&another);
+    }
+    tr_node_close(&node);
+    assert_int_equal(files(), 1); // kept
 }
 
 static void a_node_that_is_no_string_is_none(void **state)
@@ -558,6 +589,7 @@ int main(void)
         CASE(without_a_directory_there_is_a_node_and_no_trace),
         CASE(nothing_is_written_when_the_environment_says_so),
         CASE(what_is_no_trace_is_refused),
+        CASE(a_dead_child_is_left_to_its_parent),
         CASE(a_node_that_is_no_string_is_none),
         CASE(a_message_whose_body_is_overwritten_is_told_without),
         CASE(a_time_is_kept_to_16_ticks_or_a_part_of_it),
