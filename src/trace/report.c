@@ -12,20 +12,28 @@
 #define LINES_MAX 1000u
 #define LINE_SIZE 400
 
-// The last lines of a trace, in a ring.
+typedef struct kept {
+    tr_trace_event event;
+    uint8_t body[TR__BODY_MAX];
+} kept;
+
+// The last records of a trace, in a ring. They become lines when they are told: those that are
+// read and not told are many.
 typedef struct tail {
-    char (*lines)[LINE_SIZE];
+    kept *all;
     size_t room, count;
 } tail;
 
 static int tail_read(tail *t, tr_trace *trace, size_t lines)
 {
-    tr_trace_event event;
-    *t = (tail){.lines = tr__alloc(lines * LINE_SIZE), .room = lines};
-    if (t->lines == NULL)
+    *t = (tail){.all = tr__alloc(lines * sizeof *t->all), .room = lines};
+    if (t->all == NULL)
         return TR_ENOMEM;
-    while (tr_trace_next(trace, &event) > 0)
-        tr_trace_line(&event, t->lines[t->count++ % lines], LINE_SIZE);
+    for (kept *k = t->all; tr_trace_next(trace, &k->event) > 0; k = &t->all[t->count % lines]) {
+        if (k->event.body != NULL)
+            k->event.body = memcpy(k->body, k->event.body, k->event.body_size);
+        t->count++;
+    }
     return 0;
 }
 
@@ -47,6 +55,12 @@ static bool ended_well(tr_reason reason)
            (reason.kind == TR_REASON_EXITED && reason.code == 0);
 }
 
+static const char *tail_line(const tail *t, size_t i, char line[LINE_SIZE])
+{
+    tr_trace_line(&t->all[i % t->room].event, line, LINE_SIZE);
+    return line;
+}
+
 // What ran when it died.
 static void report_turns(int64_t pid, tr_trace *trace)
 {
@@ -64,11 +78,12 @@ static void report_turns(int64_t pid, tr_trace *trace)
 static void report_lines(int64_t pid, tr_trace *trace)
 {
     tail t;
+    char line[LINE_SIZE];
     if (tail_read(&t, trace, LINES) < 0)
         return;
     for (size_t i = tail_first(&t); i < t.count; i++)
-        tr__warn("child.trace", "pid=%lld %s", (long long)pid, t.lines[i % t.room]);
-    tr__free(t.lines);
+        tr__warn("child.trace", "pid=%lld %s", (long long)pid, tail_line(&t, i, line));
+    tr__free(t.all);
     report_turns(pid, trace);
 }
 
@@ -118,12 +133,12 @@ static int search_one(const char *path, void *arg)
 static int tail_text(const tail *t, char **ret_text)
 {
     size_t size = (t->count - tail_first(t)) * (LINE_SIZE + 1) + 1, len = 0;
-    char *text = tr__alloc(size);
+    char *text = tr__alloc(size), line[LINE_SIZE];
     if (text == NULL)
         return TR_ENOMEM;
     text[0] = '\0';
     for (size_t i = tail_first(t); i < t->count; i++)
-        len += (size_t)snprintf(text + len, size - len, "%s\n", t->lines[i % t->room]);
+        len += (size_t)snprintf(text + len, size - len, "%s\n", tail_line(t, i, line));
     *ret_text = text;
     return 0;
 }
@@ -140,7 +155,7 @@ int tr_trace_last(tr_addr child, size_t lines, char **ret_text)
     rc = tail_read(&t, s.found, lines);
     if (rc == 0) {
         rc = tail_text(&t, ret_text);
-        tr__free(t.lines);
+        tr__free(t.all);
     }
     tr_trace_close(&s.found);
     return rc;
