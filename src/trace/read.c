@@ -339,6 +339,8 @@ static uint64_t seat_strings(const tr_trace *t, uint64_t actor)
 
 const char *tr_trace_name(tr_trace *trace, uint64_t actor)
 {
+    if (trace == NULL)
+        return "";
     uint64_t strings = (uint64_t)(uintptr_t)tr__map_get(&trace->names, actor);
     if (strings == 0) {
         strings = seat_strings(trace, actor);
@@ -639,6 +641,8 @@ void tr_trace_skip(tr_trace *trace)
 
 void tr_trace_look(tr_trace *trace, tr_trace_process *ret_process)
 {
+    if (trace == NULL || ret_process == NULL)
+        return;
     loops_look(trace);
     const tr__trace_head *head = &trace->head;
     *ret_process = (tr_trace_process){.pid = head->pid,
@@ -732,7 +736,7 @@ size_t tr_trace_actors(tr_trace *trace, tr_trace_actor *ret_actors, size_t max, 
 {
     size_t n = 0;
     uint64_t all = 0;
-    if (trace == NULL)
+    if (trace == NULL || (ret_actors == NULL && max > 0))
         return 0;
     loops_look(trace);
     for (uint32_t i = 0; i < trace->loops; i++) {

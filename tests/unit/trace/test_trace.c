@@ -466,6 +466,9 @@ static void what_is_no_trace_is_refused(void **state)
     assert_int_equal(tr_trace_open(NULL, &trace), TR_EINVAL);
     assert_int_equal(tr_trace_open_pid(-1, &trace), TR_EINVAL);
     assert_null(trace);
+    tr_trace_look(NULL, &(tr_trace_process){0});
+    assert_string_equal(tr_trace_name(NULL, 1), "");
+    assert_int_equal(tr_trace_actors(NULL, NULL, 1, NULL), 0);
 }
 
 // ---- What somebody has made up ----
