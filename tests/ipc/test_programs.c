@@ -715,7 +715,10 @@ static void kill_guard(int64_t program)
     size_t count = tr_test_children(pids, 8);
     for (size_t i = 0; i < count && i < 8; i++)
         if (pids[i] != program)
-            kill((pid_t)pids[i], SIGKILL);
+            m.pid = pids[i];
+    int end = pidfd_open((pid_t)m.pid, 0);
+    TR_CHECK(count == 2 && kill((pid_t)m.pid, SIGKILL) == 0 && ipc_ended(end, GONE_MS));
+    close(end);
 }
 
 static void second_ended(tr_actor *self, int error, const tr_exec_result *result, void *arg)
@@ -728,8 +731,11 @@ static void second_ended(tr_actor *self, int error, const tr_exec_result *result
 static void first_ended(tr_actor *self, tr_process process, const tr_process_end *end, void *arg)
 {
     (void)process, (void)arg;
+    int64_t pids[8];
     TR_CHECK(end->status == TR_SHUTDOWN);
     TR_CHECK(tr_exec(self, "true", NULL, second_ended, NULL, NULL) == 0);
+    size_t count = tr_test_children(pids, 8); // it, and another guard
+    TR_CHECK(count == 2 && pids[0] != m.pid && pids[1] != m.pid);
 }
 
 static int unguarded_start(tr_actor *self, const tr_val *args)
@@ -749,6 +755,7 @@ static const tr_behavior unguarded = {.name = "unguarded", .start = unguarded_st
 static void a_guard_that_is_killed_is_replaced(void **state)
 {
     (void)state;
+    memset(&m, 0, sizeof m);
     m.status = TR_EINVAL;
     assert_int_equal(0, TR_RUN(app(), &unguarded, TR_NULL));
     assert_int_equal(0, m.status);
