@@ -430,8 +430,12 @@ static unsigned wanted_eyes(part *p)
         return 0;
     tr__trace_clock_now(false, &now);
     unsigned eyes = wants_look(control, now.mono, &pid);
-    if (eyes == 0)
-        tr__word_set(&control->wanted, 0);
+    if (eyes == 0) { // somebody may come just now, who has said so before this forgets it
+        atomic_exchange(&control->wanted, 0);
+        eyes = wants_look(control, now.mono, &pid);
+        if (eyes != 0)
+            tr__word_set(&control->wanted, 1);
+    }
     if ((eyes != 0) != p->attached)
         attach_tell(p, pid);
     return eyes;
