@@ -26,11 +26,10 @@
 #define TR__TRACE_STRINGS  1024u
 #define TR__TRACE_EVENTS   256u   // records of a loop that are no messages
 #define TR__TRACE_MESSAGES 16384u // that are
-#define TR__TRACE_ACTORS                                                                           \
-    4096u // in a table, by their index: one for those spawned there, and one
-          // for a lodger, in turn
-#define TR__TRACE_WANTS 4u
-#define TR__TRACE_CELL  64u // what all of these have
+// In a table, by their index: one for those spawned there, and one for a lodger, in turn.
+#define TR__TRACE_ACTORS 4096u
+#define TR__TRACE_WANTS  4u
+#define TR__TRACE_CELL   64u // what all of these have
 
 #define TR__TRACE_CONTROL_AT  TR__TRACE_PAGE // in the file
 #define TR__TRACE_STRINGS_AT  (2 * TR__TRACE_PAGE)
