@@ -34,10 +34,10 @@
  *
  * What a cluster is asked, with tr_ask or tr_send:
  *
- *     "cluster.workers"   null     a list of {"slot", "incarnation", "addr", "pid", "state", "load",
- *                                  "restarts"}: of each slot, and of those being replaced. state is
- *                                  "starting", "ready", "draining", or "waiting" (to be started
- *                                  again: no addr)
+ *     "cluster.workers"   null     a list of {"slot", "incarnation", "addr", "pid", "state",
+ *                                  "load", "restarts"}: of each slot, and of those being replaced.
+ *                                  state is "starting", "ready", "draining", or "waiting" (to be
+ *                                  started again: no addr)
  *     "cluster.resize"    a number answers with it. Those with the highest slots are drained
  *     "cluster.roll"      null, or {"parallel": number}
  *                                  answers when all are replaced, with how many; TR_EEXIST: one is
@@ -186,9 +186,10 @@ typedef struct tr_cluster_listen_opts {
 /* Listen at an address as tr_listen does, together with the other workers that do. The actor has to
  * show its messages to tr_cluster_take. Whether it can is told by `listening`, in a turn of its
  * own.
- * borrows: address, opts (NULL: all defaults); arg, until the server is closed
+ * borrows: address, opts (NULL: all defaults), until the call ends; arg, until the server is closed
  * gives:   *ret_server; may be NULL
- * errors:  TR_EINVAL, TR_ENOMEM, and as tr_send; outside of a cluster as tr_listen */
+ * errors:  TR_EINVAL, TR_ENAMETOOLONG, TR_ENOMEM, and as tr_send; outside of a cluster as tr_listen
+ */
 TR_API int tr_cluster_listen(tr_actor *self, const char *address,
                              const tr_cluster_listen_opts *opts, tr_accepted cb, void *arg,
                              tr_cluster_server *ret_server);

@@ -9,15 +9,15 @@
  *
  * One call in the first actor's start, before it starts children. Then:
  *
- *     SIGTERM, SIGINT   Stop in order: the target is asked to drain, then to shut down (tr_stop),
- *                       and when it is down the actor that has started the service is; so the node
- *                       ends, and tr_main returns 0. What takes longer than stop_ms is an error, and
- *                       the process exits with 1. The second such signal ends the process at once,
- *                       with 128 + its number.
- *     SIGHUP            The reload actor is asked to "reload", and what it says is awaited.
- *     SIGQUIT           Left alone: the system ends the process, with a core.
- *     SIGPIPE           Is of no concern: the library writes so that it does not come. A program
- *                       that writes to pipes by itself ignores it.
+ *     SIGTERM, SIGINT  Stop in order: the target is asked to drain, then to shut down (tr_stop),
+ *                      and when it is down so is the actor that has started the service: the node
+ *                      ends, and tr_main returns 0. If that actor is still there after stop_ms this
+ *                      is an error, and the process exits with 1. The second such signal ends the
+ *                      process at once, with 128 + its number.
+ *     SIGHUP           The reload actor is asked to "reload", and what it says is awaited.
+ *     SIGQUIT          Left alone: the system ends the process, with a core.
+ *     SIGPIPE          Is of no concern: the library writes so that it does not come. A program
+ *                      that writes to pipes by itself ignores it.
  *
  * A service manager that has left NOTIFY_SOCKET in the environment is told, in the words of
  * sd_notify(3): READY=1 when the service is, RELOADING=1 and READY=1 around a reload, STOPPING=1,
