@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # npm_ci.sh FROM TO: a copy of examples/js, with the one package that it needs, as locked.
 set -euo pipefail
-command -v node npm >/dev/null || {
+command -v node >/dev/null && command -v npm >/dev/null || {
     echo "skipped: there is no node, or no npm"
     exit 77
 }
