@@ -137,6 +137,8 @@ int tr_stream_new(tr_actor *self, const tr_stream_ops *ops, const tr_stream_opts
     s->actor = self;
     rc = tr__cancel_join(o.cancel, self, &s->carrier, stream_cancelled);
     if (rc == 0)
+        rc = tr__extra_of(self, &(tr__extra *){NULL}); // so that its steps can always be put off
+    if (rc == 0)
         rc = tr__slots_add(&self->loop->streams, s, &s->id);
     if (rc < 0) {
         tr__cancel_leave(&s->carrier);
