@@ -2,6 +2,8 @@
 // next. It ends as soon as both are closed.
 #include "conform/socket_suite.h"
 
+#include <troupe/test.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -848,8 +850,8 @@ static void test_everything_is_cut_short(void **state)
     for (size_t i = 0; i < sizeof plays / sizeof *plays; i++)
         perform_cut(&plays[i]);
     snprintf(address, sizeof address, "tcp://127.0.0.1:0");
-    for (size_t i = 0; i < sizeof plays / sizeof *plays; i++)
-        perform_cut(&plays[i]);
+    for (size_t i = 0; i < sizeof plays / sizeof *plays && !tr_test_sanitized(); i++)
+        perform_cut(&plays[i]); // a sanitizer has seen it all, slowly
 }
 
 static int suite(void)
