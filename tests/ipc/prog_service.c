@@ -195,7 +195,8 @@ static int app_start(tr_actor *self, const tr_val *args)
     if (rc == 0)
         rc = has_word(args, "fails") ? TR_ETOODEEP : app_listen(self, args);
     for (int i = 0; i < WORKERS && rc == 0; i++)
-        rc = tr_spawn(self, &worker, TR_SPAWN(.isolation = TR_PROCESS, .stop_ms = STOP_MS),
+        rc = tr_spawn(self, &worker,
+                      TR_SPAWN(.isolation = TR_PROCESS, .stop_ms = STOP_MS, .term_ms = 20000),
                       &app->workers[i]);
     return rc < 0 ? rc : tr_trap_exit(self, true);
 }
