@@ -452,15 +452,22 @@ static bool cursor_ready(const tr_trace *t, cursor *c)
 
 // ---- Telling ----
 
+#define NS_MAX 9e18 // what the file says may be anything
+
+static double ns_clamp(double ns)
+{
+    return ns < -NS_MAX ? -NS_MAX : ns > NS_MAX ? NS_MAX : ns;
+}
+
 static uint64_t real_of(const tr_trace *t, uint64_t ticks)
 {
     double since = (double)(int64_t)(ticks - t->head.first.ticks) * t->ns_per_tick;
-    return t->head.first.real + (uint64_t)(int64_t)since;
+    return t->head.first.real + (uint64_t)(int64_t)ns_clamp(since);
 }
 
 static uint64_t ns_of(const tr_trace *t, uint64_t ticks)
 {
-    return (uint64_t)((double)ticks * t->ns_per_tick);
+    return (uint64_t)ns_clamp((double)ticks * t->ns_per_tick);
 }
 
 static void tell_body(tr_trace *t, const tr__record *r, uint32_t here, tr_trace_event *e)

@@ -40,11 +40,12 @@ static int worker_start(tr_actor *self, const tr_val *args)
     return tr_send(self, tr_parent(self), "pid", TR_V((int)getpid()));
 }
 
+// In system calls: ThreadSanitizer runs a signal's handler only there.
 static int work_for_ever(void)
 {
-    for (volatile int n = 0;; n = !n)
-        if (n > 1)
-            return 0;
+    while (pause() < 0)
+        continue;
+    return 0;
 }
 
 static int worker_receive(tr_actor *self, const tr_msg *msg)
