@@ -35,6 +35,21 @@ typedef struct tr_app {
  * returns: the process's exit status: as tr_node_status */
 TR_API int tr_main(int argc, char **argv, const tr_app *app);
 
+/* What a shared object has in place of main, for `troupe run ./tally.so` to run: its behaviours, as
+ * in TR_APP. The first one is the program's.
+ *
+ *     TR_APP_EXPORT(&tally); */
+#define TR_APP_EXPORT(...)                                                                         \
+    static const tr_behavior *const tr__app_behaviors[] = {__VA_ARGS__};                           \
+    TR__EXTERN TR_API const tr_app tr_app_exported;                                                \
+    const tr_app tr_app_exported = {tr__app_behaviors,                                             \
+                                    sizeof tr__app_behaviors / sizeof(const tr_behavior *)}
+#ifdef __cplusplus
+#define TR__EXTERN extern "C"
+#else
+#define TR__EXTERN extern
+#endif
+
 typedef struct tr_node tr_node;
 
 /* A callback of an actor that has not returned so far. */

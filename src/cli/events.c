@@ -57,6 +57,65 @@ bool events_add(events *to, const fleet *f, const tr_trace_event *event)
     return true;
 }
 
+// ---- Of several recordings ----
+
+static int by_actor(const void *a, const void *b)
+{
+    const tr_addr *x = &(*(const tr_trace_event *const *)a)->actor,
+                  *y = &(*(const tr_trace_event *const *)b)->actor;
+    if (x->node != y->node)
+        return x->node < y->node ? -1 : 1;
+    return (x->actor > y->actor) - (x->actor < y->actor);
+}
+
+// One event of each actor, as that knows its name; by address.
+static tr_trace_event **known_sorted(events *all, size_t *ret_count)
+{
+    tr_trace_event **known = calloc(all->count + 1, sizeof(tr_trace_event *));
+    size_t n = 0;
+    for (size_t i = 0; i < all->count && known != NULL; i++)
+        if (all->all[i].actor_name[0] != '\0')
+            known[n++] = &all->all[i];
+    if (n > 0)
+        qsort((void *)known, n, sizeof(tr_trace_event *), by_actor);
+    *ret_count = n;
+    return known;
+}
+
+static void name_pid(char *name, size_t size, int64_t pid)
+{
+    char plain[64];
+    if (name[0] == '\0' || strchr(name, '@') != NULL)
+        return;
+    snprintf(plain, sizeof plain, "%s", name);
+    snprintf(name, size, "%.40s@%lld", plain, (long long)pid);
+}
+
+void events_name(events *all, bool several)
+{
+    size_t count;
+    for (size_t i = 0; i < all->count && several; i++) {
+        tr_trace_event *e = &all->all[i];
+        name_pid(e->actor_name, sizeof e->actor_name, e->pid);
+        if (e->from.node == e->actor.node)
+            name_pid(e->from_name, sizeof e->from_name, e->pid);
+    }
+    tr_trace_event **known = known_sorted(all, &count);
+    for (size_t i = 0; i < all->count && known != NULL; i++) {
+        tr_trace_event *e = &all->all[i];
+        const tr_trace_event key = {.actor = e->from}, *at = &key;
+        tr_trace_event **of = e->from.node == e->actor.node || e->from.actor == 0
+                                  ? NULL
+                                  : bsearch((const void *)&at, (const void *)known, count,
+                                            sizeof(tr_trace_event *), by_actor);
+        if (of != NULL)
+            memcpy(e->from_name, (*of)->actor_name, sizeof e->from_name);
+    }
+    free((void *)known);
+}
+
+// ---- In order ----
+
 static int by_time(const void *a, const void *b)
 {
     const tr_trace_event *x = a, *y = b;

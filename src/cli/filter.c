@@ -44,6 +44,8 @@ bool filter_takes(const filter *f, const tr_trace_event *e)
         return false;
     if (!matches(f->name, e->name) || (f->bad && !went_wrong(e)))
         return false;
-    return f->slow_ns == 0 ||
-           (e->kind == TR_TRACE_MESSAGE && (e->wait >= f->slow_ns || e->run >= f->slow_ns));
+    bool slow = e->kind == TR_TRACE_MESSAGE && (e->wait >= f->slow_ns || e->run >= f->slow_ns);
+    if (f->slow_ns != 0 && !slow)
+        return false;
+    return e->kind == TR_TRACE_GAP || where_takes(f->where, e); // what is lost may have been it
 }

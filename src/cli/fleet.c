@@ -69,7 +69,7 @@ static int scan_one(const char *path, void *arg)
 static size_t scan_file(fleet *f)
 {
     tr_trace *trace;
-    if (f->count > 0 || tr_trace_open(f->target, &trace) < 0)
+    if (has(f, f->target) || tr_trace_open(f->target, &trace) < 0)
         return 0;
     if (add(f, trace, f->target) == 0)
         return 1;

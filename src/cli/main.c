@@ -1,4 +1,4 @@
-// troupe: look at programs that are made with it.
+// troupe: run programs that are made with it, speak with their actors, look at them.
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,6 +19,9 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *words;
 } commands[] = {
+    {"run", cmd_run, "a program that is a shared object"},
+    {"send", cmd_send, "a message to an actor of a node that listens"},
+    {"ask", cmd_ask, "the same, and print its answer"},
     {"trace", cmd_trace, "messages as they are handled; what a dead process has left"},
     {"ps", cmd_ps, "processes"},
     {"top", cmd_top, "which of them do what, and how long messages wait"},
@@ -80,6 +83,46 @@ uint64_t cli_now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+bool cli_number(const char *text, double scale, uint64_t *ret_number)
+{
+    char *end;
+    double number = strtod(text, &end);
+    if (end == text || *end != '\0' || !(number >= 0 && number < 1e12))
+        return false;
+    *ret_number = (uint64_t)(number * scale);
+    return true;
+}
+
+static int secret_read(const char *file, char *ret_secret, size_t size, size_t *ret_length)
+{
+    FILE *in = fopen(file, "re");
+    if (in == NULL)
+        return cli_failed("%s: %s", file, strerror(errno));
+    size_t length = fread(ret_secret, 1, size, in);
+    bool bad = ferror(in) != 0;
+    fclose(in);
+    if (bad || length == size)
+        return cli_failed("%s: %s", file, bad ? "cannot be read" : "too long for a secret");
+    length -= length > 0 && ret_secret[length - 1] == '\n';
+    *ret_length = length;
+    return CLI_OK;
+}
+
+int cli_secret(const char *file, char *ret_secret, size_t size, size_t *ret_length)
+{
+    const char *said = getenv("TROUPE_SECRET");
+    *ret_length = 0;
+    if (file != NULL)
+        return secret_read(file, ret_secret, size, ret_length);
+    if (said == NULL)
+        return CLI_OK;
+    if (strlen(said) >= size)
+        return cli_failed("TROUPE_SECRET: too long for a secret");
+    *ret_length = strlen(said);
+    memcpy(ret_secret, said, *ret_length);
+    return CLI_OK;
+}
+
 const char *cli_span(uint64_t ns, char *text, size_t size)
 {
     static const struct {
@@ -113,16 +156,18 @@ void cli_json_text(FILE *out, const char *text)
 
 static void help(void)
 {
-    puts("usage: troupe COMMAND [OPTION...] [PROCESS]\n"
-         "\n"
-         "Looks at programs that are made with troupe, of the same user, without their help. "
-         "PROCESS\n"
-         "is a pid or the name of a program; with it come the processes that it has started. "
-         "Without\n"
-         "it all are meant.\n");
+    puts(
+        "usage: troupe COMMAND [OPTION...] [ARGUMENT...]\n"
+        "\n"
+        "Runs programs that are made with troupe, speaks with their actors, and looks at what they "
+        "do.\n");
     for (size_t i = 0; i < COMMANDS; i++)
         printf("  %-8s%s\n", commands[i].name, commands[i].words);
     puts("\n"
+         "The last four look at processes of the same user, without their help: at one, named by "
+         "its\n"
+         "pid or its program's name, with those that it has started; or at all.\n"
+         "\n"
          "troupe COMMAND --help says more. --version says which version this is.");
 }
 
@@ -144,6 +189,8 @@ static int run(const struct command *command, int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    if (tr_is_child())
+        return cmd_run_child(argc, argv);
     cli_colour = wants_colour();
     const char *name = argc > 1 ? argv[1] : "--help";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {

@@ -165,10 +165,23 @@ static void one(chrome *c, const events *all, const tr_trace_event *e)
         fact(c, e);
 }
 
-void out_chrome(FILE *out, const events *all)
+static void clock_notes(FILE *out, clocks *of)
+{
+    char note[256];
+    fputs("\"otherData\":{\"clocks\":[", out);
+    for (const char *comma = ""; clocks_next(of, note, sizeof note) != NULL; comma = ",") {
+        fputs(comma, out);
+        cli_json_text(out, note);
+    }
+    fputs("]},", out);
+}
+
+void out_chrome(FILE *out, const events *all, clocks *of)
 {
     chrome c = {.out = out};
-    fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[", out);
+    fputs("{\"displayTimeUnit\":\"ns\",", out);
+    clock_notes(out, of);
+    fputs("\"traceEvents\":[", out);
     for (size_t i = 0; i < all->count; i++)
         one(&c, all, &all->all[i]);
     fputs("\n]}\n", out);

@@ -1,6 +1,6 @@
 // A page of its own: a lane for each actor, an arrow for each message from when it was sent to when
-// its turn began, a bar for the turn. A click shows all of it and what it belongs to. No other file
-// is asked for: the page can be sent to somebody.
+// its turn began, a bar for the turn. A click shows all of it and what it belongs to, as does a
+// trace's id behind a # in the address. No other file is asked for: the page can be sent to somebody.
 #include <inttypes.h>
 
 #include "cli/cli.h"
@@ -32,7 +32,6 @@ static const char *const HEAD =
     "<script>\nconst E=[";
 
 static const char *const TAIL =
-    "\n];\n"
     "const N='http://www.w3.org/2000/svg',W=170,H=26,L=130,T=14;\n"
     "const el=(p,n,a,t)=>{const x=document.createElementNS(N,n);for(const k in "
     "a)x.setAttribute(k,a[k]);"
@@ -56,6 +55,8 @@ static const char *const TAIL =
     "t0=rows.length?Math.min(...rows.map(e=>e.s||e.t)):0,sum=document.getElementById('sum');\n"
     "sum.textContent=rows.length+' events, '+lanes.length+' actors, '+(rows.length?"
     "span(Math.round((rows[rows.length-1].t-t0))):'0')+'. Click on one for what it belongs to.';\n"
+    "for(const c of C){const p=document.createElement('p');p.className='clock';p.textContent=c[0]."
+    "toUpperCase()+c.slice(1)+'.';sum.after(p)}\n"
     "const gs=rows.map((e,i)=>{const y=T+i*H+H/2,g=el(all,'g',{class:'row'}),a=at(e.a),f=at(e.f),"
     "m=e.k==='message',bad=e.c<0||e.k==='drop',c=bad?'bad':e.q?'ask':'msg';\n"
     "el(g,'rect',{x:0,y:y-H/2,width:width+380,height:H,fill:'transparent'});\n"
@@ -74,12 +75,23 @@ static const char *const TAIL =
     "${span(e.u)}`:e.x.slice(23));\n"
     "g.addEventListener('click',()=>show(e));return g});\n"
     "const same=(e,o)=>e.i&&o.i===e.i,info=document.getElementById('info');let on=null;\n"
+    "const spans=new Map(E.filter(e=>e.sp).map(e=>[e.o+e.sp,e])),"
+    "cause=e=>spans.get((e.r2?e.fo:e.o)+e.pa);\n"
+    "const depth=e=>{let n=0;for(let i=0,c=cause(e);c&&i<99;i++,c=cause(c))n+=c.k!=='sent';return "
+    "n};\n"
+    "const chain=e=>{const "
+    "all=rows.filter(o=>same(e,o)&&o.k==='message'),t=Math.min(...all.map(o=>o.s));\n"
+    "return all.map(o=>`+${span(Math.round(o.s-t))} ${'  '.repeat(depth(o))}${o.f} "
+    "${o.q?'=>':'->'} ${o.a}"
+    "  ${o.n}  wait ${span(o.w)} run ${span(o.u)}`).join('\\n')};\n"
     "function show(e){on=on===e?null:e;info.style.display=on?'block':'none';"
     "rows.forEach((o,i)=>gs[i].classList.toggle('off',!!on&&o!==e&&!same(e,o)));if(!on)return;\n"
     "info.textContent='';const b=document.createElement('b');b.textContent=e.k+' "
     "'+e.n;info.append(b);\n"
     "const p=document.createElement('pre');p.textContent=e.x+(e.i?`\\ntrace ${e.i} span ${e.sp} "
-    "parent ${e.pa}`:'')+(e.b?'\\n'+JSON.stringify(JSON.parse(e.b),null,2):'');info.append(p)}\n"
+    "parent ${e.pa}`:'')+(e.b?'\\n'+JSON.stringify(JSON.parse(e.b),null,2):'')+"
+    "(e.i?'\\n\\n'+chain(e):'');info.append(p)}\n"
+    "const first=location.hash&&rows.find(e=>e.i===location.hash.slice(1));if(first)show(first);\n"
     "document.body.dataset.rows=rows.length;\n"
     "</script></body></html>\n";
 
@@ -132,8 +144,10 @@ static void put_event(FILE *out, const tr_trace_event *e, uint64_t start)
             (e->flags & (TR_TRACE_ASK | TR_TRACE_ANSWER)) != 0, (e->flags & TR_TRACE_REMOTE) != 0,
             bad);
     if (e->trace != 0)
-        fprintf(out, ",i:\"%016" PRIx64 "\",sp:%" PRIu32 ",pa:%" PRIu32, e->trace, e->span,
-                e->parent);
+        fprintf(out,
+                ",i:\"%016" PRIx64 "\",sp:%" PRIu32 ",pa:%" PRIu32 ",o:\"%" PRIx64
+                ".\",fo:\"%" PRIx64 ".\"",
+                e->trace, e->span, e->parent, e->actor.node, e->from.node);
     put_text(out, "a", e->actor_name);
     put_text(out, "f", e->from_name);
     put_text(out, "n", e->name);
@@ -142,7 +156,16 @@ static void put_event(FILE *out, const tr_trace_event *e, uint64_t start)
     fputs("},", out);
 }
 
-void out_html(FILE *out, const events *all)
+static void put_clocks(FILE *out, clocks *c)
+{
+    char note[256];
+    fputs("\n];\nconst C=[", out);
+    for (; clocks_next(c, note, sizeof note) != NULL; fputc(',', out))
+        cli_json_text(out, note);
+    fputs("];\n", out);
+}
+
+void out_html(FILE *out, const events *all, clocks *c)
 {
     uint64_t start = UINT64_MAX;
     for (size_t i = 0; i < all->count; i++)
@@ -152,5 +175,6 @@ void out_html(FILE *out, const events *all)
     for (size_t i = 0; i < all->count; i++)
         if (all->all[i].kind != TR_TRACE_GAP)
             put_event(out, &all->all[i], start);
+    put_clocks(out, c);
     fputs(TAIL, out);
 }

@@ -27,6 +27,14 @@ static tr_val flags_of(const tr_trace_event *e, tr_val *items)
     return tr_val_list(items, n);
 }
 
+static tr_val at_of(const tr_trace_event *e, tr_val *items)
+{
+    const uint64_t at[] = {e->actor.node, e->actor.actor, e->from.node, e->from.actor};
+    for (size_t i = 0; i < 4; i++)
+        items[i] = tr_val_uint(at[i]);
+    return tr_val_list(items, 4);
+}
+
 static tr_val body_of(const tr_trace_event *e)
 {
     tr_val body = TR_NULL;
@@ -35,37 +43,34 @@ static tr_val body_of(const tr_trace_event *e)
     return body;
 }
 
-void out_jsonl(FILE *out, const tr_trace_event *e)
+tr_val out_jsonl_doc(const tr_trace_event *e, out_doc *room)
 {
-    tr_val flags[FLAG_COUNT];
-    char *json = NULL;
-    tr_val items[] = {
-        TR_V("kind"),   TR_V(KINDS[e->kind]),
-        TR_V("time"),   TR_V(e->time),
-        TR_V("pid"),    TR_V(e->pid),
-        TR_V("loop"),   TR_V(e->loop),
-        TR_V("actor"),  TR_V(e->actor_name),
-        TR_V("from"),   TR_V(e->from_name),
-        TR_V("name"),   TR_V(e->name),
-        TR_V("flags"),  flags_of(e, flags),
-        TR_V("sent"),   TR_V(e->sent),
-        TR_V("wait"),   TR_V(e->wait),
-        TR_V("run"),    TR_V(e->run),
-        TR_V("depth"),  TR_V(e->depth),
-        TR_V("bytes"),  TR_V(e->bytes),
-        TR_V("trace"),  TR_V(e->trace),
-        TR_V("span"),   TR_V(e->span),
-        TR_V("parent"), TR_V(e->parent),
-        TR_V("code"),   TR_V(e->code),
-        TR_V("reason"), TR_V((int)e->reason.kind),
-        TR_V("number"), TR_V(e->number),
-        TR_V("at"),     TR_LIST(e->actor.node, e->actor.actor, e->from.node, e->from.actor),
+    const tr_val items[] = {
+        TR_V("kind"),   TR_V(KINDS[e->kind]), TR_V("time"),   TR_V(e->time),
+        TR_V("pid"),    TR_V(e->pid),         TR_V("loop"),   TR_V(e->loop),
+        TR_V("actor"),  TR_V(e->actor_name),  TR_V("from"),   TR_V(e->from_name),
+        TR_V("name"),   TR_V(e->name),        TR_V("flags"),  flags_of(e, room->flags),
+        TR_V("sent"),   TR_V(e->sent),        TR_V("wait"),   TR_V(e->wait),
+        TR_V("run"),    TR_V(e->run),         TR_V("depth"),  TR_V(e->depth),
+        TR_V("bytes"),  TR_V(e->bytes),       TR_V("trace"),  TR_V(e->trace),
+        TR_V("span"),   TR_V(e->span),        TR_V("parent"), TR_V(e->parent),
+        TR_V("code"),   TR_V(e->code),        TR_V("reason"), TR_V((int)e->reason.kind),
+        TR_V("number"), TR_V(e->number),      TR_V("at"),     at_of(e, room->at),
         TR_V("body"),   body_of(e),
     };
+    _Static_assert(sizeof items <= sizeof room->items && FLAG_COUNT <= 8, "room");
     size_t count = sizeof items / sizeof items[0] / 2;
+    memcpy(room->items, items, sizeof items);
     if (e->body == NULL)
         count--; // not there, which is something else than null
-    if (tr_json_print(tr_val_map(items, count), &json) == 0)
+    return tr_val_map(room->items, count);
+}
+
+void out_jsonl(FILE *out, const tr_trace_event *e)
+{
+    out_doc room;
+    char *json = NULL;
+    if (tr_json_print(out_jsonl_doc(e, &room), &json) == 0)
         fprintf(out, "%s\n", json);
     tr_free(json);
 }

@@ -12,7 +12,7 @@
 #define PART     65536 // records of a process, at a time
 
 static const char *const HELP =
-    "usage: troupe trace [OPTION...] [PROCESS | FILE]\n"
+    "usage: troupe trace [OPTION...] [PROCESS | FILE...]\n"
     "\n"
     "Shows each message as it is handled: from whom, to whom, what is in it, how long it has "
     "waited\n"
@@ -20,10 +20,13 @@ static const char *const HELP =
     "slow\n"
     "turns. PROCESS is a pid or a program's name, and with it come the processes that it starts;\n"
     "without it all are meant. A FILE has a / in its name: what a process has left, or JSON "
-    "lines.\n"
+    "lines;\n"
+    "those of several processes or hosts are put together, also where their clocks differ.\n"
     "\n"
     "  -a, --actor GLOB    only what has to do with such an actor: worker, worker/3, *\n"
     "  -m, --message GLOB  only messages (and the rest) with such a name\n"
+    "  -e, --where EXPR    only those of which it is true: 'body.id == 7 && wait > 1000000',\n"
+    "                      a path into what -o jsonl prints; ==, !=, <, <=, >, >=, ~ (a glob)\n"
     "  -M, --messages      only messages\n"
     "  -b, --bad           only what went wrong\n"
     "  -s, --slow MS       only messages that have waited or run for so long\n"
@@ -47,7 +50,10 @@ typedef struct session {
     events events; // those of this look; or all, where the form needs them
     form form;
     FILE *out;
+    clocks clocks;
     const char *file;
+    char **targets; // files; or one process, or none
+    int target_count;
     bool no_body, history, max_said;
     uint64_t for_ms, max, count;
 } session;
@@ -56,25 +62,24 @@ typedef struct session {
 
 enum { ONLY = 256, NO_BODY, HISTORY, JSON };
 static const struct option OPTIONS[] = {
-    {"actor", required_argument, NULL, 'a'}, {"message", required_argument, NULL, 'm'},
-    {"messages", no_argument, NULL, 'M'},    {"bad", no_argument, NULL, 'b'},
-    {"slow", required_argument, NULL, 's'},  {"only", no_argument, NULL, ONLY},
-    {"no-body", no_argument, NULL, NO_BODY}, {"history", no_argument, NULL, HISTORY},
-    {"dead", no_argument, NULL, 'd'},        {"for", required_argument, NULL, 'f'},
-    {"max", required_argument, NULL, 'n'},   {"output", required_argument, NULL, 'o'},
-    {"write", required_argument, NULL, 'w'}, {"json", no_argument, NULL, JSON},
-    {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
+    {"actor", required_argument, NULL, 'a'},
+    {"message", required_argument, NULL, 'm'},
+    {"where", required_argument, NULL, 'e'},
+    {"messages", no_argument, NULL, 'M'},
+    {"bad", no_argument, NULL, 'b'},
+    {"slow", required_argument, NULL, 's'},
+    {"only", no_argument, NULL, ONLY},
+    {"no-body", no_argument, NULL, NO_BODY},
+    {"history", no_argument, NULL, HISTORY},
+    {"dead", no_argument, NULL, 'd'},
+    {"for", required_argument, NULL, 'f'},
+    {"max", required_argument, NULL, 'n'},
+    {"output", required_argument, NULL, 'o'},
+    {"write", required_argument, NULL, 'w'},
+    {"json", no_argument, NULL, JSON},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
-
-static bool number_of(const char *text, double scale, uint64_t *ret_number)
-{
-    char *end;
-    double number = strtod(text, &end);
-    if (end == text || *end != '\0' || !(number >= 0 && number < 1e12))
-        return false;
-    *ret_number = (uint64_t)(number * scale);
-    return true;
-}
 
 static bool form_of(const char *text, form *ret_form)
 {
@@ -100,7 +105,7 @@ static bool option(session *s, int which)
     case 'b':
         return s->filter.bad = true;
     case 's':
-        return number_of(optarg, 1e6, &s->filter.slow_ns);
+        return cli_number(optarg, 1e6, &s->filter.slow_ns);
     case ONLY:
         return s->fleet.only = true;
     case NO_BODY:
@@ -110,9 +115,9 @@ static bool option(session *s, int which)
     case 'd':
         return s->fleet.dead = true;
     case 'f':
-        return number_of(optarg, 1e3, &s->for_ms);
+        return cli_number(optarg, 1e3, &s->for_ms);
     case 'n':
-        return s->max_said = number_of(optarg, 1, &s->max);
+        return s->max_said = cli_number(optarg, 1, &s->max);
     case 'o':
         return form_of(optarg, &s->form);
     case 'w':
@@ -124,23 +129,42 @@ static bool option(session *s, int which)
     }
 }
 
+static bool is_file(const char *target)
+{
+    return strchr(target, '/') != NULL || strcmp(target, "-") == 0;
+}
+
+static int targets(session *s, int count, char **all)
+{
+    s->targets = all;
+    s->target_count = count;
+    for (int i = 0; i < count && count > 1; i++)
+        if (!is_file(all[i]))
+            return cli_usage("one process at a time, or all; or files, as ./%s", all[i]);
+    if (s->no_body && where_needs_bodies(s->filter.where))
+        return cli_usage("--where looks at what --no-body leaves out");
+    return -1;
+}
+
 // returns: an exit status to leave with; -1: go on
 static int options(session *s, int argc, char **argv)
 {
-    for (int c; (c = getopt_long(argc, argv, "a:m:Mbs:df:n:o:w:h", OPTIONS, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "a:m:e:Mbs:df:n:o:w:h", OPTIONS, NULL)) != -1;) {
+        int rc = CLI_OK;
         if (c == 'h') {
             fputs(HELP, stdout);
             return CLI_OK;
         }
         if (c == '?')
             return CLI_USAGE;
-        if (!option(s, c))
-            return cli_usage("%s is no good value", optarg == NULL ? argv[optind - 1] : optarg);
+        if (c == 'e')
+            rc = where_add(&s->filter.where, optarg);
+        else if (!option(s, c))
+            rc = cli_usage("%s is no good value", optarg == NULL ? argv[optind - 1] : optarg);
+        if (rc != CLI_OK)
+            return rc;
     }
-    if (optind + 1 < argc)
-        return cli_usage("one process at a time, or all");
-    s->fleet.target = argv[optind];
-    return -1;
+    return targets(s, argc - optind, argv + optind);
 }
 
 // ---- Telling ----
@@ -155,9 +179,20 @@ static bool full(const session *s)
     return s->max != 0 && s->count >= s->max;
 }
 
+// JSON lines are what was recorded: whoever reads them sets the clocks.
+static void put_in_order(session *s)
+{
+    if (s->form != JSONL)
+        clocks_set(&s->clocks, &s->events);
+    events_sort(&s->events);
+}
+
 static void tell(session *s)
 {
-    events_sort(&s->events);
+    char text[256];
+    put_in_order(s);
+    for (const char *note; s->form == TEXT && (note = clocks_next(&s->clocks, text, sizeof text));)
+        fprintf(s->out, "... %s\n", note);
     for (size_t i = 0; i < s->events.count && !full(s); i++, s->count++) {
         if (s->form == TEXT)
             out_text(s->out, &s->events.all[i]);
@@ -170,13 +205,13 @@ static void tell(session *s)
 
 static void tell_whole(session *s)
 {
-    events_sort(&s->events);
+    put_in_order(s);
     if (s->form == CHROME)
-        out_chrome(s->out, &s->events);
+        out_chrome(s->out, &s->events, &s->clocks);
     else if (s->form == MERMAID)
-        out_mermaid(s->out, &s->events);
+        out_mermaid(s->out, &s->events, &s->clocks);
     else if (s->form == HTML)
-        out_html(s->out, &s->events);
+        out_html(s->out, &s->events, &s->clocks);
     events_clear(&s->events);
 }
 
@@ -241,17 +276,6 @@ static int follow(session *s)
     return CLI_OK;
 }
 
-static bool is_recording(const char *target)
-{
-    tr_trace *trace;
-    if (target == NULL || (strchr(target, '/') == NULL && strcmp(target, "-") != 0))
-        return false;
-    if (tr_trace_open(target, &trace) < 0)
-        return true;
-    tr_trace_close(&trace);
-    return false;
-}
-
 // Of what is there already, and ends by itself.
 static void all_if_not_said(session *s)
 {
@@ -259,27 +283,9 @@ static void all_if_not_said(session *s)
         s->max = 0;
 }
 
-static int play(session *s)
-{
-    events all = {0};
-    all_if_not_said(s);
-    int rc = out_jsonl_read(s->fleet.target, &all);
-    if (rc < 0) {
-        events_clear(&all);
-        return cli_failed("%s: %s", s->fleet.target, tr_strerror(rc));
-    }
-    for (size_t i = 0; i < all.count && !full(s); i++)
-        keep(s, NULL, &all.all[i]);
-    if (streams(s))
-        tell(s);
-    events_clear(&all);
-    return CLI_OK;
-}
-
 static int attach(session *s)
 {
-    bool file = s->fleet.target != NULL && strchr(s->fleet.target, '/') != NULL;
-    s->fleet.dead |= file;
+    s->fleet.target = s->targets[0]; // NULL after the last argument: all
     if (s->fleet.dead)
         all_if_not_said(s);
     if (fleet_scan(&s->fleet) == 0)
@@ -292,20 +298,61 @@ static int attach(session *s)
     return CLI_OK;
 }
 
+// ---- Files ----
+
+static void read_left(const member *m, events *all)
+{
+    tr_trace_event e;
+    for (int n = 0; n < PART || !m->process.alive; n++)
+        if (tr_trace_next(m->trace, &e) <= 0 || !events_add(all, NULL, &e))
+            return;
+}
+
+static int read_file(session *s, const char *path, events *all)
+{
+    s->fleet.target = path; // a trace that a process has left, or a recording
+    if (strcmp(path, "-") != 0 && fleet_scan(&s->fleet) > 0) {
+        read_left(&s->fleet.members[s->fleet.count - 1], all);
+        return CLI_OK;
+    }
+    int rc = out_jsonl_read(path, all);
+    return rc < 0 ? cli_failed("%s: %s", path, tr_strerror(rc)) : CLI_OK;
+}
+
+static int read_files(session *s)
+{
+    events all = {0};
+    int rc = CLI_OK;
+    all_if_not_said(s);
+    for (int i = 0; i < s->target_count && rc == CLI_OK; i++)
+        rc = read_file(s, s->targets[i], &all);
+    events_name(&all, s->target_count > 1);
+    for (size_t i = 0; i < all.count && rc == CLI_OK && !full(s); i++)
+        keep(s, NULL, &all.all[i]);
+    if (streams(s))
+        tell(s);
+    events_clear(&all);
+    return rc;
+}
+
 int cmd_trace(int argc, char **argv)
 {
     session s = {.for_ms = 10000, .max = 1000, .out = stdout};
     int rc = options(&s, argc, argv);
-    if (rc >= 0)
+    if (rc < 0 && s.file != NULL && (s.out = fopen(s.file, "we")) == NULL)
+        rc = cli_failed("%s: %s", s.file, strerror(errno));
+    if (rc >= 0) {
+        where_free(&s.filter.where);
         return rc;
-    if (s.file != NULL && (s.out = fopen(s.file, "we")) == NULL)
-        return cli_failed("%s: %s", s.file, strerror(errno));
+    }
     if (s.file != NULL)
         cli_colour = false;
-    rc = is_recording(s.fleet.target) ? play(&s) : attach(&s);
+    rc = s.target_count > 0 && is_file(s.targets[0]) ? read_files(&s) : attach(&s);
     if (rc == CLI_OK && !streams(&s))
         tell_whole(&s);
     fleet_close(&s.fleet);
+    clocks_clear(&s.clocks);
+    where_free(&s.filter.where);
     if (s.file != NULL && fclose(s.out) != 0)
         rc = cli_failed("%s: %s", s.file, strerror(errno));
     return rc;

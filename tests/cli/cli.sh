@@ -3,39 +3,8 @@
 # Method: a program with a child is looked at by troupe ($1), in a directory of its own.
 #
 #     cli.sh TROUPE PROGRAM
-set -u
 troupe=$1 program=$2
-dir=$(mktemp -d)
-export TROUPE_TRACE_DIR=$dir/traces TROUPE_TRACE= NO_COLOR=
-pids=()
-end() {
-    [ ${#pids[@]} = 0 ] || kill -9 "${pids[@]}" 2>/dev/null
-    rm -rf "$dir"
-}
-trap end EXIT
-failed=0
-fail() {
-    echo "FAILED: $*" >&2
-    failed=1
-}
-# expect WORDS FILE PATTERN...: each stands in it
-expect() {
-    local words=$1 file=$2 pattern
-    shift 2
-    for pattern in "$@"; do
-        grep -qE -- "$pattern" "$file" || { fail "$words: no $pattern"; head -20 "$file" >&2; }
-    done
-}
-begin() { # [MODE]
-    "$program" "$@" 2>"$dir/err" &
-    pid=$!
-    pids+=("$pid")
-    disown
-}
-# until_true COMMAND...: it comes true before the test's deadline
-until_true() {
-    until "$@"; do read -rt 0.02 <> <(:); done
-}
+. "$(dirname "$0")/lib.bash"
 has_stock() { "$troupe" tree "$pid" 2>/dev/null | grep -q stock; }
 
 "$troupe" --help >"$dir/out" || fail "help"
@@ -47,7 +16,7 @@ expect help "$dir/out" 'troupe COMMAND' '^  trace'
 [ $? = 1 ] || fail "a process that is not there is exit 1"
 
 # ---- One that runs ----
-begin
+begin "$program"
 until_true has_stock
 "$troupe" tree "$pid" >"$dir/out"
 expect tree "$dir/out" '^clock/0' '^  till/' '^    stock/0  \(.*pid [0-9]+\)'
@@ -93,7 +62,7 @@ until_true has_detached
 kill -9 "$pid"
 
 # ---- One that is stuck ----
-begin hang
+begin "$program" hang
 is_stuck() { "$troupe" ps "$pid" 2>/dev/null | grep -q 'stuck for'; }
 until_true is_stuck
 "$troupe" trace --dead "$pid" >"$dir/out"
@@ -103,7 +72,7 @@ kill -9 "$pid"
 
 # ---- One that has died ----
 export TROUPE_TRACE=body
-begin crash
+begin "$program" crash
 until_true grep -q 'child.trace: .*for take' "$dir/err" # the last one
 expect "its parent's report" "$dir/err" 'child.trace: .*=?> stock/0  take \{"id":9,' 'for take'
 stock=$(sed -n 's/.*child.trace: pid=\([0-9]*\) .*/\1/p;T;q' "$dir/err")
