@@ -209,7 +209,7 @@ static void lodger_leave(tr_actor *self, tr_loop *to, tr_actor *lodger, tr__sign
     lodger->trip.arrive = lodger_arrive;
     atomic_fetch_add_explicit(&to->arrivals, 1, memory_order_relaxed);
     tr__list_append(&self->owned, &lodger->child.link);
-    tr__post_birth(loop, to, &lodger->trip);
+    tr__post_first(loop, to, &lodger->trip);
     if (*wish != NULL)
         tr__signal_send(loop, wish);
 }

@@ -114,7 +114,7 @@ static int cargo_accept(tr_loop *loop, tr__cargo *cargo)
         rc = loop->node->route->taken(loop, &cargo->receipt);
     } else {
         cargo->post.arrive = cargo_accept_arrive;
-        tr__post_to(loop, tr__node_loop(loop->node, cargo->receipt.loop), &cargo->post);
+        tr__post_first(loop, tr__node_loop(loop->node, cargo->receipt.loop), &cargo->post);
     }
     cargo->accepted = rc == 0;
     return rc;

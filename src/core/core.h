@@ -496,7 +496,7 @@ struct tr_loop {
     tr__outbox *outboxes; // by index
     uint32_t outbox_count;
     uint32_t filled;       // the first outbox that has something, + 1
-    uint32_t births_in;    // the one that has births, + 1
+    uint32_t firsts_in;    // the one that has what leaves first, + 1
     tr__windows windows;   // by actor's id
     tr__windows relayed;   // through their links: the route's (remote/relay.c). They outlive
                            // loop->remote, as what is on its way does

@@ -122,13 +122,13 @@ int tr_stream_detach(tr_actor *self, tr_stream stream, tr_handle **ret_handle)
 static void gate_pass(tr_actor *self, void *arg)
 {
     const tr__gate *gate = arg;
-    tr_stream_done(self, (tr_stream){gate->stream}, gate->status);
+    tr_stream_done(self, (tr_stream){gate->goes}, gate->status);
 }
 
-// At home. Its stream may be gone.
+// Its stream may be gone.
 static void gate_done(tr_loop *loop, tr__gate *gate)
 {
-    tr__stream *s = tr__slots_find(&loop->streams, gate->stream);
+    tr__stream *s = tr__slots_find(&loop->streams, gate->goes);
     tr__parcel_kind kind;
     if (s != NULL) {
         stream_socket(s, &kind)->held = gate->status;
@@ -139,7 +139,8 @@ static void gate_done(tr_loop *loop, tr__gate *gate)
 
 static void gate_come_home(tr_loop *loop, tr__post *post)
 {
-    gate_done(loop, tr__container(post, tr__gate, post));
+    tr__gate *gate = tr__container(post, tr__gate, post);
+    gate->done(loop, gate);
 }
 
 void tr__gate_open(tr_loop *loop, tr__gate *gate, int status)
@@ -147,7 +148,7 @@ void tr__gate_open(tr_loop *loop, tr__gate *gate, int status)
     gate->status = status;
     gate->post.arrive = gate_come_home;
     if (gate->home == loop)
-        gate_done(loop, gate);
+        gate->done(loop, gate);
     else
         tr__post_to(loop, gate->home, &gate->post);
 }
@@ -160,8 +161,7 @@ static void gate_arrive(tr_loop *loop, tr__post *post)
         tr__gate_open(loop, gate, rc);
 }
 
-// returns: what its socket is held by
-static int gate_wait(tr_loop *loop, tr__gate *gate)
+int tr__gate_wait(tr_loop *loop, tr__gate *gate)
 {
     tr_loop *there = tr__node_loop(loop->node, gate->receipt.loop);
     int rc = TR_LATER;
@@ -175,16 +175,16 @@ static int gate_wait(tr_loop *loop, tr__gate *gate)
     return rc;
 }
 
-static int gate_new(tr_actor *self, const tr_handle *handle, tr__gate **ret_gate)
+int tr__gate_new(tr_loop *loop, const tr__receipt *receipt, tr__gate **ret_gate)
 {
     *ret_gate = NULL;
-    if (handle->receipt.ref == 0)
+    if (receipt->ref == 0)
         return 0;
     tr__gate *gate = tr__zalloc(sizeof *gate);
     if (gate == NULL)
         return TR_ENOMEM;
-    gate->receipt = handle->receipt;
-    gate->home = self->loop;
+    gate->receipt = *receipt;
+    gate->home = loop;
     tr__list_init(&gate->link);
     *ret_gate = gate;
     return 0;
@@ -227,7 +227,7 @@ int tr_stream_attach(tr_actor *self, tr_handle **handle, const tr_connect_opts *
         ret_stream == NULL || tr__opts_copy(opts, &o, sizeof o) < 0 ||
         (*handle)->parcel->kind == TR__PARCEL_LISTENER)
         return TR_EINVAL;
-    int rc = gate_new(self, *handle, &gate);
+    int rc = tr__gate_new(self->loop, &(*handle)->receipt, &gate);
     if (rc == 0)
         rc = attach(self, *handle, &o, &socket);
     if (rc < 0) {
@@ -236,8 +236,9 @@ int tr_stream_attach(tr_actor *self, tr_handle **handle, const tr_connect_opts *
     }
     *ret_stream = socket->stream;
     if (gate != NULL) {
-        gate->stream = socket->stream.id;
-        socket->held = gate_wait(self->loop, gate);
+        gate->goes = socket->stream.id;
+        gate->done = gate_done;
+        socket->held = tr__gate_wait(self->loop, gate);
     }
     tr_handle_close(handle);
     return 0;

@@ -34,10 +34,16 @@ typedef struct tr__gate {
     uint64_t mark; // so many bytes of the link must have left
     tr__receipt receipt;
     tr_loop *home;
-    uint64_t stream;
+    uint64_t goes; // through it: a stream here, or a message to that node
     int status;
+    // At home: the receipt has left (status 0), or the link is lost. moves: gate
+    void (*done)(tr_loop *loop, struct tr__gate *gate);
 } tr__gate;
 
+// *ret_gate: NULL: there is nothing to wait for. errors: TR_ENOMEM
+int tr__gate_new(tr_loop *loop, const tr__receipt *receipt, tr__gate **ret_gate);
+// returns: TR_LATER: `done` will be called; otherwise the status. moves: gate
+int tr__gate_wait(tr_loop *loop, tr__gate *gate);
 // Where the link is: it has left (0), or the link is lost. moves: gate
 void tr__gate_open(tr_loop *loop, tr__gate *gate, int status);
 

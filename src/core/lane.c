@@ -52,9 +52,9 @@ void tr__post_outside(tr_loop *to, tr__post *post)
 
 void tr__outboxes_publish(tr_loop *from)
 {
-    if (from->births_in != 0)
-        outbox_publish(from, from->births_in - 1);
-    from->births_in = 0;
+    if (from->firsts_in != 0)
+        outbox_publish(from, from->firsts_in - 1);
+    from->firsts_in = 0;
     while (from->filled != 0) {
         uint32_t index = from->filled - 1;
         from->filled = from->outboxes[index].next_filled;
@@ -97,13 +97,13 @@ void tr__post_to(tr_loop *from, tr_loop *to, tr__post *post)
     }
 }
 
-void tr__post_birth(tr_loop *from, tr_loop *to, tr__post *post)
+void tr__post_first(tr_loop *from, tr_loop *to, tr__post *post)
 {
-    if (from->births_in != to->index + 1)
+    if (from->firsts_in != to->index + 1)
         tr__outboxes_publish(from);
     tr__post_to(from, to, post);
     if (from->filled != 0)
-        from->births_in = to->index + 1;
+        from->firsts_in = to->index + 1;
 }
 
 // All that has been posted so far.

@@ -22,8 +22,9 @@ typedef struct tr__outbox {
 
 // from: the loop of this thread. It leaves with what else is posted before the next publishing.
 void tr__post_to(tr_loop *from, tr_loop *to, tr__post *post);
-// The same with an actor that is to live there.
-void tr__post_birth(tr_loop *from, tr_loop *to, tr__post *post);
+// The same of what must be there before anything that others do because of it: an actor that is to
+// live there, say. All that is posted at the same time leaves behind it.
+void tr__post_first(tr_loop *from, tr_loop *to, tr__post *post);
 void tr__outboxes_publish(tr_loop *from);
 void tr__inbox_run(tr_loop *loop);
 void tr__post_outside(tr_loop *to, tr__post *post); // from a thread that is no loop's. At once

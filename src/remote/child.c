@@ -132,10 +132,9 @@ static void child_exited(void *owner, const tr_exit_status *status)
     tr__child *child = owner;
     child->stage = TR__CHILD_KILLED; // no more steps
     tr__timer_disarm(child_loop(child), &child->timer);
-    if (child->peer->link != NULL)
-        child->peer->link->ops->drain(child->peer->link);
+    bool known = tr__peer_drain(child->peer);
     child_told(child, TR_TRACE_REAPED, NULL, child_reason(child, status));
-    tr__peer_handed_return(child->peer, TR_EDOWN);
+    tr__peer_handed_end(child->peer, known);
     tr__remains remains = {.usage = {status->user_ns, status->system_ns, status->rss_max}};
     if (status->signal == SIGKILL)
         snprintf(remains.hung, sizeof remains.hung, "%s", tr__pulse_hung(child->pulse));

@@ -32,6 +32,7 @@ struct tr__frame {
     size_t room_size;
     tr_parcel **parcels;
     uint32_t parcel_count, parcel_max;
+    uint32_t holds;
     struct piece *last;
     struct piece first;
 };
@@ -98,6 +99,22 @@ size_t tr__frame_carried(const tr__frame *frame)
 tr_parcel *const *tr__frame_parcels(const tr__frame *frame)
 {
     return frame->parcels;
+}
+
+void tr__frame_hold(tr__frame *frame)
+{
+    frame->holds++;
+}
+
+void tr__frame_let_go(tr__frame *frame)
+{
+    tr_assert(frame->holds > 0);
+    frame->holds--;
+}
+
+bool tr__frame_is_held(const tr__frame *frame)
+{
+    return frame->holds > 0;
 }
 
 // Append a piece without bytes, and with memory for memory_size of them.

@@ -29,6 +29,11 @@ void tr__frame_carry(tr__frame *frame, tr_parcel *parcel);
 size_t tr__frame_carried(const tr__frame *frame);
 tr_parcel *const *tr__frame_parcels(const tr__frame *frame);
 
+// It must not leave before it has been let go as often as it was held.
+void tr__frame_hold(tr__frame *frame);
+void tr__frame_let_go(tr__frame *frame);
+bool tr__frame_is_held(const tr__frame *frame);
+
 // Bytes appended so far, without the link's header.
 size_t tr__frame_size(const tr__frame *frame);
 

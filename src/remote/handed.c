@@ -2,12 +2,15 @@
 //
 // Whoever sends handles keeps the message until the other side says that a handler has taken it, or
 // that none will: then it comes back to its sender. So does all that is still kept when a child has
-// been reaped; but nothing when the parent is lost, for that may have it, and this node ends.
-// A descriptor that is sent is sent on and kept, not copied; the frame that it is in
-// holds it as well.
+// been reaped and all that it had said is known; but nothing of a child whose link was given up
+// before, for it may have taken that, and nothing when the parent is lost, for that may have it,
+// and this node ends. A descriptor that is sent is sent on and kept, not copied; the frame that it
+// is in holds it as well.
 //
 // Whoever gets them says that they are taken when the first of a message is, and does nothing with
-// it before that has left: those who wait for that stand at gates.
+// it before that has left: those who wait for that stand at gates. So what the parent has lent does
+// not go on to a child either: the frame that it is in is held at the child's link, and what is
+// said behind it waits, too.
 #include "base/assert.h"
 #include "base/memory.h"
 #include "core/handle.h"
@@ -48,25 +51,75 @@ size_t tr__handed_bufs(const tr_msg *msg, tr_buf *bufs[TR_BUFS_MAX])
     return count;
 }
 
+// A message that was held may leave. Those of a peer are let go in the order in which they went.
+static void hand_pass(tr_loop *loop, tr__gate *gate)
+{
+    tr__peer *peer = tr__peer_find(loop->remote, gate->goes);
+    if (peer == NULL || peer->link == NULL) {
+        tr__free(gate);
+        return;
+    }
+    if (gate->status < 0)
+        tr__peer_break(peer); // it was not ours to give, and nothing may overtake it
+    else if (peer->link->ops->let_go(peer->link))
+        tr__peer_gates_open(peer);
+    else if (peer->frame != NULL)
+        tr__frame_let_go(peer->frame);
+    tr__free(gate);
+}
+
+// *ret_gate: NULL: none of the handles is lent by another one than this peer
+static int hand_gate(const tr__peer *peer, const tr__cargo *cargo, tr__gate **ret_gate)
+{
+    *ret_gate = NULL;
+    for (uint32_t i = 0; i < cargo->count; i++) {
+        const tr__receipt *receipt = &cargo->handles[i]->receipt;
+        if (receipt->lent && receipt->node != peer->node) // all have the same lender: the parent
+            return tr__gate_new(peer->remote->loop, receipt, ret_gate);
+    }
+    return 0;
+}
+
+static void hand_hold(tr__peer *peer, tr__frame *frame, tr__gate *gate)
+{
+    tr_loop *loop = peer->remote->loop;
+    gate->goes = peer->node;
+    gate->done = hand_pass;
+    tr__frame_hold(frame);
+    int rc = tr__gate_wait(loop, gate);
+    if (rc != TR_LATER)
+        tr__peer_break(peer);
+}
+
 int tr__peer_hand(tr__peer *peer, const tr__letter *letter)
 {
     tr_msg *msg = *letter->carrier;
     tr__cargo *cargo = tr__msg_cargo(msg);
     uint64_t ref = peer->handed_last + 1;
-    int rc = tr__map_put(&peer->handed, ref, msg);
+    tr__gate *gate;
+    int rc = hand_gate(peer, cargo, &gate);
     if (rc < 0)
         return rc;
+    rc = tr__map_put(&peer->handed, ref, msg);
+    if (rc < 0) {
+        tr__free(gate);
+        return rc;
+    }
     if (peer->frame != NULL && tr__frame_carried(peer->frame) + cargo->count > TR__PARCELS_MAX)
         peer->link->ops->send(peer->link, &peer->frame);
     tr__frame *frame = tr__peer_frame(peer);
     rc = frame == NULL ? TR_ENOMEM : tr__frame_carry_room(frame, cargo->count);
     if (rc == 0)
         rc = hand_announce(frame, cargo, ref);
-    if (rc == 0)
-        hand_parcels(frame, cargo);
-    if (rc < 0)
+    if (rc < 0) {
         tr__map_remove(&peer->handed, ref);
-    return rc;
+        tr__free(gate);
+        return rc;
+    }
+    hand_parcels(frame, cargo);
+    if (gate != NULL)
+        hand_hold(peer, frame, gate);
+    return 0;
 }
 
 void tr__peer_hand_undo(tr__peer *peer)
@@ -129,6 +182,17 @@ void tr__peer_handed_return(tr__peer *peer, int why)
             tr__cargo_return(peer->remote->loop, &msg, tr__msg_cargo(msg)->to, why);
     }
     tr__map_clear(&peer->handed);
+}
+
+void tr__peer_handed_end(tr__peer *peer, bool known)
+{
+    size_t at = 0;
+    for (tr_msg *msg; !known && (msg = tr__map_next(&peer->handed, &at)) != NULL;)
+        tr__dead_msg(peer->remote->loop, msg, tr__msg_cargo(msg)->to, TR_EDOWN);
+    if (known)
+        tr__peer_handed_return(peer, TR_EDOWN);
+    else
+        tr__peer_handed_drop(peer);
 }
 
 void tr__peer_handed_drop(tr__peer *peer)

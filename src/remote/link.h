@@ -36,9 +36,12 @@ typedef struct tr__link_ops {
     // errors: -EMFILE (it was lost on its way in: there was no descriptor for it, or no memory);
     //         TR_EFRAME (none has come)
     int (*claim)(tr__link *link, tr_parcel **ret_parcel);
+    // Let go of the first frame that it was given and that is held: those in front of it may have
+    // left, it and those behind it have not. returns: whether there was one
+    bool (*let_go)(tr__link *link);
     // Read whatever is there now, delivering frames from inside this call: for when the peer is
-    // known to be dead. Not from an upcall of this link; if reading comes to the end, `down` still
-    // comes from a later poll.
+    // known to be dead, so `read_out` then says whether that was all. Not from an upcall of this
+    // link; if reading comes to the end, `down` still comes from a later poll.
     void (*drain)(tr__link *link);
     // No more frames will be sent: the peer hears the end after the last one.
     void (*finish)(tr__link *link);
@@ -50,6 +53,7 @@ struct tr__link {
     const tr__link_ops *ops;
     uint64_t heard; // bytes that have come, of which each frame has TR__LIFE_BYTES more
     uint64_t told;  // bytes that have left
+    bool read_out;  // all that the peer has ever written has been read
 };
 
 // A link whose `heard` has grown by so much lives: it is a whole frame, or a part of a large one.

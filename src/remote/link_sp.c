@@ -21,6 +21,8 @@
 // writing nothing is written any more, but what the peer has sent before is still read: the end is
 // told when reading comes to it.
 //
+// A frame that is held stays in the queue, and with it those behind it.
+//
 // Parcels go along with the first byte of their frame, all of a frame's in one call, and no call
 // has those of two frames. So they are there before the frame is whole, in a group, and belong to
 // the frame that begins last in what was read with them. A group that its frame has not claimed to
@@ -99,10 +101,15 @@ static const tr_world_ops *sp_world(const struct link_sp *link)
     return link->endpoint->world->ops;
 }
 
+static bool sp_may_write(const struct link_sp *link)
+{
+    return link->head != NULL && !tr__frame_is_held(link->head);
+}
+
 static void sp_want(struct link_sp *link)
 {
     unsigned events = TR__READ;
-    if (link->head != NULL || link->error != 0) // an error: any upcall will do to tell it
+    if (sp_may_write(link) || link->error != 0) // an error: any upcall will do to tell it
         events |= TR__WRITE;
     sp_world(link)->endpoint_want(link->endpoint, link->deaf ? 0 : events);
 }
@@ -143,7 +150,8 @@ static int sp_queue_pieces(const struct link_sp *link, tr_iov *iov)
     size_t from = link->written;
     for (tr__frame *frame = link->head; frame != NULL && count < TR__IOV_MAX;
          frame = tr__frame_next(frame), from = 0) {
-        if (frame != link->head && tr__frame_carried(frame) > 0)
+        bool alone = tr__frame_carried(frame) > 0 || tr__frame_is_held(frame);
+        if (frame != link->head && alone)
             break;
         count += tr__frame_pieces(frame, from, iov + count, TR__IOV_MAX - count);
     }
@@ -173,7 +181,7 @@ static bool sp_is_end(int rc)
 // Write what the endpoint takes. Returns 0, TR_EAGAIN when a rest has to wait, or an error.
 static int sp_queue_write(struct link_sp *link)
 {
-    while (link->head != NULL) {
+    while (sp_may_write(link)) {
         tr_iov iov[TR__IOV_MAX];
         int count = sp_queue_pieces(link, iov);
         size_t parcels = link->written > 0 ? 0 : tr__frame_carried(link->head);
@@ -186,7 +194,7 @@ static int sp_queue_write(struct link_sp *link)
             return (int)n;
         sp_queue_remove(link, (size_t)n);
     }
-    return 0;
+    return link->head == NULL ? 0 : TR_EAGAIN;
 }
 
 static int sp_write(struct link_sp *link)
@@ -238,6 +246,20 @@ static size_t sp_queued(const tr__link *base)
 static uint64_t sp_given(const tr__link *base)
 {
     return ((const struct link_sp *)base)->given;
+}
+
+static bool sp_let_go(tr__link *base)
+{
+    struct link_sp *link = (struct link_sp *)base;
+    tr__frame *frame = link->head;
+    while (frame != NULL && !tr__frame_is_held(frame))
+        frame = tr__frame_next(frame);
+    if (frame == NULL)
+        return false;
+    tr__frame_let_go(frame);
+    if (frame == link->head && sp_may_write(link))
+        sp_write(link);
+    return true;
 }
 
 static void sp_finish(tr__link *base)
@@ -497,6 +519,7 @@ static size_t sp_read(struct link_sp *link, bool *ret_filled)
                    tr_buf_size(link->chunk) - link->end};
     ssize_t n = sp_endpoint_read(link, &room);
     if (n <= 0) {
+        link->base.read_out = sp_is_end((int)n);
         if (n != TR_EAGAIN)
             link->error = sp_read_error(link, (int)n);
         return 0;
@@ -515,6 +538,7 @@ static void sp_drain(tr__link *base)
     size_t n, total = 0;
     while (total < DRAIN_MAX && (n = sp_read(link, &filled)) > 0)
         total += n;
+    link->base.read_out |= link->error == 0 && total < DRAIN_MAX;
     if (!link->deaf)
         sp_want(link);
 }
@@ -549,7 +573,7 @@ static void sp_writable(void *arg)
 {
     struct link_sp *link = arg;
     sp_tell_end(link);
-    if (link->head != NULL && sp_write(link) == 0)
+    if (sp_may_write(link) && sp_write(link) == 0)
         link->up->drained(link->owner);
 }
 
@@ -585,6 +609,7 @@ static const tr__link_ops sp_ops = {
     .send = sp_send,
     .queued = sp_queued,
     .given = sp_given,
+    .let_go = sp_let_go,
     .claim = sp_claim,
     .drain = sp_drain,
     .finish = sp_finish,

@@ -176,8 +176,10 @@ static void peer_unlink(tr__peer *peer)
     tr__remote *remote = peer->remote;
     tr__timer_disarm(remote->loop, &peer->handshake);
     tr__timer_disarm(remote->loop, &peer->beat.timer);
-    if (peer->link != NULL)
+    if (peer->link != NULL) {
+        peer->read_out = peer->link->read_out;
         peer->link->ops->free(&peer->link);
+    }
     tr__frame_free(&peer->frame);
     tr__peer_gates_shut(peer);
     tr__list_remove(&peer->dirty);
@@ -210,6 +212,13 @@ void tr__peer_free(tr__peer **peer)
     tr__free(gone->auth);
     tr__free(gone);
     tr__dialer_lost(dialer, why);
+}
+
+bool tr__peer_drain(tr__peer *peer)
+{
+    if (peer->link != NULL)
+        peer->link->ops->drain(peer->link);
+    return peer->link != NULL ? peer->link->read_out : peer->read_out; // it may be gone now
 }
 
 void tr__peer_lost(tr__peer *peer)

@@ -84,6 +84,7 @@ struct tr__peer {
     bool said_bye;           // it has
     bool wants;              // a WANT is on its way
     bool broken;             // something that must be told could not be: close at the next flush
+    bool read_out;           // the link is lost, after all that was written to it had been read
     tr_reason bye;
     int why;                   // the link is lost, or will be
     tr__timer handshake;       // a stranger that says nothing is dropped
@@ -122,6 +123,8 @@ int tr__peer_watch(tr__peer *peer, uint64_t actor, tr__watcher *watcher); // as 
 // moves: endpoint, always
 int tr__peer_connect(tr__peer *peer, tr_endpoint *endpoint);
 void tr__peer_free(tr__peer **peer); // closes the link; monitors left are told no connection
+// Its process is gone: handle what it has left to be read. returns: whether all it ever said is known
+bool tr__peer_drain(tr__peer *peer);
 tr__peer *tr__peer_find(tr__remote *remote, uint64_t node); // one that messages can be sent to
 // The frame to append to; NULL: no memory, or the link is down.
 tr__frame *tr__peer_frame(tr__peer *peer);
@@ -157,7 +160,10 @@ int tr__peer_announced(tr__peer *peer, const tr__envelope *e);
 int tr__peer_taken(tr__peer *peer, const tr__envelope *e);
 int tr__peer_returned(tr__peer *peer, const tr__envelope *e);
 void tr__peer_handed_return(tr__peer *peer, int why); // all that is left
-void tr__peer_handed_drop(tr__peer *peer);            // to nobody
+// The process is gone. known: all that it had said is; otherwise it may have taken what is left,
+// which is closed and a dead letter.
+void tr__peer_handed_end(tr__peer *peer, bool known);
+void tr__peer_handed_drop(tr__peer *peer); // to nobody
 // Give a message the handles that were announced. bytes: what those have that have some.
 // *ret_lost: not all have come in
 int tr__peer_claim(tr__peer *peer, const tr__envelope *announced, tr_buf *const *bytes, tr_msg *msg,

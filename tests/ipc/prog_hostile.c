@@ -124,6 +124,19 @@ static void has_taken_what_was_not_sent(struct raw *r)
     raw_send(r, TR_LIST((int)TAKEN, 1));
 }
 
+// It has it, and says so where nobody listens any more.
+static void takes_a_handle_behind_garbage(struct raw *r)
+{
+    raw_greet(r);
+    const msgpack_object_array *e = raw_next_of(r, HANDLES);
+    if (e == NULL)
+        _exit(5);
+    uint64_t ref = e->ptr[1].via.u64;
+    raw_next_of(r, MESSAGE);
+    raw_frame(r, "\xc1", 1);
+    raw_send(r, TR_LIST((int)TAKEN, ref));
+}
+
 // What only a child can do.
 static const struct attack childrens[] = {
     {"descriptors with an ordinary message", sends_descriptors_with_a_message, CLOSES, 0},
@@ -134,6 +147,7 @@ static const struct attack childrens[] = {
     {"bytes announced, and none sent", announces_bytes_that_do_not_come, CLOSES, 0},
     {"no descriptors announced", announces_none, CLOSES, 0},
     {"taken, and never sent", has_taken_what_was_not_sent, CLOSES, 0},
+    {"taken, behind garbage", takes_a_handle_behind_garbage, CLOSES, 0},
     {"another node than it was given is refused", says_another_node, REFUSES, TR_EREFUSED},
     {"closes the link and lives", closes_and_lives, CLOSES, 0},
 };

@@ -248,7 +248,7 @@ bool raw_greet(struct raw *r)
     if (e == NULL || e->ptr[0].via.u64 != HELLO || e->ptr[1].type != MSGPACK_OBJECT_MAP)
         return false;
     learn(r, &e->ptr[1].via.map);
-    raw_send(r, TR_LIST((int)HELLO, TR_MAP("troupe", 1, "node", r->node)));
+    raw_send(r, TR_LIST((int)HELLO, TR_MAP("troupe", 1, "node", r->node, "handles", TR_TRUE)));
     return true;
 }
 

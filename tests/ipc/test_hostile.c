@@ -260,6 +260,91 @@ static void a_child_that_cheats_with_descriptors_loses_its_link(void **state)
         see_child_end(cheats[i], TR_REASON_EXITED, STATUS);
 }
 
+// ---- A child that has a connection ----
+
+static struct {
+    tr_addr kid;
+    bool down, closed, returned;
+    int lost; // dead letters
+} given;
+
+static void given_leave(tr_actor *self)
+{
+    if (given.down && given.closed)
+        tr_exit(self, TR_NORMAL);
+}
+
+static void given_accepted(tr_actor *self, tr_stream stream, void *arg)
+{
+    tr_handle *handle = NULL;
+    tr_msg *msg = NULL;
+    (void)arg;
+    int rc = tr_stream_detach(self, stream, &handle);
+    if (rc == 0)
+        rc = tr_msg_new("connection", TR_NULL, &msg);
+    if (rc == 0)
+        rc = tr_msg_attach_handle(msg, &handle);
+    if (rc == 0)
+        rc = tr_send_msg(self, given.kid, &msg);
+    tr_handle_close(&handle);
+    tr_msg_free(&msg);
+    if (rc < 0)
+        tr_exit(self, rc);
+}
+
+static void given_closed(tr_actor *self, tr_stream stream, int status, void *arg)
+{
+    (void)stream, (void)status, (void)arg;
+    given.closed = true;
+    given_leave(self);
+}
+
+static int giver_start(tr_actor *self, const tr_val *args)
+{
+    static const tr_stream_events events = {.closed = given_closed};
+    const char *argv[] = {"taken, behind garbage", NULL};
+    char address[TR_ADDRESS_MAX];
+    tr_server server;
+    tr_stream client;
+    (void)args;
+    int rc = tr_dead_letters(self, true);
+    if (rc == 0)
+        rc = tr_fork(self, ipc_program("prog_hostile"), TR_SPAWN(.argv = argv, .stop_ms = 60000),
+                     &given.kid);
+    if (rc == 0)
+        rc = tr_monitor(self, given.kid, NULL);
+    if (rc == 0)
+        rc = tr_listen(self, "tcp://127.0.0.1:0", NULL, given_accepted, NULL, &server);
+    if (rc == 0)
+        rc = tr_server_address(self, server, address);
+    if (rc == 0)
+        rc = tr_connect(self, address, NULL, &client);
+    return rc < 0 ? rc : tr_stream_on(self, client, &events, NULL);
+}
+
+static int giver_receive(tr_actor *self, const tr_msg *msg)
+{
+    tr_str name;
+    given.returned |= tr_msg_returned(msg) != NULL;
+    if (tr_msg_is(msg, "dead letter") && tr_get_str(tr_msg_body(msg), "name", &name) == 0)
+        given.lost += tr_str_eq(name, "connection");
+    given.down |= tr_msg_down(msg) != NULL;
+    given_leave(self);
+    return 0;
+}
+static const tr_behavior giver = {.name = "giver", .start = giver_start, .receive = giver_receive};
+
+// Goal:   a connection that a child may have taken is given to nobody else.
+// Method: the child takes it, but loses its link by a breach before it has said so.
+static void what_a_child_may_have_taken_does_not_come_back(void **state)
+{
+    (void)state;
+    memset(&given, 0, sizeof given);
+    assert_int_equal(0, TR_RUN(APP, &giver, TR_NULL));
+    assert_false(given.returned);
+    assert_int_equal(1, given.lost);
+}
+
 // ---- All of them ----
 
 static const struct CMUnitTest own_tests[] = {
@@ -273,6 +358,7 @@ static const struct CMUnitTest own_tests[] = {
     TR_PROCESS_TEST(a_child_that_is_another_node_than_it_was_given_is_refused),
     TR_PROCESS_TEST(a_child_that_closes_its_link_and_lives_is_ended),
     TR_PROCESS_TEST(a_child_that_cheats_with_descriptors_loses_its_link),
+    TR_PROCESS_TEST(what_a_child_may_have_taken_does_not_come_back),
 };
 
 // Each attack is a test of its own, once by a stranger and once by a child.

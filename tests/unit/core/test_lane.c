@@ -103,7 +103,7 @@ static void a_birth_arrives_before_what_is_posted_after_it(void **state)
     for (uint32_t before = 0; before < 200; before++) {
         for (uint32_t i = 0; i < before; i++)
             post_next(tr__post_to, NEAR, in_any_order);
-        post_next(tr__post_birth, FAR, birth);
+        post_next(tr__post_first, FAR, birth);
         for (uint32_t i = 0; i < 200; i++)
             post_next(tr__post_to, NEAR, in_any_order);
         assert_int_equal(before, arrived_at_birth);
@@ -118,7 +118,7 @@ static void births_on_several_loops_arrive_in_their_order(void **state)
 {
     (void)state;
     while (crew.posted < 200)
-        post_next(tr__post_birth, crew.posted % 2 == 0 ? NEAR : FAR, in_order);
+        post_next(tr__post_first, crew.posted % 2 == 0 ? NEAR : FAR, in_order);
     tr__outboxes_publish(&crew.loops[FROM]);
     assert_int_equal(200, crew.arrived);
 }
