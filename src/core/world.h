@@ -77,7 +77,9 @@ typedef struct tr_listen_how {
 typedef struct tr_listener_up {
     // A new endpoint, now the owner's: to be bound or closed in this call.
     void (*accepted)(void *owner, tr_endpoint *endpoint);
-    // A connection was dropped for want of descriptors or memory: its peer finds out.
+    // A connection was dropped for want of descriptors or memory: its peer finds out. Or it waits
+    // for what is wanted, and is tried again; or, for -EINVAL, nobody will ever be accepted: what
+    // it listens with has been shut down by somebody else who has it.
     void (*dropped)(void *owner, int error);
 } tr_listener_up;
 

@@ -105,6 +105,27 @@ static void endpoint_cool(struct real_endpoint *endpoint)
         spin->hot = NULL;
 }
 
+static void endpoint_ready(uv_poll_t *poll, int status, int events);
+
+static void endpoint_watch(struct real_endpoint *endpoint)
+{
+    unsigned events = endpoint->want;
+    if (tr__uv_source_rests(&endpoint->source))
+        events &= ~(unsigned)TR__WRITE;
+    tr__uv_source_watch(&endpoint->source, (int)events, endpoint_ready);
+}
+
+static void endpoint_rested(struct real_source *source)
+{
+    endpoint_watch(endpoint_of_source(source));
+}
+
+void tr__uv_endpoint_rest(struct real_endpoint *endpoint)
+{
+    tr__uv_source_rest(&endpoint->source, endpoint_rested);
+    endpoint_watch(endpoint);
+}
+
 static void endpoint_ready(uv_poll_t *poll, int status, int events)
 {
     struct real_endpoint *endpoint = endpoint_of_source(poll->data);
@@ -112,7 +133,7 @@ static void endpoint_ready(uv_poll_t *poll, int status, int events)
     real_world_stir(world);
     if (status < 0) {
         events = TR__READ | TR__WRITE;
-        tr__uv_source_watch(&endpoint->source, (int)endpoint->want, endpoint_ready);
+        endpoint_watch(endpoint);
     }
     if ((unsigned)events & endpoint->want & TR__READ) {
         bool moved = endpoint->up->readable(endpoint->owner);
@@ -130,7 +151,7 @@ void tr__uv_endpoint_want(tr_endpoint *base, unsigned events)
     if (events == endpoint->want || uv_is_closing((uv_handle_t *)&endpoint->source.poll))
         return;
     endpoint->want = events;
-    tr__uv_source_watch(&endpoint->source, (int)events, endpoint_ready);
+    endpoint_watch(endpoint);
     if (!(events & TR__READ))
         endpoint_cool(endpoint);
 }

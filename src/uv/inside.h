@@ -21,6 +21,9 @@ struct real_source {
     uv_poll_t poll;
     int fd;
     void (*close)(struct real_source *source); // for a world that closes before the owner did
+    tr__list rest;                             // in world->resting; itself: it does not
+    uint64_t rests_until;
+    void (*rested)(struct real_source *source);
 };
 
 struct real_endpoint {
@@ -65,6 +68,7 @@ struct real_world {
     struct real_spin spin;
     bool guarded;     // has a part in the guard
     tr__list sources; // open
+    tr__list resting; // sources, in the order in which they go on
     tr__list lookouts;
     tr__list ears;
     unsigned ear_count, hears_at; // while it has any: its place among those that signals wake, + 1
@@ -108,6 +112,12 @@ void tr__uv_source_watch(struct real_source *source, int events, uv_poll_cb cb);
 // The descriptor is closed now; the memory may go when cb comes.
 void tr__uv_source_close(struct real_source *source, uv_close_cb cb);
 int tr__uv_source_leave(struct real_source *source, uv_close_cb cb); // it is not: returns it
+// It is ready and cannot be served: its owner does not watch it for a while. Then `rested` comes, in
+// a poll, unless it is closed.
+void tr__uv_source_rest(struct real_source *source, void (*rested)(struct real_source *source));
+bool tr__uv_source_rests(const struct real_source *source);
+// Let those go on whose time has come. returns: when the next one's does; TR__NEVER: none rests
+uint64_t tr__uv_rests_end(struct real_world *world, uint64_t now);
 
 // spin.c
 void tr__uv_spin_init(struct real_spin *spin);
@@ -130,6 +140,7 @@ void tr__uv_socket_tune(int fd, const tr_tuning *tuning); // one of TCP
 int tr__uv_resolve(tr_world *world, const tr_site *site, tr_site *ret_sites, int max);
 
 // endpoint.c
+void tr__uv_endpoint_rest(struct real_endpoint *endpoint); // do not write for a while
 // moves: fd, only on success
 int tr__uv_endpoint_open(struct real_world *world, int fd, tr_endpoint **ret_endpoint);
 // The same, of another kind. watched: the descriptor to poll, if that is another one; moves, too.

@@ -6,9 +6,13 @@
 //
 // When the process has no descriptor left, a connection can be neither accepted nor refused, and
 // the listener would be readable for ever. So each keeps one in reserve: it is given up to take the
-// connection, which is then dropped, so that the peer finds out.
+// connection, which is then dropped, so that the peer finds out. Where that does not help, as when
+// the system has none either, or no memory, those who connect wait, and the listener rests. One
+// that somebody else who has it has shut down is readable for ever as well, and is not watched any
+// more.
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,6 +32,7 @@ struct real_listener {
     struct stat file; // of the path, as bind made it
     int reserve;      // -1: somebody else got it; tried again after each connection that is dropped
     bool wants;
+    bool dead; // it will never accept anybody
     const tr_listener_up *up;
     void *owner;
 };
@@ -53,15 +58,41 @@ static void fd_close(int fd)
         close(fd);
 }
 
+static void listener_ready(uv_poll_t *poll, int status, int events);
+
+static void listener_watch(struct real_listener *listener)
+{
+    bool watched = listener->wants && !listener->dead && !tr__uv_source_rests(&listener->source);
+    tr__uv_source_watch(&listener->source, watched ? UV_READABLE : 0, listener_ready);
+}
+
+static void listener_rested(struct real_source *source)
+{
+    listener_watch(listener_of_source(source));
+}
+
+static void listener_fail(struct real_listener *listener, int error)
+{
+    bool passes = error != -EINVAL && error != -EBADF && error != -ENOTSOCK;
+    listener->dead = !passes;
+    if (passes)
+        tr__uv_source_rest(&listener->source, listener_rested);
+    listener_watch(listener);
+    listener->up->dropped(listener->owner, error);
+}
+
 // Returns whether there was a connection to drop: without a descriptor accept cannot tell.
 static bool listener_drop(struct real_listener *listener, int error)
 {
     fd_close(listener->reserve);
     int fd = accept4(listener->source.fd, NULL, NULL, SOCK_CLOEXEC);
+    int rc = fd < 0 ? -errno : 0;
     fd_close(fd);
     listener->reserve = reserve_open();
     if (fd >= 0)
         listener->up->dropped(listener->owner, error);
+    else if (rc != TR_EAGAIN)
+        listener_fail(listener, rc);
     return fd >= 0;
 }
 
@@ -77,6 +108,13 @@ static void listener_hand_over(struct real_listener *listener, int fd)
     }
 }
 
+// A local one that was shut down has nobody, and says so with each poll.
+static bool listener_is_shut(const struct real_listener *listener)
+{
+    struct pollfd end = {.fd = listener->source.fd, .events = POLLRDHUP};
+    return poll(&end, 1, 0) == 1;
+}
+
 // Returns whether there may be more to accept.
 static bool listener_accept(struct real_listener *listener)
 {
@@ -85,9 +123,22 @@ static bool listener_accept(struct real_listener *listener)
         listener_hand_over(listener, fd);
         return true;
     }
-    if (errno == EMFILE || errno == ENFILE)
+    switch (errno) {
+    case EAGAIN:
+        return false;
+    case EMFILE:
+    case ENFILE:
         return listener_drop(listener, -errno);
-    return errno != EAGAIN; // another error is that of a connection, which is gone
+    case ENOBUFS:
+    case ENOMEM:
+    case EINVAL:
+    case EBADF:
+    case ENOTSOCK:
+        listener_fail(listener, -errno);
+        return false;
+    default:
+        return true; // an error of a connection, which is gone
+    }
 }
 
 static void listener_ready(uv_poll_t *poll, int status, int events)
@@ -95,17 +146,20 @@ static void listener_ready(uv_poll_t *poll, int status, int events)
     (void)status, (void)events;
     struct real_listener *listener = listener_of_source(poll->data);
     real_world_stir(real_world_of(listener->base.world));
-    for (int i = 0; i < ACCEPTS_MAX && listener->wants; i++)
-        if (!listener_accept(listener))
-            break;
+    int i = 0;
+    while (i < ACCEPTS_MAX && listener->wants && listener_accept(listener))
+        i++;
+    if (i == 0 && listener->wants && !listener->dead && listener_is_shut(listener))
+        listener_fail(listener, -EINVAL);
 }
 
 void tr__uv_listener_want(tr_listener *base, bool accept)
 {
     struct real_listener *listener = listener_of(base);
-    if (accept != listener->wants)
-        tr__uv_source_watch(&listener->source, accept ? UV_READABLE : 0, listener_ready);
+    if (accept == listener->wants)
+        return;
     listener->wants = accept;
+    listener_watch(listener);
 }
 
 void tr__uv_listener_site(const tr_listener *base, tr_site *ret_site)

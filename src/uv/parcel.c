@@ -193,9 +193,11 @@ ssize_t tr__uv_endpoint_send(tr_endpoint *endpoint, const tr_iov *iov, int iov_c
     do
         n = sendmsg(((struct real_endpoint *)endpoint)->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == ETOOMANYREFS)
-        return TR_EAGAIN; // too many are on their way already
-    return n < 0 ? -errno : n;
+    if (n >= 0 || errno != ETOOMANYREFS)
+        return n < 0 ? -errno : n;
+    // This user has too many on their way, anywhere: the socket does not tell when that is over.
+    tr__uv_endpoint_rest((struct real_endpoint *)endpoint);
+    return TR_EAGAIN;
 }
 
 static void take_fd(int fd, tr_parcel **ret_parcels, int *count, bool *lost)

@@ -5,7 +5,8 @@
 // - upcalls come only from inside poll, but closed, which comes from the world's close as well;
 //   closed never comes in the poll in which an endpoint was closed: endpoint.c collects the closed
 //   ones and the next poll tells them first;
-// - poll returns for a reason: due has come, or something has `stirred` the world;
+// - poll returns for a reason: due has come, or something has `stirred` the world, or a source has
+//   rested;
 // - wake sets `woken` and poll takes it, both by an exchange, so whoever finds it true has handed
 //   over what it wrote before;
 // - wake sends only to a world that is `asleep`. Each side sets its own flag before it looks at the
@@ -125,11 +126,12 @@ static void world_poll(tr_world *base, uint64_t due)
     struct real_world *world = real_world_of(base);
     tr_assert(!world->polling);
     world->polling = true;
-    world->due = due;
     world->stirred = false;
     tr__uv_woken(world);
     tr__uv_endpoints_end(world);
-    uint64_t start = tr__uv_now(base);
+    uint64_t start = tr__uv_now(base), rested = tr__uv_rests_end(world, start);
+    due = rested < due ? rested : due;
+    world->due = due;
     if (world->stirred || due <= start || world->host != NULL)
         world_glance(world, start);
     else if (!tr__uv_spin(world, start, due))
@@ -253,6 +255,7 @@ static int world_init(struct real_world *world)
     world->timer_due = TR__NEVER;
     tr__uv_spin_init(&world->spin);
     tr__list_init(&world->sources);
+    tr__list_init(&world->resting);
     tr__list_init(&world->lookouts);
     tr__list_init(&world->ears);
     tr__list_init(&world->ended);

@@ -45,12 +45,13 @@ static void accepted(void *owner, tr_endpoint *endpoint)
     endpoint->world->ops->endpoint_close(endpoint);
 }
 
-static unsigned dropped_count;
+static unsigned dropped_count, dead_count;
 
 static void dropped(void *owner, int error)
 {
     (void)owner;
     dropped_count += error == -EMFILE || error == TR_ENOMEM;
+    dead_count += error == -EINVAL;
 }
 
 static const tr_listener_up up = {.accepted = accepted, .dropped = dropped};
@@ -63,7 +64,7 @@ static int listen_at(tr_world *world, const char *at, tr_listener **ret_listener
 static tr_listener *listen_here(tr_world *world)
 {
     tr_listener *listener;
-    accepted_count = dropped_count = 0;
+    accepted_count = dropped_count = dead_count = 0;
     assert_int_equal(0, listen_at(world, path, &listener));
     return listener;
 }
@@ -160,6 +161,58 @@ static void test_without_descriptors_connections_are_dropped(void **state)
     world->ops->listener_close(&listener);
 }
 
+// How often poll comes back in so many milliseconds.
+static unsigned polls_within(tr_world *world, uint64_t ms)
+{
+    unsigned polls = 0;
+    uint64_t until = world->ops->now(world) + ms * 1000000;
+    for (; world->ops->now(world) < until; polls++)
+        world->ops->poll(world, until);
+    return polls;
+}
+
+// Goal:   a listener that another process has shut down is told of once, and costs nothing.
+// Method: shut it down behind its back; count what poll comes back for.
+static void test_one_that_was_shut_down_is_dead_and_does_not_spin(void **state)
+{
+    tr_world *world = *state;
+    int fd = (int)limit_now(); // its next one
+    tr_listener *listener = listen_here(world);
+    assert_int_equal(0, shutdown(fd, SHUT_RDWR));
+    world->ops->poll(world, TR__NEVER);
+    assert_int_equal(1, dead_count);
+    world->ops->listener_want(listener, false);
+    world->ops->listener_want(listener, true);
+    assert_in_range(polls_within(world, 20), 1, 2);
+    assert_int_equal(1, dead_count);
+    assert_int_equal(0, accepted_count);
+    world->ops->listener_close(&listener);
+}
+
+// Goal:   those who connect wait when not even the reserve helps; the loop does not spin meanwhile.
+// Method: the limit is below all that is open, then as it was.
+static void test_without_a_reserve_clients_wait_and_the_listener_rests(void **state)
+{
+    tr_world *world = *state;
+    struct rlimit was, none;
+    tr_listener *listener = listen_here(world);
+    int fd = visit();
+    getrlimit(RLIMIT_NOFILE, &was);
+    none = (struct rlimit){3, was.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    unsigned polls = polls_within(world, 100);
+    setrlimit(RLIMIT_NOFILE, &was);
+    assert_in_range(polls, 1, 3 * 100 / 20);
+    assert_in_range(dropped_count, 0, polls); // valgrind accepts and says EMFILE
+    assert_int_equal(0, accepted_count);
+    int later = visit();
+    while (accepted_count == 0)
+        world->ops->poll(world, TR__NEVER);
+    close(fd);
+    close(later);
+    world->ops->listener_close(&listener);
+}
+
 static void test_without_memory_nothing_is_left(void **state)
 {
     (void)state;
@@ -196,6 +249,8 @@ int main(void)
         TEST(test_a_file_that_is_not_ours_stays),
         TEST(test_the_peers_process_is_known),
         TEST(test_without_descriptors_connections_are_dropped),
+        TEST(test_one_that_was_shut_down_is_dead_and_does_not_spin),
+        TEST(test_without_a_reserve_clients_wait_and_the_listener_rests),
         TEST(test_without_memory_nothing_is_left),
     };
     if (mkdtemp(directory) == NULL)
