@@ -72,7 +72,10 @@ typedef struct tr_listen_opts {
     const tr_stream_opts *stream; /* as in tr_connect_opts */
 
     /* A client had to be dropped, for want of descriptors (-EMFILE) or memory: it has been told by
-     * the end of its connection. NULL: "server.dropped" is warned of once. */
+     * the end of its connection. Where even that cannot be, as when the whole system has none left
+     * (-ENFILE, -ENOBUFS), clients wait, and it is tried and told again. -EINVAL, once: another
+     * process that has the listener, too, has shut it down, and nobody is accepted any more. NULL:
+     * "server.dropped" is warned of once. */
     void (*dropped)(tr_actor *self, tr_server server, int error, void *arg);
 } tr_listen_opts;
 #define TR_LISTEN(...) (&(const tr_listen_opts){.size = sizeof(tr_listen_opts), __VA_ARGS__})
@@ -96,6 +99,10 @@ TR_API void tr_server_close(tr_actor *self, tr_server server);
  * errors: TR_ENOENT, TR_EINVAL */
 TR_API int tr_server_pause(tr_actor *self, tr_server server);
 TR_API int tr_server_resume(tr_actor *self, tr_server server);
+
+/* Set connections_max anew; 0: no limit. Those above it that are open stay open.
+ * errors: TR_ENOENT, TR_EINVAL */
+TR_API int tr_server_limit(tr_actor *self, tr_server server, uint32_t connections_max);
 
 /* Where it listens, with its true port; and how many that it accepted are open.
  * errors: TR_ENOENT, TR_EINVAL */

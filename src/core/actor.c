@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/opts.h"
 #include "core/node.h"
+#include "core/socket.h"
 
 #define MAIL_MAX       4096u
 #define MAIL_BYTES_MAX (16u << 20)
@@ -424,10 +425,21 @@ int tr_trap_exit(tr_actor *self, bool trap)
     return 0;
 }
 
+// From now on nobody is accepted whom it could not serve: its close is behind the next poll.
+static void actor_shut(tr_actor *actor)
+{
+    for (tr__list *at = actor->owned.next; at != &actor->owned; at = at->next) {
+        tr__owned *owned = tr__container(at, tr__owned, link);
+        if (owned->serves)
+            tr__server_shut(owned);
+    }
+}
+
 void tr__actor_exit(tr_actor *actor, tr_reason reason)
 {
     if (actor->state >= TR__EXITING)
         return;
+    actor_shut(actor);
     actor->state = TR__EXITING;
     actor->reason = reason;
     tr__list_remove(&actor->run);

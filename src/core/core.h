@@ -244,7 +244,8 @@ typedef enum tr__actor_state {
 typedef struct tr__owned {
     tr__list link;
     void (*close)(struct tr__owned *owned);
-    bool idle; // does not keep one that is to end when it is idle (idle.c)
+    bool idle;   // does not keep one that is to end when it is idle (idle.c)
+    bool serves; // is a server, to be shut when its actor exits (server.c)
 } tr__owned;
 
 // What every message touches stands in front.

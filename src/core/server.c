@@ -1,7 +1,8 @@
 // Servers: a listener of the world for an actor, whose clients become its streams.
 //
 // A server is known by a handle. Its sockets know it by that, too, so either may go first. What
-// accepts is off while the owner has paused it, or while as many sockets are open as it wants.
+// accepts is off while the owner has paused it or exits, or while as many sockets are open as it
+// wants.
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/opts.h"
@@ -42,6 +43,13 @@ void tr__server_left(tr_loop *loop, uint64_t id)
         return;
     tr_assert(s->open > 0);
     s->open--;
+    server_set(s);
+}
+
+void tr__server_shut(tr__owned *owned)
+{
+    server *s = tr__container(owned, server, owned);
+    s->paused = true;
     server_set(s);
 }
 
@@ -143,6 +151,7 @@ static int server_open(server *s, const tr_site *site, tr_parcel **parcel)
         return rc;
     }
     s->owned.close = server_close_owned;
+    s->owned.serves = true;
     tr__list_append(&s->actor->owned, &s->owned.link);
     return 0;
 }
@@ -281,6 +290,17 @@ int tr_server_pause(tr_actor *self, tr_server handle)
 int tr_server_resume(tr_actor *self, tr_server handle)
 {
     return server_pause(self, handle, false);
+}
+
+int tr_server_limit(tr_actor *self, tr_server handle, uint32_t connections_max)
+{
+    server *s;
+    int rc = server_of(self, handle, &s);
+    if (rc < 0)
+        return rc;
+    s->opts.connections_max = connections_max;
+    server_set(s);
+    return 0;
 }
 
 int tr_server_address(tr_actor *self, tr_server handle, char text[TR_ADDRESS_MAX])

@@ -62,5 +62,6 @@ void tr__dial_free(tr__dial **dial);    // No-op on NULL
 // ---- Servers (server.c) ----
 
 void tr__server_left(tr_loop *loop, uint64_t server); // a socket of its is closed
+void tr__server_shut(tr__owned *server);              // accept nobody any more
 
 #endif

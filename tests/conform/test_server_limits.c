@@ -133,6 +133,133 @@ static void test_a_server_may_be_closed_when_it_hears_of_that(void **state)
         close(visitors[i]);
 }
 
+// ---- Where two have one listener ----
+
+#define GUESTS 5
+
+static int guests[GUESTS];
+static unsigned served;
+static tr_handle *inherited;
+
+// Ends with clients in its backlog, which are its heir's, too.
+static int testator_start(tr_actor *self, const tr_val *args)
+{
+    char address[TR_ADDRESS_MAX];
+    tr_server server;
+    tr_addr heir;
+    tr_handle *handle = NULL;
+    tr_msg *will = NULL;
+    int rc = tr_as_addr(*args, &heir);
+    if (rc == 0)
+        rc = tr_listen(self, "tcp://127.0.0.1:0", NULL, on_late_client, NULL, &server);
+    if (rc == 0)
+        rc = tr_server_address(self, server, address);
+    at.sin_port = htons(rc == 0 ? (uint16_t)atoi(strrchr(address, ':') + 1) : 0);
+    if (rc == 0)
+        rc = tr_server_share(self, server, &handle);
+    if (rc == 0)
+        rc = tr_msg_new("will", TR_NULL, &will);
+    if (rc == 0)
+        rc = tr_msg_attach_handle(will, &handle);
+    if (rc == 0)
+        rc = tr_send_msg(self, heir, &will);
+    tr_handle_close(&handle);
+    tr_msg_free(&will);
+    for (int i = 0; i < GUESTS; i++)
+        guests[i] = visit();
+    return rc < 0 ? rc : tr_exit(self, TR_NORMAL);
+}
+static const tr_behavior testator = {.name = "testator", .start = testator_start};
+
+static void on_guest(tr_actor *self, tr_stream stream, void *arg)
+{
+    (void)stream, (void)arg;
+    if (++served == GUESTS)
+        tr_exit(self, TR_NORMAL);
+}
+
+static void waited_too_long(tr_actor *self, void *arg)
+{
+    (void)arg;
+    tr_exit(self, TR_ETIMEDOUT);
+}
+
+static int heir_start(tr_actor *self, const tr_val *args)
+{
+    tr_addr addr;
+    (void)args;
+    int rc = tr_spawn(self, &testator, TR_SPAWN(.args = TR_V(tr_self(self))), &addr);
+    if (rc == 0)
+        rc = tr_monitor(self, addr, NULL);
+    return rc < 0 ? rc : tr_timer_start(self, TR_S(10), waited_too_long, NULL, NULL);
+}
+
+// It accepts when the other one is quite gone.
+static int heir_receive(tr_actor *self, const tr_msg *msg)
+{
+    if (tr_msg_down(msg) == NULL)
+        return tr_msg_take_handle(self, msg, 0, &inherited);
+    int rc = tr_listen_on(self, &inherited, NULL, on_guest, NULL, NULL);
+    tr_handle_close(&inherited);
+    return rc;
+}
+
+// Goal:   an actor that ends takes no client along that others would have accepted.
+// Method: clients wait at a listener that two actors have, as one of them ends.
+static void test_one_that_ends_accepts_nobody(void **state)
+{
+    (void)state;
+    static const tr_behavior heir = {.name = "heir", .start = heir_start, .receive = heir_receive};
+    accepted_count = 0;
+    at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    assert_int_equal(0, run(&heir));
+    assert_int_equal(GUESTS, served);
+    assert_int_equal(0, accepted_count);
+    for (int i = 0; i < GUESTS; i++)
+        close(guests[i]);
+}
+
+// ---- A limit that changes ----
+
+static tr_server limited;
+static int late;
+
+// With one open the next ones wait; then there is room for two.
+static void on_limited_client(tr_actor *self, tr_stream stream, void *arg)
+{
+    (void)stream, (void)arg;
+    if (++served == 1)
+        tr_server_limit(self, limited, 2);
+    else
+        tr_exit(self, TR_NORMAL);
+}
+
+static int limited_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    char address[TR_ADDRESS_MAX];
+    int rc = tr_listen(self, "tcp://127.0.0.1:0", TR_LISTEN(.connections_max = 1),
+                       on_limited_client, NULL, &limited);
+    if (rc == 0)
+        rc = tr_server_address(self, limited, address);
+    at.sin_port = htons(rc == 0 ? (uint16_t)atoi(strrchr(address, ':') + 1) : 0);
+    guests[0] = visit();
+    late = visit();
+    return rc < 0 ? rc : tr_timer_start(self, TR_S(10), waited_too_long, NULL, NULL);
+}
+
+static void test_a_limit_may_be_raised(void **state)
+{
+    (void)state;
+    static const tr_behavior server = {.name = "limited", .start = limited_start};
+    served = 0;
+    at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    assert_int_equal(0, run(&server));
+    assert_int_equal(2, served);
+    close(guests[0]);
+    close(late);
+}
+
 // ---- Memory ----
 
 #define CROWD 300
@@ -190,6 +317,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_out_of_descriptors),
         cmocka_unit_test(test_a_server_may_be_closed_when_it_hears_of_that),
+        cmocka_unit_test(test_one_that_ends_accepts_nobody),
+        cmocka_unit_test(test_a_limit_may_be_raised),
         cmocka_unit_test(test_idle_connections_are_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
