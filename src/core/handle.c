@@ -1,9 +1,10 @@
 // Handles: what is between a stream or a server here and one elsewhere.
 //
 // A stream's socket leaves with nothing under way, and its stream then ends as one that has been
-// closed. A stream made of a handle that a link has brought waits in its construction, at a gate:
-// nothing is read or written before the receipt has left, so that the other side can give the
-// connection to somebody else as long as it does not know of it.
+// closed. A stream made of a handle that the parent has lent waits in its construction, at a gate:
+// nothing is read or written before the receipt has left, so that the parent can give the
+// connection to somebody else as long as it does not know of it. A child cannot: what it has sent
+// is gone with its parent.
 #include "core/handle.h"
 
 #include "base/assert.h"
@@ -178,7 +179,7 @@ int tr__gate_wait(tr_loop *loop, tr__gate *gate)
 int tr__gate_new(tr_loop *loop, const tr__receipt *receipt, tr__gate **ret_gate)
 {
     *ret_gate = NULL;
-    if (receipt->ref == 0)
+    if (!receipt->lent)
         return 0;
     tr__gate *gate = tr__zalloc(sizeof *gate);
     if (gate == NULL)

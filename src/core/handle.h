@@ -1,8 +1,9 @@
 // Handles inside, and the cargo of messages: the handles that go with one.
 //
-// What a link has brought belongs to this process only when the other side knows that it has been
-// taken: until then it keeps its own, to take back what a killed process had not. So such a handle
-// has a receipt, and a stream made of it does nothing before the receipt has left.
+// What a parent has lent belongs to this process only when the parent knows that it has been taken:
+// until then that keeps its own, to take back what a killed process had not. So a handle that came
+// over a link has a receipt, and a stream made of one that was lent does nothing before the receipt
+// has left.
 #ifndef TROUPE_CORE_HANDLE_H
 #define TROUPE_CORE_HANDLE_H
 
@@ -15,7 +16,8 @@ typedef struct tr__receipt {
     uint64_t node; // at the other end
     uint64_t ref;  // 0: it came over none
     uint32_t loop; // of the link
-    bool lent;     // when the link is lost it goes back; otherwise its sender is lost with it
+    bool lent;     // by the parent: when the link is lost it goes back. What came from a child is
+                   // nobody else's then
 } tr__receipt;
 
 struct tr_handle {
@@ -40,7 +42,7 @@ typedef struct tr__gate {
     void (*done)(tr_loop *loop, struct tr__gate *gate);
 } tr__gate;
 
-// *ret_gate: NULL: there is nothing to wait for. errors: TR_ENOMEM
+// *ret_gate: NULL: it was not lent, there is nothing to wait for. errors: TR_ENOMEM
 int tr__gate_new(tr_loop *loop, const tr__receipt *receipt, tr__gate **ret_gate);
 // returns: TR_LATER: `done` will be called; otherwise the status. moves: gate
 int tr__gate_wait(tr_loop *loop, tr__gate *gate);

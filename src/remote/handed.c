@@ -7,10 +7,10 @@
 // and this node ends. A descriptor that is sent is sent on and kept, not copied; the frame that it
 // is in holds it as well.
 //
-// Whoever gets them says that they are taken when the first of a message is, and does nothing with
-// it before that has left: those who wait for that stand at gates. So what the parent has lent does
-// not go on to a child either: the frame that it is in is held at the child's link, and what is
-// said behind it waits, too.
+// Whoever gets them says that they are taken when the first of a message is. What the parent has
+// lent is not touched before that has left: those who wait for that stand at gates. Nor does it go
+// on to a child: the frame that it is in is held at the child's link, and what is said behind it
+// waits, too.
 #include "base/assert.h"
 #include "base/memory.h"
 #include "core/handle.h"
@@ -74,7 +74,7 @@ static int hand_gate(const tr__peer *peer, const tr__cargo *cargo, tr__gate **re
     *ret_gate = NULL;
     for (uint32_t i = 0; i < cargo->count; i++) {
         const tr__receipt *receipt = &cargo->handles[i]->receipt;
-        if (receipt->lent && receipt->node != peer->node) // all have the same lender: the parent
+        if (receipt->lent && receipt->node != peer->node) // by the same one, of which there is one
             return tr__gate_new(peer->remote->loop, receipt, ret_gate);
     }
     return 0;
@@ -261,19 +261,13 @@ void tr__peer_cargo_done(tr__peer *peer, const tr_msg *msg)
         tr__peer_post(peer, TR_LIST((int)TR__TAKEN, cargo->receipt.ref));
 }
 
-// What was lent goes back when the link is lost; what comes from a child is nobody else's then.
-static int lost_link(const tr__receipt *receipt)
-{
-    return receipt->lent ? TR_EDOWN : 0;
-}
-
 int tr__remote_taken(tr_loop *loop, const tr__receipt *receipt)
 {
     tr__peer *peer = tr__peer_find(loop->remote, receipt->node);
     int rc = TR_EDOWN;
     if (peer != NULL && peer->link != NULL)
         rc = tr__peer_post(peer, TR_LIST((int)TR__TAKEN, receipt->ref));
-    return rc < 0 ? lost_link(receipt) : 0;
+    return rc < 0 && receipt->lent ? TR_EDOWN : 0;
 }
 
 // ---- Gates ----
@@ -282,7 +276,7 @@ int tr__remote_await(tr_loop *loop, tr__gate *gate)
 {
     tr__peer *peer = tr__peer_find(loop->remote, gate->receipt.node);
     if (peer == NULL || peer->link == NULL)
-        return lost_link(&gate->receipt);
+        return TR_EDOWN;
     gate->mark = TR__NEVER; // set by the next flush
     tr__list_append(&peer->gates, &gate->link);
     tr__peer_dirty(peer);
@@ -318,6 +312,6 @@ void tr__peer_gates_shut(tr__peer *peer)
 {
     for (tr__list *node; (node = tr__list_pop(&peer->gates)) != NULL;) {
         tr__gate *gate = gate_at(node);
-        tr__gate_open(peer->remote->loop, gate, lost_link(&gate->receipt));
+        tr__gate_open(peer->remote->loop, gate, TR_EDOWN);
     }
 }
