@@ -414,7 +414,7 @@ static int cluster_down(tr_actor *self, const tr_down *down)
     while (w != NULL && w->monitor != down->monitor)
         w = w->behind;
     if (w == NULL)
-        return TR_EUNKNOWN;
+        return tr__ports_down(self, down) ? 0 : TR_EUNKNOWN;
     worker_down(self, w, down);
     return 0;
 }
@@ -567,6 +567,7 @@ static int answer_resize(tr_actor *self, const tr_msg *msg)
     if (rc < 0)
         return fail(self, msg, rc);
     shrink(self, (uint32_t)size);
+    tr__ports_limit(self);
     return answer(self, msg, TR_V(size));
 }
 

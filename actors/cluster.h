@@ -127,6 +127,8 @@ int tr__ports_closed(tr_actor *self, const tr_msg *msg); // connections
 int tr__ports_returned(tr_actor *self, const tr_msg *msg);
 void tr__ports_forget(tr_actor *self, const struct worker *w); // no more connections for it
 void tr__ports_gone(tr_actor *self, struct worker *w);         // it is down
+bool tr__ports_down(tr_actor *self, const tr_down *down);      // whether it is of one that listens
+void tr__ports_limit(tr_actor *self); // there are more slots, or fewer: each has another part
 void tr__ports_clear(tr_actor *self);
 
 #endif

@@ -34,8 +34,13 @@ struct member {
     struct worker *worker;
     tr_addr addr;
     uint64_t id;
-    bool told; // that it listens
+    uint64_t monitor; // on its actor, which may end while its worker lives
+    uint32_t load;    // connections that it was handed and that are open
+    uint32_t most;    // that it has been told; 0: no limit
+    bool told;        // that it listens
     bool shut;
+    bool left;     // it does not listen any more, and still has connections
+    bool waits;    // for room, to be told its limit
     tr_msg *batch; // NULL: nothing is to be sent
 };
 
@@ -68,19 +73,20 @@ static bool cluster_accepts(const struct cluster *c)
 
 // ---- Memory ----
 
-static void member_free(struct member *m)
+static void member_free(tr_actor *self, struct member *m)
 {
     struct member **at = &m->port->members;
     tr_buf *memory = m->memory;
     while (*at != m)
         at = &(*at)->behind;
     *at = m->behind;
+    tr_demonitor(self, m->monitor);
     tr_msg_free(&m->batch);
     tr_buf_unref(&memory);
 }
 
-static int member_new(struct port *port, struct worker *w, tr_addr addr, uint64_t id,
-                      struct member **ret_member)
+static int member_new(tr_actor *self, struct port *port, struct worker *w, tr_addr addr,
+                      uint64_t id, struct member **ret_member)
 {
     struct member **at = &port->members;
     tr_buf *memory;
@@ -93,8 +99,12 @@ static int member_new(struct port *port, struct worker *w, tr_addr addr, uint64_
         at = &(*at)->behind;
     m->behind = *at;
     *at = m;
-    *ret_member = m;
-    return 0;
+    rc = tr_monitor(self, addr, &m->monitor);
+    if (rc < 0)
+        member_free(self, m);
+    else
+        *ret_member = m;
+    return rc;
 }
 
 static tr_stream waiting_take(struct port *port)
@@ -126,7 +136,7 @@ static void port_free(tr_actor *self, struct port *port)
     tr_buf *memory = port->memory;
     tr_server_close(self, port->server);
     while (port->members != NULL)
-        member_free(port->members);
+        member_free(self, port->members);
     while (port->first != NULL)
         tr_stream_destroy(self, waiting_take(port), 0);
     for (struct holder *h = port->holders; h != NULL;) {
@@ -298,6 +308,12 @@ static void load_change(tr_actor *self, struct worker *w, uint32_t more, uint32_
     ports_adjust(self);
 }
 
+static void member_less(tr_actor *self, struct member *m, uint32_t count)
+{
+    m->load -= count < m->load ? count : m->load;
+    load_change(self, m->worker, 0, count);
+}
+
 // ---- Handing out ----
 
 static void port_accepted(tr_actor *self, tr_stream stream, void *arg);
@@ -329,15 +345,18 @@ static void member_writable(tr_actor *self, void *arg)
     ports_adjust(self);
 }
 
-// It goes, with what was to be sent to it: that is another one's.
+// Nothing more goes there, and what was to be sent to it is another one's.
 static void member_leave(tr_actor *self, struct member *m)
 {
     struct port *port = m->port;
     tr_msg *batch = m->batch;
     m->batch = NULL;
+    m->told = false;
+    m->left = true;
     if (batch != NULL)
-        load_change(self, m->worker, 0, (uint32_t)tr_msg_handle_count(batch));
-    member_free(m);
+        member_less(self, m, (uint32_t)tr_msg_handle_count(batch));
+    if (m->load == 0)
+        member_free(self, m);
     if (batch != NULL)
         connections_again(self, port, batch);
     tr_msg_free(&batch);
@@ -393,6 +412,7 @@ static int batch_add(tr_actor *self, struct member *m, tr_handle **handle)
         rc = tr_msg_attach_handle(m->batch, handle);
     if (rc < 0)
         return rc;
+    m->load++;
     load_change(self, m->worker, 1, 0);
     if (tr_msg_handle_count(m->batch) == TR_HANDLES_MAX)
         batch_send(self, m);
@@ -437,6 +457,24 @@ static struct port *port_by_address(const struct cluster *c, tr_str address)
     return port;
 }
 
+// An actor of a worker has so many connections less.
+static void load_less(tr_actor *self, struct worker *w, tr_addr from, uint32_t count)
+{
+    load_change(self, w, 0, count);
+    for (struct port *port = tr__cluster_of(self)->ports; port != NULL; port = port->behind) {
+        for (struct member *m = port->members, *behind; m != NULL; m = behind) {
+            behind = m->behind;
+            if (!tr_addr_eq(m->addr, from))
+                continue;
+            uint32_t part = count < m->load ? count : m->load;
+            m->load -= part;
+            count -= part;
+            if (m->left && m->load == 0)
+                member_free(self, m);
+        }
+    }
+}
+
 // One that is there and takes none, as for want of descriptors, is left alone for a while.
 static void worker_pause(tr_actor *self, const struct worker *w)
 {
@@ -460,7 +498,7 @@ int tr__ports_returned(tr_actor *self, const tr_msg *msg)
     struct port *port = port_by_address(c, address);
     if (w != NULL) {
         worker_pause(self, w);
-        load_change(self, w, 0, (uint32_t)tr_msg_handle_count(msg));
+        load_less(self, w, tr_msg_from(msg), (uint32_t)tr_msg_handle_count(msg));
     }
     if (port != NULL)
         connections_again(self, port, msg);
@@ -473,7 +511,7 @@ int tr__ports_closed(tr_actor *self, const tr_msg *msg)
     uint64_t count = 0;
     tr_as_uint(tr_msg_body(msg), &count);
     if (w != NULL)
-        load_change(self, w, 0, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX);
+        load_less(self, w, tr_msg_from(msg), count < UINT32_MAX ? (uint32_t)count : UINT32_MAX);
     return 0;
 }
 
@@ -592,10 +630,49 @@ static int listening_send(tr_actor *self, struct member *m)
         rc = tr_msg_attach_handle(notice, &copy);
     if (rc == 0)
         rc = tr_send_msg(self, m->addr, &notice);
+    m->most = worker_most(c, m->worker);
     tr_handle_close(&copy);
     tr_msg_free(&notice);
     return rc;
 }
+
+// ---- Limits that change ----
+
+static void limits_again(tr_actor *self, void *id);
+
+static void limit_tell(tr_actor *self, struct member *m, uint32_t most)
+{
+    int rc = tr_send(self, m->addr, TR__CLUSTER_NOTICE,
+                     TR_MAP("do", "limit", "id", m->id, "most", most));
+    if (rc == 0)
+        m->most = most;
+    m->waits = rc == TR_EFULL &&
+               tr_on_writable(self, m->addr, limits_again, (void *)(uintptr_t)m->id) == 0;
+}
+
+void tr__ports_limit(tr_actor *self)
+{
+    const struct cluster *c = tr__cluster_of(self);
+    for (struct port *port = c->ports; port != NULL && !cluster_accepts(c); port = port->behind) {
+        for (struct member *m = port->members; m != NULL; m = m->behind) {
+            bool listens = m->told && !m->waits && !m->worker->draining;
+            uint32_t most = listens ? worker_most(c, m->worker) : 0;
+            if (listens && most != m->most)
+                limit_tell(self, m, most);
+        }
+    }
+}
+
+static void limits_again(tr_actor *self, void *id)
+{
+    for (struct port *port = tr__cluster_of(self)->ports; port != NULL; port = port->behind) {
+        for (struct member *m = port->members; m != NULL; m = m->behind)
+            m->waits &= m->id != (uintptr_t)id;
+    }
+    tr__ports_limit(self);
+}
+
+// ---- Those who want to listen ----
 
 static void listening_refuse(tr_actor *self, tr_addr to, uint64_t id, int error)
 {
@@ -614,12 +691,12 @@ static int listen_at(tr_actor *self, struct worker *w, tr_addr from, tr_val body
         return TR_EBADMSG;
     int rc = port_of(self, address, body, &port);
     if (rc == 0)
-        rc = member_new(port, w, from, id, &m);
+        rc = member_new(self, port, w, from, id, &m);
     if (rc < 0)
         return rc;
     rc = listening_send(self, m);
     if (rc < 0) {
-        member_free(m);
+        member_free(self, m);
         return rc;
     }
     m->told = true;
@@ -668,6 +745,24 @@ void tr__ports_forget(tr_actor *self, const struct worker *w)
 
 void tr__ports_gone(tr_actor *self, struct worker *w)
 {
+    for (struct port *port = tr__cluster_of(self)->ports; port != NULL; port = port->behind) {
+        for (struct member *m = port->members; m != NULL; m = m->behind)
+            m->load = m->worker == w ? 0 : m->load; // with its process
+    }
     tr__ports_forget(self, w);
     load_change(self, w, 0, w->load);
+}
+
+bool tr__ports_down(tr_actor *self, const tr_down *down)
+{
+    for (struct port *port = tr__cluster_of(self)->ports; port != NULL; port = port->behind) {
+        for (struct member *m = port->members; m != NULL; m = m->behind) {
+            if (m->monitor != down->monitor)
+                continue;
+            member_less(self, m, m->load);
+            member_leave(self, m);
+            return true;
+        }
+    }
+    return false;
 }

@@ -14,8 +14,10 @@ struct place {
     tr_accepted cb;
     void (*listening)(tr_actor *self, tr_cluster_server server, int status, void *arg);
     void *arg;
+    uint32_t most;    // connections, its part of the cluster's; 0: no limit
     bool shared;      // it is the cluster's
     bool listens;     // it has been told that it does
+    bool closed;      // and waits at most for the cluster to be told
     tr_server server; // none where the cluster accepts
     char address[TR_ADDRESS_MAX];
 };
@@ -55,15 +57,32 @@ static int place_read(tr_actor *self, tr_stream stream, void *state, size_t want
     return 0;
 }
 
+static void place_left(tr_actor *self, void *id);
+
+// returns: TR_LATER when there is no room to say so yet
+static int place_leave(tr_actor *self, uint64_t id)
+{
+    tr_cluster_worker w;
+    if (tr_cluster_self(self, &w) < 0 ||
+        tr_send(self, w.addr, "troupe.unlisten", TR_V(id)) != TR_EFULL)
+        return 0;
+    return tr_on_writable(self, w.addr, place_left, (void *)(uintptr_t)id) == 0 ? TR_LATER : 0;
+}
+
+static void place_left(tr_actor *self, void *id)
+{
+    if (place_leave(self, (uintptr_t)id) == 0)
+        tr_stream_done(self, (tr_stream){(uintptr_t)id}, 0);
+}
+
+// Of one that ends with its actor the cluster hears by a monitor.
 static int place_destroy(tr_actor *self, tr_stream stream, void *state, int error)
 {
     struct place *place = state;
-    tr_cluster_worker w;
     (void)error;
+    place->closed = true;
     tr_server_close(self, place->server);
-    if (place->shared && tr_cluster_self(self, &w) == 0)
-        tr_send(self, w.addr, "troupe.unlisten", TR_V(stream.id)); // if it is not ending with it
-    return 0;
+    return place->shared ? place_leave(self, stream.id) : 0;
 }
 
 static const tr_stream_ops place_ops = {.name = "cluster_server",
@@ -73,7 +92,8 @@ static const tr_stream_ops place_ops = {.name = "cluster_server",
 
 static struct place *place_of(tr_actor *self, uint64_t id)
 {
-    return tr_stream_state(self, (tr_stream){id}, &place_ops);
+    struct place *place = tr_stream_state(self, (tr_stream){id}, &place_ops);
+    return place == NULL || place->closed ? NULL : place;
 }
 
 static tr_cluster_server server_of(const struct place *place)
@@ -169,6 +189,7 @@ void tr_cluster_close(tr_actor *self, tr_cluster_server server)
     struct place *place = place_of(self, server.id);
     if (place == NULL)
         return;
+    place->closed = true;
     tr_server_close(self, place->server); // in this call: an actor that ends next accepts nobody
     tr_stream_destroy(self, place->stream, 0);
 }
@@ -186,6 +207,21 @@ int tr_cluster_address(tr_actor *self, tr_cluster_server server, char text[TR_AD
 
 // ---- What the cluster says ----
 
+static uint32_t place_limit(const struct place *place)
+{
+    uint32_t own = place->opts.connections_max;
+    return place->most != 0 && (own == 0 || place->most < own) ? place->most : own;
+}
+
+static void place_set_limit(tr_actor *self, struct place *place, const tr_msg *msg)
+{
+    uint64_t most;
+    if (tr_get_uint(tr_msg_body(msg), "most", &most) < 0)
+        return;
+    place->most = (uint32_t)most;
+    tr_server_limit(self, place->server, place_limit(place));
+}
+
 // It listens, or it cannot.
 static int place_begin(tr_actor *self, struct place *place, const tr_msg *msg)
 {
@@ -199,12 +235,13 @@ static int place_begin(tr_actor *self, struct place *place, const tr_msg *msg)
     snprintf(place->address, sizeof place->address, "%.*s", (int)address.len, address.ptr);
     if (tr_msg_handle_count(msg) == 0) // the cluster accepts
         return 0;
-    if (most != 0 && (place->opts.connections_max == 0 || most < place->opts.connections_max))
-        place->opts.connections_max = (uint32_t)most;
+    place->most = (uint32_t)most;
+    tr_listen_opts opts = place->opts;
+    opts.connections_max = place_limit(place);
     rc = tr_msg_take_handle(self, msg, 0, &handle);
     if (rc == 0)
-        rc = tr_listen_on(self, &handle, &place->opts, place_accepted,
-                          (void *)(uintptr_t)place->stream.id, &place->server);
+        rc = tr_listen_on(self, &handle, &opts, place_accepted, (void *)(uintptr_t)place->stream.id,
+                          &place->server);
     tr_handle_close(&handle);
     return rc;
 }
@@ -224,20 +261,71 @@ static void connection_closed(tr_actor *self, int status, void *arg)
     closed_tell(self, arg);
 }
 
-// Somebody else may serve it; if that cannot be said it is closed.
-static void send_back(tr_actor *self, const tr_msg *msg, tr_handle **handle)
+// ---- Giving back ----
+
+// A connection that somebody else may serve, as long as the cluster has no room for it; a stream for
+// the same reasons as a place. It is closed if its actor ends meanwhile.
+struct back {
+    tr_msg *msg;
+    tr_addr to;
+};
+
+static int back_destroy(tr_actor *self, tr_stream stream, void *state, int error)
 {
-    tr_msg *back = NULL;
-    int rc = tr_msg_new("troupe.back", tr_msg_body(msg), &back);
-    if (rc == 0)
-        rc = tr_msg_attach_handle(back, handle);
-    if (rc == 0)
-        rc = tr_send_msg(self, tr_msg_from(msg), &back);
+    struct back *back = state;
+    (void)self, (void)stream, (void)error;
+    tr_msg_free(&back->msg);
+    return 0;
+}
+
+static const tr_stream_ops back_ops = {.name = "cluster_back",
+                                       .state_size = sizeof(struct back),
+                                       .read = place_read,
+                                       .destroy = back_destroy};
+
+static void back_try(tr_actor *self, void *id)
+{
+    tr_stream stream = {(uintptr_t)id};
+    struct back *back = tr_stream_state(self, stream, &back_ops);
+    int rc = tr_send_msg(self, back->to, &back->msg);
+    if (rc == TR_EFULL)
+        rc = tr_on_writable(self, back->to, back_try, id) == 0 ? TR_LATER : rc;
     if (rc < 0)
         closed_tell(self, NULL);
-    tr_msg_free(&back);
+    if (rc != TR_LATER)
+        tr_stream_destroy(self, stream, 0);
+}
+
+// moves: *handle, on success
+static int back_new(tr_actor *self, const tr_msg *msg, tr_handle **handle, tr_stream *ret_stream)
+{
+    tr_msg *made = NULL;
+    struct back *back;
+    int rc = tr_msg_new("troupe.back", tr_msg_body(msg), &made);
+    if (rc == 0)
+        rc = tr_stream_new(self, &back_ops, TR_STREAM(.mode = TR_READ_ITEMS), ret_stream);
+    if (rc == 0)
+        rc = tr_msg_attach_handle(made, handle);
+    if (rc < 0) {
+        tr_msg_free(&made);
+        return rc;
+    }
+    back = tr_stream_state(self, *ret_stream, &back_ops);
+    *back = (struct back){made, tr_msg_from(msg)};
+    return 0;
+}
+
+static void send_back(tr_actor *self, const tr_msg *msg, tr_handle **handle)
+{
+    tr_stream stream = {0};
+    if (back_new(self, msg, handle, &stream) < 0)
+        closed_tell(self, NULL);
+    else
+        back_try(self, (void *)(uintptr_t)stream.id);
     tr_handle_close(handle);
 }
+
+// ---- Serving ----
 
 static int place_serve(tr_actor *self, const struct place *place, tr_handle **handle)
 {
@@ -282,6 +370,8 @@ bool tr_cluster_take(tr_actor *self, const tr_msg *msg)
     struct place *place = place_of(self, id);
     if (tr_str_eq(what, "serve")) {
         serve_all(self, id, msg);
+    } else if (place != NULL && tr_str_eq(what, "limit")) {
+        place_set_limit(self, place, msg);
     } else if (place != NULL) {
         int rc = place_begin(self, place, msg);
         place_tell(self, place, rc);

@@ -106,7 +106,8 @@ typedef struct tr_cluster_spec {
     void *choose_arg;
 
     /* So many connections at most are open in all workers together; others wait. Where workers
-     * accept themselves each has its part of them. 0: no limit. */
+     * accept themselves each has its part of them, which changes with "cluster.resize"; those that
+     * are open then stay open, as do those of a worker that is being drained. 0: no limit. */
     uint32_t connections_max;
 
     bool ready_online;   /* a worker is ready as soon as it has started */

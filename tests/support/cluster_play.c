@@ -266,6 +266,12 @@ static void boss_resize(tr_actor *self, void *arg)
         abort();
 }
 
+static void boss_settled(tr_actor *self, void *arg)
+{
+    (void)self, (void)arg;
+    play.served_most = 0;
+}
+
 static void boss_over(tr_actor *self, void *arg)
 {
     (void)self, (void)arg;
@@ -293,6 +299,8 @@ static void boss_begin(tr_actor *self)
         tr_timer_start(self, TR_MS(play.roll_ms), boss_roll, NULL, NULL);
     if (play.resize_after_ms != 0)
         tr_timer_start(self, TR_MS(play.resize_after_ms), boss_resize, NULL, NULL);
+    if (play.settled_ms != 0)
+        tr_timer_start(self, TR_MS(play.settled_ms), boss_settled, NULL, NULL);
     if (play.run_ms != 0)
         tr_timer_start(self, TR_MS(play.run_ms), boss_over, NULL, NULL);
     tr_interval_start(self, TR_MS(10), boss_look, NULL, NULL);

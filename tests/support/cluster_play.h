@@ -24,6 +24,7 @@ struct cluster_play {
     uint32_t roll_ms;         // a roll begins so long after the one before; 0: none
     uint32_t resize_to;       // half way
     uint64_t resize_after_ms; // 0: not
+    uint64_t settled_ms;      // served_most is counted from then on
     void (*kill)(int64_t pid);
     void (*began)(tr_actor *boss, tr_addr cluster); // when all workers are ready. NULL: nothing
 
