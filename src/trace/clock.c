@@ -37,6 +37,11 @@ static uint64_t clock_ns(clockid_t id)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+uint64_t tr__trace_ticks(bool tsc)
+{
+    return tsc ? clock_ticks() : clock_ns(CLOCK_MONOTONIC);
+}
+
 void tr__trace_clock_now(bool tsc, tr__trace_clock *ret_clock)
 {
     ret_clock->mono = clock_ns(CLOCK_MONOTONIC);

@@ -91,7 +91,7 @@ typedef struct tr__trace_loop_head {
 typedef struct tr__trace_seat {
     tr__word id; // 0: nobody. Written first and last
     tr__word parent_node, parent;
-    tr__word started; // ns, monotonic
+    tr__word started; // ticks
     tr__word names;   // strings: the behaviour's, and << 16 the name that it can be found by
     tr__word handled, wait, run; // ticks; depth << 32 is with handled
 } tr__trace_seat;
@@ -157,6 +157,7 @@ static inline void tr__word_set(tr__word *word, uint64_t value)
 // ---- Clocks (clock.c) ----
 
 bool tr__trace_tsc(void); // the processor's ticks may be used
+uint64_t tr__trace_ticks(bool tsc);
 void tr__trace_clock_now(bool tsc, tr__trace_clock *ret_clock);
 
 // ---- The directory (dir.c) ----

@@ -712,7 +712,7 @@ static void actor_tell(tr_trace *t, const tr__trace_seat *seat, tr_trace_actor *
     *ret_actor = (tr_trace_actor){
         .addr = {node, actor},
         .parent = {tr__word_get(&seat->parent_node), tr__word_get(&seat->parent)},
-        .started = t->head.first.real + (started - t->head.first.mono),
+        .started = real_of(t, started),
         .handled = handled & UINT32_MAX,
         .depth = (uint32_t)(handled >> 32),
         .wait_ns = ns_of(t, tr__word_get(&seat->wait)),

@@ -212,9 +212,7 @@ static void put_message(part *p, uint64_t words[WORDS])
 
 static uint64_t ticks_now(const part *p)
 {
-    tr__trace_clock now;
-    tr__trace_clock_now(p->writer->tsc, &now);
-    return now.ticks;
+    return tr__trace_ticks(p->writer->tsc);
 }
 
 // ---- Actors ----
@@ -241,12 +239,10 @@ static void seat_take(part *p, const tr__fact *fact, const tr__record *r)
     tr__trace_seat *seat = seat_of(p, fact->actor);
     if (seat == NULL)
         return;
-    tr__trace_clock now;
-    tr__trace_clock_now(false, &now);
     tr__word_set(&seat->id, 0);
     tr__word_set(&seat->parent_node, fact->other.node);
     tr__word_set(&seat->parent, fact->other.actor);
-    tr__word_set(&seat->started, now.mono);
+    tr__word_set(&seat->started, r->ticks);
     uint64_t name = tr__word_get(&seat->wait); // found before its start
     bool same = tr__word_get(&seat->handled) == fact->actor && name <= UINT16_MAX;
     tr__word_set(&seat->names, r->name | (same ? name << 16 : 0));
@@ -292,8 +288,9 @@ static void seat_count(part *p, uint64_t actor, uint32_t depth, uint64_t wait, u
 // ---- What a loop tells ----
 
 // Whether one more dead letter may be written now.
-static bool drop_admit(part *p, uint64_t now)
+static bool drop_admit(part *p)
 {
+    uint64_t now = tr__trace_ticks(false);
     if (now >= p->drops_until) {
         p->drops_until = now + TR_S(1);
         p->drops = DROPS_MAX;
@@ -304,12 +301,10 @@ static bool drop_admit(part *p, uint64_t now)
 static void trace_fact(tr__tap *tap, const tr__fact *fact)
 {
     part *p = part_of(tap);
-    tr__trace_clock now;
-    tr__trace_clock_now(p->writer->tsc, &now);
-    if (fact->kind == TR_TRACE_DROP && !drop_admit(p, now.mono))
+    if (fact->kind == TR_TRACE_DROP && !drop_admit(p))
         return;
     tr__record r = {.kind = (uint8_t)fact->kind,
-                    .ticks = now.ticks,
+                    .ticks = ticks_now(p),
                     .actor = fact->actor,
                     .from = fact->other.actor,
                     .node = node_of(p, fact->other.node),
