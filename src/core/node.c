@@ -46,6 +46,7 @@ int tr__loop_new(tr_node *node, uint32_t index, tr_world **world, tr_loop **ret_
     tr__list_init(&loop->not_refused);
     tr__windows_init(&loop->windows, 0);
     tr__windows_init(&loop->relayed, TR__WINDOW_PEER_BYTES);
+    loop->relayed.apart = true;
     tr__asks_init(loop);
     loop->now = loop->world->ops->now(loop->world);
     loop->eyes = node->watchdog != NULL ? TR__EYE_DOG : 0;

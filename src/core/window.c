@@ -47,10 +47,32 @@ tr__window *tr__window_find(const tr__windows *windows, uint64_t key)
     return last != NULL && last->key == key ? last : tr__map_get(&windows->map, key);
 }
 
-static bool windows_full(const tr__windows *windows, size_t weight)
+// What counts against bytes_max.
+static uint64_t windows_load(const tr__windows *windows)
 {
-    return windows->bytes_max > 0 && windows->bytes > 0 &&
-           windows->bytes + weight > windows->bytes_max;
+    return windows->bytes - (windows->apart ? windows->over : 0);
+}
+
+static bool windows_full(const tr__windows *windows, uint64_t key, size_t weight)
+{
+    uint64_t load = windows->bytes + weight;
+    if (windows->bytes_max == 0 || windows->bytes == 0 || load <= windows->bytes_max)
+        return false;
+    if (!windows->apart)
+        return true;
+    const tr__window *window = tr__window_find(windows, key);
+    uint64_t had = window == NULL ? 0 : window->bytes;
+    uint64_t over = windows->over - tr__window_over(had) + tr__window_over(had + weight);
+    return load - over > windows->bytes_max;
+}
+
+// So much more or, negative, less.
+static void windows_count(tr__windows *windows, tr__window *window, int64_t weight)
+{
+    uint64_t over = tr__window_over(window->bytes);
+    window->bytes += (uint64_t)weight;
+    windows->bytes += (uint64_t)weight;
+    windows->over += tr__window_over(window->bytes) - over;
 }
 
 static bool window_full(const tr__window *window, size_t weight)
@@ -61,7 +83,7 @@ static bool window_full(const tr__window *window, size_t weight)
 
 int tr__window_take(tr__windows *windows, uint64_t key, size_t weight, tr__window **ret_window)
 {
-    if (windows_full(windows, weight)) {
+    if (windows_full(windows, key, weight)) {
         windows->crowded = true;
         return TR_EFULL;
     }
@@ -74,8 +96,7 @@ int tr__window_take(tr__windows *windows, uint64_t key, size_t weight, tr__windo
         return TR_EFULL;
     }
     window->messages++;
-    window->bytes += weight;
-    windows->bytes += weight;
+    windows_count(windows, window, (int64_t)weight);
     *ret_window = window;
     return 0;
 }
@@ -83,8 +104,7 @@ int tr__window_take(tr__windows *windows, uint64_t key, size_t weight, tr__windo
 void tr__window_undo(tr__windows *windows, tr__window *window, size_t weight)
 {
     window->messages--;
-    window->bytes -= weight;
-    windows->bytes -= weight;
+    windows_count(windows, window, -(int64_t)weight);
 }
 
 // There is room: whoever waits may try.
@@ -99,11 +119,10 @@ void tr__window_give(tr__windows *windows, tr__window *window, uint32_t messages
 {
     tr_assert(messages <= window->messages && bytes <= window->bytes);
     window->messages -= messages;
-    window->bytes -= bytes;
-    windows->bytes -= bytes;
+    windows_count(windows, window, -(int64_t)bytes);
     if (window->messages <= window->messages_max / 2 && window->bytes <= window->bytes_max / 2)
         waiters_wake(&window->refused, &window->waiters, writable);
-    if (windows->bytes <= windows->bytes_max / 2)
+    if (windows_load(windows) <= windows->bytes_max / 4 * 3) // a large one counts two thirds of it
         waiters_wake(&windows->crowded, &windows->waiters, writable);
     if (window->messages == 0 && !window->pinned && windows->map.count > IDLE_MAX)
         window_free(windows, window);
@@ -155,5 +174,5 @@ void tr__windows_clear(tr__windows *windows, tr__list *writable)
     waiters_wake(&windows->crowded, &windows->waiters, writable);
     tr__map_clear(&windows->map);
     windows->last = NULL;
-    windows->bytes = 0;
+    windows->bytes = windows->over = 0;
 }

@@ -53,7 +53,8 @@ void tr__child_stop(tr__child *child)
     if (child->stage != TR__CHILD_RUNS)
         return;
     child->stage = TR__CHILD_ASKED;
-    tr__peer_post(child->peer, TR_LIST((int)TR__STOP, TR__ROOT_ID));
+    tr__peer_post_for(child->peer, (tr__pair){TR__ANY, TR__ROOT_ID},
+                      TR_LIST((int)TR__STOP, TR__ROOT_ID));
     child_arm(child, child->stop_ns);
 }
 
@@ -234,11 +235,12 @@ static int child_hello(tr__child *child, tr_actor *self, const tr_behavior *beha
                        const tr_spawn_opts *opts, tr_buf **ret_hello)
 {
     const tr_node *node = child->remote->loop->node;
-    tr_val hello = TR_MAP(
-        "troupe", TR__PROTOCOL, "node", node->id, "name", node->name, "you", child->peer->node,
-        "parent", self->id, "behavior", behavior == NULL ? TR_NULL : tr_val_str(behavior->name),
-        "args", opts->args, "context", opts->context, "mail_max", opts->mail_max, "mail_bytes_max",
-        opts->mail_bytes_max, "mail_policy", (int)opts->mail_policy, "handles", (bool)true);
+    tr_val hello = TR_MAP("troupe", TR__PROTOCOL, "node", node->id, "name", node->name, "you",
+                          child->peer->node, "parent", self->id, "behavior",
+                          behavior == NULL ? TR_NULL : tr_val_str(behavior->name), "args",
+                          opts->args, "context", opts->context, "mail_max", opts->mail_max,
+                          "mail_bytes_max", opts->mail_bytes_max, "mail_policy",
+                          (int)opts->mail_policy, "handles", (bool)true, "pieces", (bool)true);
     return tr_val_pack(TR_LIST((int)TR__HELLO, hello), ret_hello);
 }
 

@@ -54,14 +54,19 @@ static uint8_t *put_from(uint8_t *to, tr_addr from, uint64_t node)
 #define BIN_HEAD 5
 #define COPY_MAX 4096 // a smaller buffer is copied: cheaper than a piece of its own
 
+static uint8_t *put_bin_head(uint8_t *to, size_t size)
+{
+    *to++ = 0xc6; // bin 32
+    return put_be(to, size, 4);
+}
+
 static int put_buf(tr__frame *frame, tr_buf *buf)
 {
     size_t size = tr_buf_size(buf), copied = size <= COPY_MAX ? size : 0;
     uint8_t *start = tr__frame_reserve(frame, BIN_HEAD + copied), *to = start;
     if (to == NULL)
         return TR_ENOMEM;
-    *to++ = 0xc6; // bin 32
-    to = put_be(to, size, 4);
+    to = put_bin_head(to, size);
     if (copied > 0)
         memcpy(to, tr_buf_data(buf), copied);
     tr__frame_commit(frame, BIN_HEAD + copied);
@@ -162,6 +167,22 @@ int tr__envelope_put_answer(tr__frame *frame, const tr_msg *answer, uint64_t nod
     tr__frame_commit(frame, (size_t)(to - start));
     rc = put_bufs(frame, tr__msg_bufs(answer), answer->buf_count);
     return rc < 0 ? rc : put_stamp(frame, stamp, node);
+}
+
+int tr__envelope_put_piece(tr__frame *frame, uint64_t number, tr__frame *whole, size_t from,
+                           size_t size)
+{
+    uint8_t *start = tr__frame_reserve(frame, 2 + 9 + 9 + BIN_HEAD), *to = start;
+    if (to == NULL)
+        return TR_ENOMEM;
+    *to++ = from == 0 ? 0x94 : 0x93; // a list of so many
+    *to++ = from == 0 ? TR__BEGIN : TR__MORE;
+    to = put_uint(to, number);
+    if (from == 0)
+        to = put_uint(to, tr__frame_size(whole));
+    to = put_bin_head(to, size);
+    tr__frame_commit(frame, (size_t)(to - start));
+    return tr__frame_refer_part(frame, whole, from, size);
 }
 
 int tr__envelope_put(tr__frame *frame, tr_val envelope)
@@ -384,6 +405,14 @@ static void read_handles(reader *r, tr__envelope *e)
         reader_check(r, tr_as_bool(item, &e->with_bytes[e->handle_count++]) == 0);
 }
 
+static void read_piece(reader *r, tr__envelope *e)
+{
+    e->ref = reader_uint(r);
+    e->bytes = e->kind == TR__BEGIN ? reader_uint(r) : 0;
+    reader_check(r, tr_as_bin(reader_next(r), &e->bufs[0]) == 0 && e->bufs[0].len > 0);
+    e->buf_count = 1;
+}
+
 static void read_rest(reader *r, tr__envelope *e)
 {
     switch (e->kind) {
@@ -445,6 +474,10 @@ static void read_rest(reader *r, tr__envelope *e)
         e->ref = reader_uint(r);
         e->error = reader_error(r);
         reader_check(r, e->error < 0);
+        break;
+    case TR__BEGIN:
+    case TR__MORE:
+        read_piece(r, e);
         break;
     default:
         break;

@@ -37,6 +37,8 @@ typedef enum tr__kind {
     TR__RETURNED,  // [21, ref, error]: no handler will: it has gone back
     TR__CHALLENGE, // [22, {...}]: before a hello over TCP, both ways
     TR__PROOF,     // [23, bytes]: answers a challenge
+    TR__BEGIN,     // [24, number, size, bytes]: the first piece of an envelope of that size
+    TR__MORE,      // [25, number, bytes]: the next piece of it
     TR__KINDS
 } tr__kind;
 
@@ -45,11 +47,11 @@ typedef struct tr__envelope {
     uint64_t actor;        // whom it is for or about
     tr_addr from;          // message, ask, answer; node 0: of the peer's
     uint64_t ref;          // monitor, demonitor, down, handles, taken, returned; ask, answer: the
-                           // ask; link, unlink, exit: of the wish of who sends it
+                           // ask; link, unlink, exit: of the wish of who sends it; begin, more
     uint64_t yours;        // unlink, exit: of who gets it
     uint64_t left_us;      // ask: the time that is left to answer it
     uint64_t messages;     // credit
-    uint64_t bytes;        // credit
+    uint64_t bytes;        // credit; begin: the size
     tr_reason reason;      // down, bye, answer, exit
     int64_t error;         // refuse, returned; answer: its status
     tr_str text;           // message, ask, publish: its name; refuse
@@ -57,7 +59,7 @@ typedef struct tr__envelope {
     tr_val body;           // hello, challenge, proof
     const uint8_t *packed; // message, ask, answer: the body's bytes
     size_t packed_size;
-    tr_bytes bufs[TR_BUFS_MAX];
+    tr_bytes bufs[TR_BUFS_MAX]; // message, ask, answer, publish; begin, more: one
     size_t buf_count;
     bool with_bytes[TR_HANDLES_MAX]; // handles
     size_t handle_count;
@@ -79,6 +81,11 @@ int tr__envelope_put_message(tr__frame *frame, const tr__letter *letter, uint64_
 // Append an answer.
 // errors: TR_ENOMEM (the frame is then of no use)
 int tr__envelope_put_answer(tr__frame *frame, const tr_msg *answer, uint64_t node);
+
+// Append a piece of an envelope that is all of another frame: size bytes, from an offset on.
+// errors: TR_ENOMEM (the frame is then of no use)
+int tr__envelope_put_piece(tr__frame *frame, uint64_t number, tr__frame *whole, size_t from,
+                           size_t size);
 
 // Append any other envelope, given as a list.
 int tr__envelope_put(tr__frame *frame, tr_val envelope);

@@ -133,7 +133,22 @@ static bool inflow_over(const tr__inflow *flow, const tr_actor *actor, uint32_t 
     }
     if (flow->held >= messages || (flow->held > 0 && flow->held_bytes + weight > bytes))
         return true;
-    return flow->peer->held > 0 && flow->peer->held + weight > TR__WINDOW_PEER_BYTES;
+    const tr__peer *peer = flow->peer;
+    uint64_t over = peer->held_over - tr__window_over(flow->held_bytes) +
+                    tr__window_over(flow->held_bytes + weight);
+    return peer->held > 0 && peer->held + weight - over > TR__WINDOW_PEER_BYTES;
+}
+
+// A message comes, or goes (a negative weight).
+static void inflow_hold(tr__inflow *flow, int64_t weight)
+{
+    tr__peer *peer = flow->peer;
+    uint64_t over = tr__window_over(flow->held_bytes);
+    flow->held_bytes += (uint64_t)weight;
+    if (peer == NULL)
+        return;
+    peer->held += (uint64_t)weight;
+    peer->held_over += tr__window_over(flow->held_bytes) - over;
 }
 
 int tr__inflow_take(tr__peer *peer, uint64_t id, tr_actor *actor, tr_msg *msg)
@@ -145,8 +160,7 @@ int tr__inflow_take(tr__peer *peer, uint64_t id, tr_actor *actor, tr_msg *msg)
     if (inflow_over(flow, actor, msg->weight))
         return TR_EFULL;
     flow->held++;
-    flow->held_bytes += msg->weight;
-    peer->held += msg->weight;
+    inflow_hold(flow, msg->weight);
     msg->flow = flow;
     msg->linked = true;
     msg->home = (uint16_t)peer->remote->loop->index;
@@ -157,11 +171,9 @@ void tr__inflow_consumed(tr__inflow *flow, uint32_t weight)
 {
     tr_assert(flow->held > 0 && flow->held_bytes >= weight);
     flow->held--;
-    flow->held_bytes -= weight;
+    inflow_hold(flow, -(int64_t)weight);
     flow->owed++;
     flow->owed_bytes += weight;
-    if (flow->peer != NULL)
-        flow->peer->held -= weight;
     inflow_settle(flow);
 }
 

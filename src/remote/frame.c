@@ -19,13 +19,15 @@
 // With its memory, if it has some, right behind it.
 struct piece {
     struct piece *next;
-    tr_buf *buf; // keeps the bytes; NULL: they lie in this or an earlier piece's memory
+    tr_buf *buf;      // keeps the bytes;
+    tr__frame *whole; // does. Both NULL: they lie in this or an earlier piece's memory
     uint8_t *bytes;
     size_t size;
 };
 
 struct tr__frame {
     tr__frame *next;
+    uint32_t parts; // of other frames, that refer to it
     size_t size;
     size_t header_size;
     uint8_t *room;
@@ -54,20 +56,22 @@ int tr__frame_new(tr__frame **ret_frame)
 
 void tr__frame_free(tr__frame **frame)
 {
-    if (*frame == NULL)
+    tr__frame *gone = *frame;
+    *frame = NULL;
+    if (gone == NULL || gone->parts-- > 0)
         return;
-    struct piece *piece = (*frame)->first.next;
+    struct piece *piece = gone->first.next;
     while (piece != NULL) {
         struct piece *next = piece->next;
         tr_buf_unref(&piece->buf);
+        tr__frame_free(&piece->whole);
         tr__free(piece);
         piece = next;
     }
-    for (uint32_t i = 0; i < (*frame)->parcel_count; i++)
-        tr__parcel_unref(&(*frame)->parcels[i]);
-    tr__free((*frame)->parcels);
-    tr__free(*frame);
-    *frame = NULL;
+    for (uint32_t i = 0; i < gone->parcel_count; i++)
+        tr__parcel_unref(&gone->parcels[i]);
+    tr__free(gone->parcels);
+    tr__free(gone);
 }
 
 int tr__frame_carry_room(tr__frame *frame, size_t count)
@@ -129,10 +133,15 @@ static struct piece *frame_add_piece(tr__frame *frame, size_t memory_size)
     return piece;
 }
 
+static bool piece_is_own(const struct piece *piece)
+{
+    return piece->buf == NULL && piece->whole == NULL;
+}
+
 uint8_t *tr__frame_reserve(tr__frame *frame, size_t n)
 {
     bool fits = n <= frame->room_size;
-    if (fits && frame->last->buf == NULL)
+    if (fits && piece_is_own(frame->last))
         return frame->room;
 
     size_t memory_size = fits ? 0 : n > TR__FRAME_FLUSH ? n : TR__FRAME_FLUSH;
@@ -150,7 +159,7 @@ uint8_t *tr__frame_reserve(tr__frame *frame, size_t n)
 void tr__frame_commit(tr__frame *frame, size_t n)
 {
     struct piece *last = frame->last;
-    tr_assert(n <= frame->room_size && last->buf == NULL);
+    tr_assert(n <= frame->room_size && piece_is_own(last));
     tr_assert(last->bytes + last->size == frame->room);
     last->size += n;
     frame->room += n;
@@ -167,6 +176,26 @@ int tr__frame_refer(tr__frame *frame, tr_buf *buf)
     piece->bytes = tr_buf_data(buf);
     piece->size = tr_buf_size(buf);
     frame->size += piece->size;
+    return 0;
+}
+
+int tr__frame_refer_part(tr__frame *frame, tr__frame *whole, size_t from, size_t size)
+{
+    tr_assert(from + size <= whole->size && whole->header_size == 0);
+    while (size > 0) {
+        tr_iov iov;
+        struct piece *piece = frame_add_piece(frame, 0);
+        if (piece == NULL)
+            return TR_ENOMEM;
+        whole->parts++;
+        piece->whole = whole;
+        tr__frame_pieces(whole, from, &iov, 1);
+        piece->bytes = iov.base;
+        piece->size = iov.len < size ? iov.len : size;
+        frame->size += piece->size;
+        from += piece->size;
+        size -= piece->size;
+    }
     return 0;
 }
 

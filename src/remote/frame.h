@@ -22,6 +22,10 @@ void tr__frame_commit(tr__frame *frame, size_t n);
 // Refer to all of a buffer's bytes. borrows: buf (the frame takes its own reference)
 int tr__frame_refer(tr__frame *frame, tr_buf *buf);
 
+// Refer to so many bytes of another frame, from an offset on. That is not appended to any more, and
+// lives until all that refer to it have been freed.
+int tr__frame_refer_part(tr__frame *frame, tr__frame *whole, size_t from, size_t size);
+
 // Parcels that go along with the frame, at most TR__PARCELS_MAX; it holds them, too. Room is made
 // before: errors: TR_ENOMEM
 int tr__frame_carry_room(tr__frame *frame, size_t count);

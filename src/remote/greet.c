@@ -66,11 +66,11 @@ static int say_hello(tr__peer *peer)
 {
     const tr__outside *outside = peer->remote->outside;
     return tr__peer_post(
-        peer,
-        TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "least", TR__PROTOCOL_LEAST, "node",
-                                       own_id(peer), "name", peer->remote->loop->node->name,
-                                       "silence", outside->silence_ns / 1000000u, "epoch",
-                                       peer->dialer == NULL ? 0 : peer->far.epoch)));
+        peer, TR_LIST((int)TR__HELLO,
+                      TR_MAP("troupe", TR__PROTOCOL, "least", TR__PROTOCOL_LEAST, "node",
+                             own_id(peer), "name", peer->remote->loop->node->name, "silence",
+                             outside->silence_ns / 1000000u, "epoch",
+                             peer->dialer == NULL ? 0 : peer->far.epoch, "pieces", (bool)true)));
 }
 
 // Whether a link takes the place of the one that there is to that node.
@@ -149,6 +149,8 @@ static int greet_hello(tr__peer *peer, tr_val hello)
     tr_get_bool(hello, "handles", &handles);
     peer->greeted = true;
     TR__TELL(peer->remote->loop, .kind = TR_TRACE_UP, .other = {peer->node, 0});
+    tr_get_bool(hello, "pieces", &peer->takes_pieces);
+    peer->outflows.apart = peer->takes_pieces;
     peer->takes_none = !handles;
     if (peer->takes_none)
         tr__peer_handed_return(peer, TR_ENOSYS);

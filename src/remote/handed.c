@@ -62,22 +62,36 @@ static void hand_pass(tr_loop *loop, tr__gate *gate)
     if (gate->status < 0)
         tr__peer_break(peer); // it was not ours to give, and nothing may overtake it
     else if (peer->link->ops->let_go(peer->link))
-        tr__peer_gates_open(peer);
-    else if (peer->frame != NULL)
+        tr__peer_drained(peer);
+    else if (peer->frame != NULL && tr__frame_is_held(peer->frame))
         tr__frame_let_go(peer->frame);
+    else
+        tr__peer_line_let_go(peer);
     tr__free(gate);
 }
 
-// *ret_gate: NULL: none of the handles is lent by another one than this peer
-static int hand_gate(const tr__peer *peer, const tr__cargo *cargo, tr__gate **ret_gate)
+// The receipt of what another one than this peer has lent; NULL: nothing of it is.
+static const tr__receipt *hand_lent(const tr__peer *peer, const tr__cargo *cargo)
 {
-    *ret_gate = NULL;
     for (uint32_t i = 0; i < cargo->count; i++) {
         const tr__receipt *receipt = &cargo->handles[i]->receipt;
         if (receipt->lent && receipt->node != peer->node) // by the same one, of which there is one
-            return tr__gate_new(peer->remote->loop, receipt, ret_gate);
+            return receipt;
     }
-    return 0;
+    return NULL;
+}
+
+bool tr__peer_hand_waits(const tr__peer *peer, const tr_msg *msg)
+{
+    return hand_lent(peer, tr__msg_cargo(msg)) != NULL;
+}
+
+// *ret_gate: NULL: there is nothing to wait for
+static int hand_gate(const tr__peer *peer, const tr__cargo *cargo, tr__gate **ret_gate)
+{
+    const tr__receipt *receipt = hand_lent(peer, cargo);
+    *ret_gate = NULL;
+    return receipt == NULL ? 0 : tr__gate_new(peer->remote->loop, receipt, ret_gate);
 }
 
 static void hand_hold(tr__peer *peer, tr__frame *frame, tr__gate *gate)
@@ -91,7 +105,7 @@ static void hand_hold(tr__peer *peer, tr__frame *frame, tr__gate *gate)
         tr__peer_break(peer);
 }
 
-int tr__peer_hand(tr__peer *peer, const tr__letter *letter)
+int tr__peer_hand(tr__peer *peer, tr__frame *frame, const tr__letter *letter)
 {
     tr_msg *msg = *letter->carrier;
     tr__cargo *cargo = tr__msg_cargo(msg);
@@ -105,10 +119,7 @@ int tr__peer_hand(tr__peer *peer, const tr__letter *letter)
         tr__free(gate);
         return rc;
     }
-    if (peer->frame != NULL && tr__frame_carried(peer->frame) + cargo->count > TR__PARCELS_MAX)
-        peer->link->ops->send(peer->link, &peer->frame);
-    tr__frame *frame = tr__peer_frame(peer);
-    rc = frame == NULL ? TR_ENOMEM : tr__frame_carry_room(frame, cargo->count);
+    rc = tr__frame_carry_room(frame, cargo->count);
     if (rc == 0)
         rc = hand_announce(frame, cargo, ref);
     if (rc < 0) {

@@ -48,8 +48,9 @@ int tr__parent_greeted(tr__remote *remote, tr_val hello)
             return rc;
     }
     int rc = tr__peer_post(
-        remote->parent, TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", you, "name",
-                                                       node->name, "handles", (bool)true)));
+        remote->parent,
+        TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", you, "name", node->name,
+                                       "handles", (bool)true, "pieces", (bool)true)));
     tr_spawn_opts opts;
     parent_options(hello, &opts);
     if (rc == 0)

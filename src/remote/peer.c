@@ -48,6 +48,9 @@ int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer)
     tr__list_init(&peer->crediting);
     tr__list_init(&peer->watched);
     tr__list_init(&peer->gates);
+    tr__list_init(&peer->line);
+    tr__list_init(&peer->going);
+    tr__list_init(&peer->comings);
     tr__list_init(&peer->far.link);
     tr__windows_init(&peer->outflows, TR__WINDOW_PEER_BYTES);
     int rc = node == 0 ? 0 : tr__remote_know(remote, node, peer);
@@ -181,6 +184,7 @@ static void peer_unlink(tr__peer *peer)
         peer->link->ops->free(&peer->link);
     }
     tr__frame_free(&peer->frame);
+    tr__peer_pieces_drop(peer);
     tr__peer_gates_shut(peer);
     tr__list_remove(&peer->dirty);
     tr__outflows_drop(peer);
@@ -263,15 +267,31 @@ void tr__peer_break(tr__peer *peer)
     tr__peer_dirty(peer);
 }
 
-int tr__peer_post(tr__peer *peer, tr_val envelope)
+bool tr__peer_frame_full(const tr__frame *frame)
 {
-    tr__frame *frame = tr__peer_frame(peer);
-    int rc = frame == NULL ? TR_ENOMEM : tr__envelope_put(frame, envelope);
-    if (rc == 0 && tr__frame_size(frame) >= TR__FRAME_FLUSH)
+    return tr__frame_size(frame) >= TR__FRAME_FLUSH ||
+           tr__frame_carried(frame) + TR_HANDLES_MAX > TR__PARCELS_MAX;
+}
+
+void tr__peer_frame_filled(tr__peer *peer, const tr__frame *frame)
+{
+    if (frame == peer->frame && tr__peer_frame_full(frame))
         peer->link->ops->send(peer->link, &peer->frame);
+}
+
+int tr__peer_post_in(tr__peer *peer, tr__frame *frame, tr_val envelope)
+{
+    int rc = frame == NULL ? TR_ENOMEM : tr__envelope_put(frame, envelope);
+    if (rc == 0)
+        tr__peer_frame_filled(peer, frame);
     if (rc == TR_ENOMEM)
         tr__peer_break(peer);
     return rc;
+}
+
+int tr__peer_post(tr__peer *peer, tr_val envelope)
+{
+    return tr__peer_post_in(peer, tr__peer_frame(peer), envelope);
 }
 
 void tr__peer_flush(tr__peer *peer)
@@ -291,6 +311,8 @@ void tr__peer_flush(tr__peer *peer)
         tr__peer_gates_mark(peer);
         tr__peer_gates_open(peer);
     }
+    if (peer->link != NULL)
+        tr__peer_pump(peer);
 }
 
 // Whether what is wrong with it is to be told. Of somebody who comes again and again with the same
@@ -345,14 +367,16 @@ int tr__peer_signal(tr__peer *peer, const tr__signal *s)
     if (peer->link == NULL)
         return TR_EDOWN;
     uint64_t to = s->to.actor, from = s->from.actor;
+    tr__pair pair = {from, to};
     switch (s->kind) {
     case TR__SIGNAL_LINK:
-        return tr__peer_post(peer, TR_LIST((int)TR__LINK, to, from, s->mine));
+        return tr__peer_post_for(peer, pair, TR_LIST((int)TR__LINK, to, from, s->mine));
     case TR__SIGNAL_UNLINK:
-        return tr__peer_post(peer, TR_LIST((int)TR__UNLINK, to, from, s->mine, s->yours));
+        return tr__peer_post_for(peer, pair, TR_LIST((int)TR__UNLINK, to, from, s->mine, s->yours));
     case TR__SIGNAL_EXIT:
-        return tr__peer_post(peer, TR_LIST((int)TR__EXIT, to, from, s->mine, s->yours,
-                                           (int)s->reason.kind, s->reason.code, s->reason.core));
+        return tr__peer_post_for(peer, pair,
+                                 TR_LIST((int)TR__EXIT, to, from, s->mine, s->yours,
+                                         (int)s->reason.kind, s->reason.code, s->reason.core));
     default:
         return tr__peer_post(peer, TR_LIST((int)TR__KILL, to));
     }
@@ -550,7 +574,8 @@ static void peer_watched_over(tr__behind *behind)
     tr_reason why = w->reason;
     if (tr__relays_behind(peer->remote, peer->node, w->addr, behind))
         return;
-    tr__peer_post(peer, TR_LIST((int)TR__DOWN, w->ref, (int)why.kind, why.code, why.core));
+    tr__peer_post_for(peer, (tr__pair){w->addr.actor, TR__ANY}, // behind its last words
+                      TR_LIST((int)TR__DOWN, w->ref, (int)why.kind, why.code, why.core));
     peer_watcher_free(peer, w);
 }
 
@@ -647,6 +672,8 @@ static void peer_refused(tr__peer *peer, const tr__envelope *e)
                  (int)(e->text.len < 200 ? e->text.len : 200), e->text.ptr);
 }
 
+static int peer_piece(tr__peer *peer, const tr__envelope *e);
+
 // Returns an error to close the link; the peer may be gone then.
 static int peer_handle(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
 {
@@ -699,9 +726,35 @@ static int peer_handle(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
         return tr__peer_taken(peer, e);
     case TR__RETURNED:
         return tr__peer_returned(peer, e);
+    case TR__BEGIN:
+    case TR__MORE:
+        return peer_piece(peer, e);
     default:
         return 0; // of a later version: not for us
     }
+}
+
+// Of what comes in pieces each is one message, of any kind.
+static int peer_whole(tr__peer *peer, tr_buf *whole)
+{
+    tr__envelope e;
+    size_t used;
+    int rc = tr__envelope_read(tr_buf_data(whole), tr_buf_size(whole), &e, &used);
+    if (rc < 0)
+        return rc;
+    bool fits =
+        e.kind == TR__MESSAGE || e.kind == TR__ASK || e.kind == TR__ANSWER || e.kind == TR__PUBLISH;
+    return fits && used == tr_buf_size(whole) ? peer_handle(peer, &e, whole) : TR_EBADMSG;
+}
+
+static int peer_piece(tr__peer *peer, const tr__envelope *e)
+{
+    tr_buf *whole = NULL;
+    int rc = tr__peer_piece(peer, e, &whole);
+    if (rc == 0 && whole != NULL)
+        rc = peer_whole(peer, whole);
+    tr_buf_unref(&whole);
+    return rc;
 }
 
 static int peer_frame(void *owner, tr_buf *storage, const uint8_t *bytes, size_t size)
@@ -723,9 +776,16 @@ static int peer_frame(void *owner, tr_buf *storage, const uint8_t *bytes, size_t
     return 0;
 }
 
+void tr__peer_drained(tr__peer *peer)
+{
+    tr__peer_gates_open(peer); // the credits tell senders when there is room
+    if (peer->link != NULL)
+        tr__peer_pump(peer);
+}
+
 static void peer_drained(void *owner)
 {
-    tr__peer_gates_open(owner); // the credits tell senders when there is room
+    tr__peer_drained(owner);
 }
 
 static void peer_link_down(void *owner, int error)

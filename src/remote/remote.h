@@ -4,6 +4,7 @@
 //
 // peer.c      another node at the other end of a link: handshake, dispatch, monitors
 // flow.c      windows and credits: how much may be on the way to an actor
+// pieces.c    large messages are cut, so that others pass them
 // greet.c     what is said first: hello, and the proof of a shared secret (secret.c)
 // beat.c      a peer that is silent, or does not read, is lost
 // asked.c     what another node asks of this one itself
@@ -98,7 +99,8 @@ struct tr__peer {
     tr__windows outflows; // what has been sent to its actors
     tr__map inflows;      // by actor
     tr__inflow *last_in;
-    uint64_t held; // bytes from it in mailboxes here
+    uint64_t held;      // bytes from it in mailboxes here,
+    uint64_t held_over; // what each actor has above one window
     tr__list crediting;
     tr__list watched; // tr__watcher: who of ours wants to hear of its actors
     uint64_t next_ref;
@@ -108,6 +110,19 @@ struct tr__peer {
     tr__map told;         // groups that it knows to have members on this side, likewise
     uint64_t groups_seen; // what it has not been told of has changed later
     bool publishes;       // what is being published has come from it
+
+    bool takes_pieces;  // its hello has said so
+    tr__list line;      // what does not go into `frame`, in the order of sending
+    tr__list going;     // those of them that are on the way in pieces: in turn
+    size_t going_bytes; // their sizes
+    unsigned going_count;
+    bool line_moved;     // there may be more that can go
+    bool leaves;         // the end of the link is the end of the line
+    uint64_t last_piece; // the number of the last one that was cut
+    tr__timer pump;      // the link takes more than it is given in one iteration
+    tr__list comings;    // those that come in pieces
+    size_t coming_bytes; // their sizes
+    unsigned coming_count;
 
     bool inherited;         // it is a child, or the parent: handles may go over the link
     bool takes_none;        // its hello has said so
@@ -128,6 +143,10 @@ bool tr__peer_drain(tr__peer *peer);
 tr__peer *tr__peer_find(tr__remote *remote, uint64_t node); // one that messages can be sent to
 // The frame to append to; NULL: no memory, or the link is down.
 tr__frame *tr__peer_frame(tr__peer *peer);
+bool tr__peer_frame_full(const tr__frame *frame); // nothing more is to be appended
+// Something has been appended to a frame: if it is the peer's, and full, it is sent.
+void tr__peer_frame_filled(tr__peer *peer, const tr__frame *frame);
+int tr__peer_post_in(tr__peer *peer, tr__frame *frame, tr_val envelope); // NULL: no memory
 // Append an envelope. Without memory the link is given up: no notice is lost in silence.
 int tr__peer_post(tr__peer *peer, tr_val envelope);
 void tr__peer_dirty(tr__peer *peer); // it is to be flushed
@@ -147,13 +166,36 @@ void tr__peer_fire(tr__peer *peer, tr_reason reason, const tr__remains *remains)
 // As tr__signal_send; the signal stays the caller's.
 int tr__peer_signal(tr__peer *peer, const tr__signal *signal);
 
+// ---- Large messages (pieces.c) ----
+
+// From whom to whom something is, of what has to stay in order: actors' ids; TR__ANY: of all.
+typedef struct tr__pair {
+    uint64_t from, to;
+} tr__pair;
+#define TR__ANY UINT64_MAX
+
+// As tr__peer_frame, for an envelope that must not overtake what there is of that pair, and has
+// about so many bytes.
+tr__frame *tr__peer_frame_for(tr__peer *peer, tr__pair pair, size_t size);
+int tr__peer_post_for(tr__peer *peer, tr__pair pair, tr_val envelope); // as tr__peer_post
+void tr__peer_pump(tr__peer *peer);           // give the link some of what waits, if it takes it
+void tr__peer_drained(tr__peer *peer);        // the link may have nothing left to write
+void tr__peer_line_let_go(tr__peer *peer);    // the first frame there that is held
+size_t tr__peer_queued(const tr__peer *peer); // bytes that have not left
+void tr__peer_finish(tr__peer *peer);         // no more will be sent
+// A piece has come. gives: *ret_whole, NULL: it is not whole
+// errors: TR_EBADMSG, TR_ETOOBIG, TR_EFULL (too many at a time), TR_ENOMEM
+int tr__peer_piece(tr__peer *peer, const tr__envelope *e, tr_buf **ret_whole);
+void tr__peer_pieces_drop(tr__peer *peer);
+
 // ---- Handles (handed.c) ----
 
 bool tr__peer_carries(const tr__peer *peer);                          // handles may be sent to it
 size_t tr__handed_bufs(const tr_msg *msg, tr_buf *bufs[TR_BUFS_MAX]); // with its handles' bytes
-// Into its frame, in front of the message that carries them; when that is there, too, it is handed
+// Into the frame, in front of the message that carries them; when that is there, too, it is handed
 // over, or it is undone. errors: TR_ENOMEM
-int tr__peer_hand(tr__peer *peer, const tr__letter *letter);
+int tr__peer_hand(tr__peer *peer, tr__frame *frame, const tr__letter *letter);
+bool tr__peer_hand_waits(const tr__peer *peer, const tr_msg *msg); // the frame will be held
 void tr__peer_hand_undo(tr__peer *peer);
 void tr__peer_handed(tr__peer *peer, const tr__letter *letter); // moves: *letter->carrier
 int tr__peer_announced(tr__peer *peer, const tr__envelope *e);

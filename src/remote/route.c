@@ -103,25 +103,24 @@ static int letter_put(tr_loop *loop, tr__frame *frame, const tr__letter *letter,
     return tr__envelope_put_message(frame, &seen, loop->node->id, left_us, body_size);
 }
 
-static int peer_put(tr__peer *peer, const tr__letter *letter, size_t body)
+static int peer_put(tr__peer *peer, tr__frame *frame, const tr__letter *letter, size_t body)
 {
     tr_loop *loop = peer->remote->loop;
     uint64_t left = letter->ask == NULL ? 0 : letter_left_us(loop, letter->ask);
-    tr__frame *frame = tr__peer_frame(peer);
-    return frame == NULL ? TR_ENOMEM : letter_put(loop, frame, letter, left, body);
+    return letter_put(loop, frame, letter, left, body);
 }
 
 // The bytes of its handles are its last buffers.
-static int peer_put_carrier(tr__peer *peer, const tr__letter *letter, size_t body)
+static int peer_put_carrier(tr__peer *peer, tr__frame *frame, const tr__letter *letter, size_t body)
 {
     tr_buf *bufs[TR_BUFS_MAX];
     tr__letter whole = *letter;
     whole.buf_count = tr__handed_bufs(*letter->carrier, bufs);
     whole.bufs = bufs;
-    int rc = tr__peer_hand(peer, letter);
+    int rc = tr__peer_hand(peer, frame, letter);
     if (rc < 0)
         return rc;
-    rc = peer_put(peer, &whole, body);
+    rc = peer_put(peer, frame, &whole, body);
     if (rc == 0) {
         tr__peer_handed(peer, letter);
         return 0;
@@ -131,10 +130,18 @@ static int peer_put_carrier(tr__peer *peer, const tr__letter *letter, size_t bod
     return rc;
 }
 
+// By the sender's own number when it is one of this node, by both where it is handed on.
+static tr__pair pair_of(const tr__peer *peer, tr_addr from, uint64_t to)
+{
+    bool here = from.node == peer->remote->loop->node->id;
+    return (tr__pair){here ? from.actor : from.actor ^ from.node, to};
+}
+
 int tr__peer_send(tr__peer *peer, const tr__letter *letter)
 {
     size_t body, weight;
     tr__window *window;
+    tr__pair pair = pair_of(peer, letter->from, letter->group == NULL ? letter->to.actor : TR__ANY);
     if (letter->carrier != NULL && !tr__peer_carries(peer))
         return TR_ENOSYS;
     if (peer->remote->loop->ear.stale) // what was joined before is told before
@@ -144,16 +151,20 @@ int tr__peer_send(tr__peer *peer, const tr__letter *letter)
         rc = tr__outflow_take(peer, letter->to.actor, weight, &window);
     if (rc < 0)
         return rc;
-    rc = letter->carrier == NULL ? peer_put(peer, letter, body)
-                                 : peer_put_carrier(peer, letter, body);
+    bool carries = letter->carrier != NULL; // then it goes whole: its handles are of that frame
+    if (carries && tr__peer_hand_waits(peer, *letter->carrier))
+        pair = (tr__pair){TR__ANY, TR__ANY}; // those that are held stay in their order
+    tr__frame *frame = tr__peer_frame_for(peer, pair, carries ? 0 : weight);
+    rc = frame == NULL ? TR_ENOMEM
+         : carries     ? peer_put_carrier(peer, frame, letter, body)
+                       : peer_put(peer, frame, letter, body);
     if (rc < 0) {
-        if (letter->carrier == NULL)
-            peer->broken |= peer->frame != NULL; // half a message is in it
+        if (!carries && frame != NULL)
+            tr__peer_break(peer); // half a message is in it
         tr__window_undo(&peer->outflows, window, weight);
         return rc;
     }
-    if (tr__frame_size(peer->frame) >= TR__FRAME_FLUSH)
-        peer->link->ops->send(peer->link, &peer->frame);
+    tr__peer_frame_filled(peer, frame);
     return 0;
 }
 
@@ -177,12 +188,14 @@ static int letter_answer(tr_loop *loop, tr__frame *frame, const tr_msg *answer)
 // Without memory the link is given up: whoever waits for the answer is told that.
 static void peer_send_answer(tr__peer *peer, const tr_msg *answer)
 {
-    tr__frame *frame = tr__peer_frame(peer);
+    const tr__answer_head *head = tr__msg_extra(answer);
+    tr__pair pair = pair_of(peer, answer->from, head->to.actor);
+    tr__frame *frame = tr__peer_frame_for(peer, pair, answer->weight);
     int rc = frame == NULL ? TR_ENOMEM : letter_answer(peer->remote->loop, frame, answer);
     if (rc < 0)
-        peer->broken = frame != NULL;
-    else if (tr__frame_size(frame) >= TR__FRAME_FLUSH)
-        peer->link->ops->send(peer->link, &peer->frame);
+        tr__peer_break(peer);
+    else
+        tr__peer_frame_filled(peer, frame);
 }
 
 static void route_answer(tr_loop *loop, tr_msg **answer)
@@ -227,7 +240,8 @@ static int route_stop(tr_loop *loop, tr_addr addr)
     if (peer == NULL || (peer->link == NULL && !process))
         return TR_EDOWN;
     if (!process)
-        return tr__peer_post(peer, TR_LIST((int)TR__STOP, addr.actor));
+        return tr__peer_post_for(peer, (tr__pair){TR__ANY, addr.actor},
+                                 TR_LIST((int)TR__STOP, addr.actor));
     tr__child_stop(peer->child);
     return 0;
 }
@@ -294,13 +308,14 @@ static void remote_leave(tr__remote *remote)
         tr__peer *peer = tr__container(at, tr__peer, link_in_remote);
         tr_reason reason = loop->node->first_reason;
         if (peer->greeted) // others take it for a breach
-            tr__peer_post(peer, TR_LIST((int)TR__BYE, (int)reason.kind, reason.code, reason.core));
+            tr__peer_post_for(peer, (tr__pair){TR__ANY, TR__ANY},
+                              TR_LIST((int)TR__BYE, (int)reason.kind, reason.code, reason.core));
     }
     route_flush(loop);
     for (tr__list *at = remote->peers.next; at != &remote->peers; at = at->next) {
         tr__peer *peer = tr__container(at, tr__peer, link_in_remote);
         if (peer->link != NULL)
-            peer->link->ops->finish(peer->link);
+            tr__peer_finish(peer);
     }
     uint64_t now = loop->world->ops->now(loop->world);
     if (tr__timer_arm(loop, &remote->deadline, now + remote->outside->flush_ns) < 0)
@@ -312,7 +327,7 @@ static size_t remote_queued(const tr__remote *remote)
     size_t bytes = 0;
     for (tr__list *at = remote->peers.next; at != &remote->peers; at = at->next) {
         const tr__peer *peer = tr__container(at, tr__peer, link_in_remote);
-        bytes += peer->link == NULL ? 0 : peer->link->ops->queued(peer->link);
+        bytes += tr__peer_queued(peer);
     }
     return bytes;
 }

@@ -46,7 +46,7 @@ static nng_msg *nng_take(nng_socket socket)
 static void assert_is_hello(const char *bytes, size_t size)
 {
     assert_true(size > 10);
-    assert_memory_equal("\x92\x00\x86\xa6troupe\x01", bytes, 10);
+    assert_memory_equal("\x92\x00\x87\xa6troupe\x01", bytes, 10);
 }
 
 static void a_program_written_with_libnng_talks_with_a_node(void **state)
