@@ -18,6 +18,13 @@
 #include "trace/file.h"
 #include "uv/uv.h"
 
+#ifdef TROUPE_NNG
+#include "nng/transport.h"
+#define TRANSPORT (&tr__nng_transport)
+#else
+#define TRANSPORT NULL
+#endif
+
 #define LINK_ENV "TROUPE_LINK"
 #define LINK_FD  3
 
@@ -92,6 +99,7 @@ static tr__remote_opts remote_opts(const char *program, const tr_app *app)
                              .app = app,
                              .program = program,
                              .child_env = child_env(),
+                             .transport = TRANSPORT,
                              .loops = tr_processors()};
 }
 

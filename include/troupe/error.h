@@ -44,7 +44,8 @@ extern "C" {
     X(TR_SHUTDOWN, -6011, "asked to shut down")                                                    \
     X(TR_ENOREPLY, -6012, "the actor has not answered")                                            \
     X(TR_ERESTARTS, -6013, "had to be started again too often")                                    \
-    X(TR_EFAILED, -6014, "the program has failed")
+    X(TR_EFAILED, -6014, "the program has failed")                                                 \
+    X(TR_ETLS, -6015, "TLS failed: a certificate is missing, or not good")
 
 enum {
 #define TR__ERROR_ENUM(name, number, text) name = number,

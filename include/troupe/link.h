@@ -4,14 +4,24 @@
  *     tr_node_listen(node, "tcp://0.0.0.0:7000");              on one host
  *     tr_node_dial(node, "tcp://one.example:7000", NULL);      on another one
  *
- * A link is a connection between two nodes, over a local socket ("ipc:///path") or TCP
- * ("tcp://host:port"). The actors of both can send to, ask, monitor and link each other like those
- * of one node, once they have each other's addresses: "node up" has that of the other's first
- * actor, and tr_whereis_at asks for one by name.
+ * A link is a connection between two nodes. The actors of both can send to, ask, monitor and link
+ * each other like those of one node, once they have each other's addresses: "node up" has that of
+ * the other's first actor, and tr_whereis_at asks for one by name. What it is carried by, and who
+ * is let in:
  *
- * Who listens lets in, at a path, processes of its own user; over TCP nodes that have the same
- * secret: both prove it to each other, without saying it, before anything else is heard. What is
- * said afterwards is not encrypted. Use TCP where you would write the messages on a postcard.
+ *     ipc:///path              a local socket; processes of the same user
+ *     tcp://host:port          TCP; nodes that have the same secret: both prove it to each other,
+ *                              without saying it, before anything else is heard. What is said
+ *                              afterwards is not encrypted: write what you would on a postcard
+ *     tls+tcp://host:port      TLS; nodes that show a certificate of the same authority, each to the
+ *                              other. If they have a secret, they prove that as well
+ *     wss://host:port/path     WebSocket in TLS, likewise: for where only HTTPS gets through
+ *     ws://host:port/path      WebSocket; as TCP
+ *     nng+ipc:///path          a local socket that libnng owns; as ipc
+ *
+ * The first two are the node's own. The others are carried by libnng, which is loaded when the
+ * first of them is used, and then has threads of its own (13 on two processors): each way through
+ * them costs more than the node's own takes, as docs/design/0015-schemes.md says in figures.
  *
  * A link that is lost is told at once: asks end with TR_EDOWN, monitors and links on the other's
  * actors with TR_REASON_NOCONNECTION, which says nothing of whether those live. What was sent and
@@ -47,13 +57,26 @@ typedef struct tr_link_opts {
     /* The behaviours that other nodes may start here (tr_spawn_at). NULL: none. The list is copied,
      * the behaviours are borrowed for the life of the node. */
     const tr_app *spawns;
+
+    /* For urls with TLS: the certificate of the authority that signs those of all nodes, this
+     * node's own certificate (with those that lead to the authority behind it), and its key, which
+     * no password locks. Each is PEM text, or the path of a file with it. All or none. NULL: no
+     * TLS. */
+    const char *tls_ca;
+    const char *tls_cert;
+    const char *tls_key;
+
+    /* The name that must be in the certificate of a node that is dialled. One for all nodes will
+     * do. NULL: the host of the url, which then cannot be an address in figures */
+    const char *tls_name;
 } tr_link_opts;
 #define TR_LINKS(...) (&(const tr_link_opts){.size = sizeof(tr_link_opts), __VA_ARGS__})
 
 /* How links are from now on. Call it before listening and dialling.
- * borrows: opts, until it returns; the secret is copied
+ * borrows: opts, until it returns; the secret is copied, and files are read
  * thread:  as tr_node_spawn
- * errors:  TR_EINVAL (a secret that is too short), TR_ENOMEM */
+ * errors:  TR_EINVAL (a secret that is too short, only some of TLS's three), TR_ETLS (what is no
+ *          certificate, or no key of its own), a system error of a file, TR_ENOMEM */
 TR_API int tr_node_links(tr_node *node, const tr_link_opts *opts);
 
 typedef struct tr_dial_opts {
@@ -73,8 +96,8 @@ typedef struct tr_dial_opts {
  * "node.unreachable", once until it has been there.
  * borrows: url, opts (NULL: all defaults), until it returns
  * thread:  as tr_node_spawn
- * errors:  TR_EINVAL (not a url, TCP without a secret, or an option), TR_ENAMETOOLONG, TR_EEXIST
- *          (it is dialled already), TR_ENOMEM */
+ * errors:  TR_EINVAL (not a url, one that needs a secret or certificates, or an option),
+ *          TR_ENAMETOOLONG, TR_EEXIST (it is dialled already), TR_ENOMEM */
 TR_API int tr_node_dial(tr_node *node, const char *url, const tr_dial_opts *opts);
 
 /* Never mind; the link is closed, if it is there.

@@ -110,13 +110,13 @@ TR_API int tr_node_spawn(tr_node *node, const tr_behavior *behavior, const tr_sp
                          tr_addr *ret_addr);
 
 /* Accept other nodes, and any program that speaks docs/protocol.md over nng's pair1, at
- * "ipc:///path", which is at most 107 bytes, must not exist and is removed when the node closes; or
- * at "tcp://address:port", where port 0 is any that is free (tr_node_url). At a path only peers of
- * the same user are let in, over TCP those that have the same secret (troupe/link.h). What such a
- * peer sends to actor 1 goes to the node's first actor.
+ * "ipc:///path", which is at most 107 bytes, must not exist and is removed when the node closes; at
+ * "tcp://address:port", where port 0 is any that is free (tr_node_url); or at another url of
+ * troupe/link.h, which says who is let in. What such a peer sends to actor 1 goes to the node's
+ * first actor.
  * thread: as tr_node_spawn
- * errors: TR_EINVAL (not an address, or TCP without a secret), TR_ENAMETOOLONG, TR_EADDRINUSE, a
- *         system error */
+ * errors: TR_EINVAL (not a url, or one that needs a secret or certificates), TR_ENAMETOOLONG,
+ *         TR_EADDRINUSE, TR_ENOSYS (it needs libnng, which is not there), TR_ETLS, a system error */
 TR_API int tr_node_listen(tr_node *node, const char *url);
 
 /* Run the node on this thread until its last actor has ended, its children have been stopped and

@@ -56,6 +56,7 @@ enum { TR__READ = 1, TR__WRITE = 2 };
 typedef struct tr_site {
     bool tcp;                // otherwise it is a path
     bool given;              // a listening socket that the process was started with
+    bool papers;             // of a link by a transport: both sides have shown certificates
     uint16_t port;           // 0, to listen: any that is free
     char name[TR__SITE_MAX]; // the path; an IPv4 or IPv6 address in figures; or what was given
                              // is called, or its descriptor

@@ -30,6 +30,7 @@ struct tr__dialer {
     tr__peer *peer;        // that is being met, or is there
     lookup *lookup;        // that is under way
     tr__timer timer;
+    bool carried; // by the remote's transport, which looks names up itself
     tr_site name; // to be looked up each time; name "": there is none
     tr_site sites[SITES_MAX];
     int count, at; // the next one to be tried
@@ -126,13 +127,15 @@ static void dialer_connect(tr__dialer *d)
 {
     static const tr_endpoint_up up = {.writable = dialer_told};
     tr_world *world = dialer_loop(d)->world;
-    int rc = world->ops->connect(world, &d->sites[d->at++ % d->count], &d->endpoint);
+    int rc = d->carried ? tr__carry_connect(d->remote, d->url, &d->endpoint)
+                        : world->ops->connect(world, &d->sites[d->at++ % d->count], &d->endpoint);
     if (rc < 0) {
         dialer_failed(d, rc);
         return;
     }
-    world->ops->endpoint_bind(d->endpoint, &up, d);
-    world->ops->endpoint_want(d->endpoint, TR__WRITE);
+    const tr_world_ops *ops = d->endpoint->world->ops;
+    ops->endpoint_bind(d->endpoint, &up, d);
+    ops->endpoint_want(d->endpoint, TR__WRITE);
     dialer_arm(d, CONNECT_NS);
 }
 
@@ -254,7 +257,8 @@ static int dialer_new(tr__remote *remote, const char *url, const tr_dial_opts *o
     tr__dialer *d = tr__zalloc(sizeof *d);
     if (d == NULL)
         return TR_ENOMEM;
-    int count = tr__remote_sites(remote, url, d->sites);
+    int carried = tr__carried(remote, url);
+    int count = carried != 0 ? carried : tr__remote_sites(remote, url, d->sites);
     if (count < 0 || strlen(url) >= sizeof d->url) {
         tr__free(d);
         return count < 0 ? count : TR_ENAMETOOLONG;
@@ -262,6 +266,7 @@ static int dialer_new(tr__remote *remote, const char *url, const tr_dial_opts *o
     if (count == 0)
         d->name = d->sites[0];
     d->count = count;
+    d->carried = carried > 0;
     d->remote = remote;
     d->timer.fire = dialer_go;
     d->min_ns = TR_MS(min_ms);

@@ -261,6 +261,14 @@ static int meet_cred(tr_endpoint *endpoint, bool *ret_tcp)
     return TR_EACCES;
 }
 
+// Certificates will do where there is no secret.
+static bool meet_is_proven(const tr__remote *remote, tr_endpoint *endpoint)
+{
+    tr_site site;
+    return remote->outside->secret == NULL &&
+           endpoint->world->ops->endpoint_site(endpoint, false, &site) == 0 && site.papers;
+}
+
 static void meet_from(tr__peer *peer, tr_endpoint *endpoint)
 {
     tr_site site;
@@ -285,8 +293,9 @@ int tr__peer_meet(tr__remote *remote, tr_endpoint *endpoint, tr__dialer *dialer)
     }
     meet_from(peer, endpoint);
     peer->dialer = dialer;
+    bool proven = meet_is_proven(remote, endpoint);
     rc = tr__peer_connect(peer, endpoint);
-    if (rc == 0 && tcp)
+    if (rc == 0 && tcp && !proven)
         rc = say_challenge(peer);
     else if (rc == 0 && dialer == NULL)
         rc = say_hello(peer);

@@ -12,6 +12,7 @@ typedef struct listener {
     tr__remote *remote;
     tr_listener *listener;
     bool warned;
+    char url[]; // as it was given
 } listener;
 
 static void listener_accepted(void *owner, tr_endpoint *endpoint)
@@ -47,59 +48,76 @@ int tr__remote_sites(const tr__remote *remote, const char *url, tr_site ret_site
     return rc < 0 ? rc : 1;
 }
 
+// In the world, or by the transport.
+static int listener_open(listener *l, const char *url)
+{
+    tr_site sites[TR__SITES_KNOWN];
+    const tr_listen_how how = {.tuning.no_delay = true};
+    tr_world *world = l->remote->loop->world;
+    int rc = tr__carried(l->remote, url);
+    if (rc > 0)
+        return tr__carry_listen(l->remote, url, &LISTENER_UP, l, &l->listener);
+    if (rc == 0)
+        rc = tr__remote_sites(l->remote, url, sites);
+    if (rc <= 0)
+        return rc < 0 ? rc : TR_EINVAL;
+    return world->ops->listen(world, &sites[0], &how, &LISTENER_UP, l, &l->listener);
+}
+
 int tr__remote_listen(tr_node *node, const char *url)
 {
-    tr_loop *loop = tr__node_loop(node, 0);
-    tr__remote *remote = loop->remote;
-    tr_site sites[TR__SITES_KNOWN];
-    int rc = tr__remote_sites(remote, url, sites);
-    if (rc <= 0) {
-        tr__node_errmsg(node, "%s is not an address that a node can listen on%s", url,
-                        url_rest(url, "tcp://") == NULL ? "" : "; TCP needs a secret");
-        return rc < 0 ? rc : TR_EINVAL;
-    }
-    const tr_listen_how how = {.tuning.no_delay = true};
-    tr_world *world = loop->world;
-    listener *l = tr__alloc(sizeof *l);
+    size_t size = strlen(url) + 1;
+    if (size > TR_URL_MAX)
+        return TR_ENAMETOOLONG;
+    listener *l = tr__zalloc(sizeof *l + size);
     if (l == NULL)
         return TR_ENOMEM;
-    *l = (listener){.remote = remote};
-    rc = world->ops->listen(world, &sites[0], &how, &LISTENER_UP, l, &l->listener);
+    l->remote = tr__node_loop(node, 0)->remote;
+    memcpy(l->url, url, size);
+    int rc = listener_open(l, url);
     if (rc < 0) {
-        tr__node_errmsg(node, "cannot listen on %s: %s", url, tr_strerror(rc));
+        tr__node_errmsg(node, "cannot listen on %s: %s%s", url, tr_strerror(rc),
+                        rc == TR_EINVAL ? ": it is no url, or needs a secret or certificates" : "");
         tr__free(l);
         return rc;
     }
-    tr__list_append(&remote->listeners, &l->link);
+    tr__list_append(&l->remote->listeners, &l->link);
     return 0;
 }
 
 void tr__listeners_close(tr__remote *remote)
 {
-    const tr_world_ops *ops = remote->loop->world->ops;
     for (tr__list *node; (node = tr__list_pop(&remote->listeners)) != NULL;) {
         listener *l = tr__container(node, listener, link);
-        ops->listener_close(&l->listener);
+        l->listener->world->ops->listener_close(&l->listener);
         tr__free(l);
     }
 }
 
+// What was given, with its true port.
+static void url_print(const char *given, unsigned port, char url[TR_URL_MAX])
+{
+    const char *host = strstr(given, "://") + 3;
+    const char *colon = host + strcspn(host, "]");
+    colon = strchr(*colon == ']' ? colon : host, ':');
+    snprintf(url, TR_URL_MAX, "%.*s:%u%s", (int)(colon - given), given, port,
+             colon + 1 + strspn(colon + 1, "0123456789"));
+}
+
 int tr__remote_url(const tr_node *node, size_t n, char url[TR_URL_MAX])
 {
-    const tr_loop *loop = tr__node_loop(node, 0);
-    tr__remote *remote = loop->remote;
+    tr__remote *remote = tr__node_loop(node, 0)->remote;
     tr__list *all = &remote->listeners, *at = all->next;
-    char text[TR_ADDRESS_MAX];
     tr_site site;
     for (; n > 0 && at != all; n--)
         at = at->next;
     if (at == all)
         return TR_ENOENT;
-    loop->world->ops->listener_site(tr__container(at, listener, link)->listener, &site);
-    tr__site_print(&site, text);
+    const listener *l = tr__container(at, listener, link);
+    l->listener->world->ops->listener_site(l->listener, &site);
     if (site.tcp)
-        snprintf(url, TR_URL_MAX, "%s", text);
+        url_print(l->url, site.port, url);
     else
-        snprintf(url, TR_URL_MAX, "ipc://%s", site.name);
+        snprintf(url, TR_URL_MAX, "%s", l->url);
     return 0;
 }

@@ -22,6 +22,7 @@
 
 #include "core/node.h"
 #include "core/site.h"
+#include "core/transport.h"
 #include "remote/envelope.h"
 #include "remote/link.h"
 #include "remote/secret.h"
@@ -197,7 +198,7 @@ size_t tr__handed_bufs(const tr_msg *msg, tr_buf *bufs[TR_BUFS_MAX]); // with it
 int tr__peer_hand(tr__peer *peer, tr__frame *frame, const tr__letter *letter);
 bool tr__peer_hand_waits(const tr__peer *peer, const tr_msg *msg); // the frame will be held
 void tr__peer_hand_undo(tr__peer *peer);
-void tr__peer_handed(tr__peer *peer, const tr__letter *letter); // moves: *letter->carrier
+void tr__peer_handed(tr__peer *peer, const tr__letter *letter); // moves: *letter->transport
 int tr__peer_announced(tr__peer *peer, const tr__envelope *e);
 int tr__peer_taken(tr__peer *peer, const tr__envelope *e);
 int tr__peer_returned(tr__peer *peer, const tr__envelope *e);
@@ -236,6 +237,20 @@ bool tr__dialer_quiet(const tr__dialer *dialer); // what goes wrong has been tol
 int tr__remote_dial(tr_node *node, const char *url, const tr_dial_opts *opts);
 int tr__remote_undial(tr_node *node, const char *url);
 void tr__dialers_close(tr__remote *remote);
+
+// ---- Urls of the transport (carry.c) ----
+
+// Whether it is one: 1, or 0. errors: TR_EINVAL (it needs a secret, or certificates)
+int tr__carried(const tr__remote *remote, const char *url);
+int tr__carry_connect(tr__remote *remote, const char *url, tr_endpoint **ret_endpoint);
+int tr__carry_listen(tr__remote *remote, const char *url, const tr_listener_up *up, void *owner,
+                     tr_listener **ret_listener);
+void tr__carry_close(tr__remote *remote);
+
+// What tr_node_links is given. errors: TR_EINVAL (not all of them), TR_ETLS (they are no
+// certificates, or the key is another's), system errors of their files, TR_ENOMEM
+int tr__papers_read(const tr_link_opts *opts, tr__papers *ret_papers);
+void tr__papers_clear(tr__papers *papers);
 
 // ---- Groups (groups.c) ----
 
@@ -321,7 +336,9 @@ typedef struct tr__outside {
     const char *const *child_env; // for every child; NULL: none
     uint64_t flush_ns;
     uint64_t silence_ns;
-    uint8_t *secret; // NULL: none, and no TCP
+    const tr__transport *transport; // NULL: none
+    tr__papers papers;              // its own; NULL in them: none
+    uint8_t *secret;                // NULL: none, and no TCP
     size_t secret_size;
     const tr_behavior **spawns; // that other nodes may start
     size_t spawn_count;
@@ -340,7 +357,8 @@ struct tr__remote {
     tr_loop *loop;
     tr__outside *outside;
     tr__list peers, children, listeners, dialers, dirty;
-    uint64_t epochs; // links to strangers so far
+    tr__carriage *carriage; // of the outside's transport; NULL: it was not wanted yet
+    uint64_t epochs;        // links to strangers so far
     tr__blamed blamed;
     tr__map nodes;       // peers by node
     tr__peer *parent;    // NULL: none
@@ -358,7 +376,8 @@ typedef struct tr__remote_opts {
     const char *program;
     const char *const *child_env; // NULL-terminated; NULL: none
     uint32_t flush_ms;
-    uint32_t loops; // that share the actors; 0: 1
+    uint32_t loops;                 // that share the actors; 0: 1
+    const tr__transport *transport; // of links whose urls the world does not know; NULL: none
 } tr__remote_opts;
 
 // A node with an outside, in this world.

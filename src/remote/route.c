@@ -357,6 +357,7 @@ void tr__outside_forget(tr__outside *outside)
 {
     if (outside->secret != NULL)
         tr__secret_wipe(outside->secret, outside->secret_size);
+    tr__papers_clear(&outside->papers);
     tr__free(outside->secret);
     tr__free(outside->spawns);
     outside->secret = NULL;
@@ -375,6 +376,7 @@ static void route_close(tr_loop *loop)
         tr__peer *peer = tr__container(remote->peers.next, tr__peer, link_in_remote);
         tr__peer_free(&peer);
     }
+    tr__carry_close(remote);
     tr__groups_ignore(loop);
     tr__relays_drop(remote);
     tr__timer_disarm(loop, &remote->deadline);
@@ -439,6 +441,7 @@ static tr__outside *outside_new(const tr__remote_opts *opts)
     outside->app = opts->app;
     outside->program = opts->program;
     outside->child_env = opts->child_env;
+    outside->transport = opts->transport;
     outside->silence_ns = TR_MS(TR__SILENCE_MS);
     outside->flush_ns = TR_MS(opts->flush_ms == 0 ? FLUSH_MS : opts->flush_ms);
     return outside;
@@ -503,15 +506,20 @@ int tr__remote_links(tr_node *node, const tr_link_opts *opts)
     const tr__remote *first = tr__node_loop(node, 0)->remote;
     tr__outside *outside = first->outside;
     const tr_app *app = opts->spawns == NULL ? &(tr_app){0} : opts->spawns;
-    void *secret, *spawns;
-    int rc = copy_of(opts->secret, opts->secret_size, &secret);
+    void *secret = NULL, *spawns;
+    tr__papers papers = {0};
+    int rc = tr__papers_read(opts, &papers);
+    if (rc == 0)
+        rc = copy_of(opts->secret, opts->secret_size, &secret);
     if (rc == 0)
         rc = copy_of(app->behaviors, app->count * sizeof *app->behaviors, &spawns);
     if (rc < 0) {
+        tr__papers_clear(&papers);
         tr__free(secret);
         return rc;
     }
     tr__outside_forget(outside);
+    outside->papers = papers;
     outside->secret = secret;
     outside->secret_size = opts->secret_size;
     outside->spawns = spawns;

@@ -1,5 +1,11 @@
 // troupe's side of `./dev bench ipc`: `bench_ipc FIGURE`, as ipc.sh describes it. Plain use of the
 // public API: documents are packed and read on both sides, a large message is an attached buffer.
+//
+// With BENCH_LISTEN in the environment, a url, it is that of `./dev bench link`: it listens there,
+// and what it starts is a program that dials it, `bench_ipc join URL COUNT`.
+#include <signal.h>
+#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/types.h>
 #include <troupe.h>
 #include <unistd.h>
@@ -91,6 +97,55 @@ static const tr_behavior child = {.name = "child",
                                   .start = child_start,
                                   .receive = child_receive};
 
+// ---- A program that dials, in its place ----
+
+static int join_links(tr_actor *self)
+{
+    static char ca[512], cert[512], key[512];
+    static const char secret[] = "as good as any for this";
+    const char *papers = getenv("BENCH_PAPERS");
+    tr_link_opts opts = {.size = sizeof opts, .secret = secret, .secret_size = sizeof secret};
+    if (papers != NULL) {
+        snprintf(ca, sizeof ca, "%s/ca.pem", papers);
+        snprintf(cert, sizeof cert, "%s/node.pem", papers);
+        snprintf(key, sizeof key, "%s/node.key", papers);
+        opts.tls_ca = ca, opts.tls_cert = cert, opts.tls_key = key, opts.tls_name = "node.test";
+    }
+    return tr_node_links(tr_node_of(self), &opts);
+}
+
+// Its arguments: "join", the url, the count.
+static int joiner_start(tr_actor *self, const tr_val *args)
+{
+    struct child *c = tr_state(self);
+    char url[TR_URL_MAX];
+    tr_val url_arg, count_arg;
+    tr_str text, count;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    bench_pin_child();
+    bench_must(tr_at(*args, 1, &url_arg) == 0 && tr_as_str(url_arg, &text) == 0);
+    bench_must(tr_at(*args, 2, &count_arg) == 0 && tr_as_str(count_arg, &count) == 0);
+    c->count = strtoull(count.ptr, NULL, 10);
+    snprintf(url, sizeof url, "%.*s", TR_STR_ARG(text));
+    bench_must(join_links(self) == 0 && tr_node_watch(self, true) == 0);
+    return tr_node_dial(tr_node_of(self), url, NULL);
+}
+
+static int joiner_receive(tr_actor *self, const tr_msg *msg)
+{
+    tr_addr parent;
+    if (tr_msg_is(msg, "node down"))
+        return tr_exit(self, TR_NORMAL);
+    if (!tr_msg_is(msg, "node up"))
+        return child_receive(self, msg);
+    bench_must(TR_READ(tr_msg_body(msg), "addr", &parent) == 0);
+    return tr_send(self, parent, "ready", tr_val_int(getpid()));
+}
+static const tr_behavior joiner = {.name = "joiner",
+                                   .state_size = sizeof(struct child),
+                                   .start = joiner_start,
+                                   .receive = joiner_receive};
+
 // ---- The parent ----
 
 struct parent {
@@ -104,10 +159,28 @@ struct parent {
     unsigned round;
 };
 
+extern char **environ;
+
+static int parent_listen(tr_actor *self, const char *url)
+{
+    struct parent *p = tr_state(self);
+    char where[TR_URL_MAX], count[24];
+    char *argv[] = {(char *)"bench_ipc", (char *)"join", where, count, NULL};
+    tr_node *node = tr_node_of(self);
+    bench_must(join_links(self) == 0);
+    bench_must(tr_node_listen(node, url) == 0 && tr_node_url(node, 0, where) == 0);
+    snprintf(count, sizeof count, "%llu", (unsigned long long)p->count);
+    bench_must(posix_spawn(&p->pid, "/proc/self/exe", NULL, NULL, argv, environ) == 0);
+    return 0;
+}
+
 static int parent_spawn(tr_actor *self)
 {
     struct parent *p = tr_state(self);
+    const char *url = getenv("BENCH_LISTEN");
     p->start = bench_now_ns();
+    if (url != NULL)
+        return parent_listen(self, url);
     return tr_spawn(self, &child, TR_SPAWN(.isolation = TR_PROCESS, .args = tr_val_uint(p->count)),
                     &p->child);
 }
@@ -223,6 +296,7 @@ static int parent_ready(tr_actor *self, const tr_msg *msg)
     int64_t pid;
     bench_must(tr_as_int(tr_msg_body(msg), &pid) == 0);
     p->pid = (pid_t)pid;
+    p->child = tr_msg_from(msg);
     if (strcmp(p->figure->name, "spawn") == 0)
         return spawned(self);
     if (p->figure->key != NULL)
@@ -285,5 +359,7 @@ static const tr_behavior parent = {.name = "parent",
 
 int main(int argc, char **argv)
 {
+    if (argc == 4 && strcmp(argv[1], "join") == 0)
+        return tr_main(argc, argv, TR_APP(&joiner));
     return tr_main(argc, argv, TR_APP(&parent, &child));
 }

@@ -7,13 +7,49 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <troupe/test.h>
 #include <unistd.h>
 
 #include "ipc/numbered.h"
 #include "ipc/raw.h"
+#include "support/papers.h"
 
 #define BURST_BYTES 65536
+
+#define PAPERS_ENV "TROUPE_TEST_PAPERS"
+
+// ---- Certificates ----
+
+bool server_has_tls(const char *url)
+{
+    return strncmp(url, "tls", 3) == 0 || strncmp(url, "wss", 3) == 0;
+}
+
+static const char *papers_in(const char *directory, const char *name, char (*path)[256])
+{
+    if (directory == NULL)
+        return NULL;
+    snprintf(*path, sizeof *path, "%s/%s", directory, name);
+    return *path;
+}
+
+const struct server_papers *server_papers(void)
+{
+    static struct server_papers papers;
+    const char *directory = tr_test_path("papers");
+    if (mkdir(directory, 0700) == 0) {
+        papers_authority(directory, "ca");
+        papers_sign(directory, "ca", "server");
+        papers_sign(directory, "ca", "user");
+        setenv(PAPERS_ENV, directory, 1);
+        papers_in(directory, "ca.pem", &papers.ca);
+        papers_in(directory, "user.pem", &papers.cert);
+        papers_in(directory, "user.key", &papers.key);
+    }
+    return &papers;
+}
 
 // ---- The server ----
 
@@ -38,9 +74,15 @@ static int server_begin(tr_actor *self, const tr_val *args)
     bool whole = memmem(text.ptr, text.len, "://", 3) != NULL;
     snprintf(url, sizeof url, "%s%.*s", whole ? "" : "ipc://", TR_STR_ARG(text));
     tr_node *node = tr_node_of(self);
-    rc = tr_node_links(node, TR_LINKS(.spawns = TR_APP(&square), .secret = SERVER_SECRET,
-                                      .secret_size = sizeof SERVER_SECRET - 1,
-                                      .silence_ms = SERVER_SILENCE_MS));
+    bool tls = server_has_tls(url);
+    const char *certs = getenv(PAPERS_ENV);
+    rc = tr_node_links(
+        node,
+        TR_LINKS(.spawns = TR_APP(&square), .secret = tls ? NULL : SERVER_SECRET,
+                 .secret_size = tls ? 0 : sizeof SERVER_SECRET - 1, .silence_ms = SERVER_SILENCE_MS,
+                 .tls_ca = papers_in(tls ? certs : NULL, "ca.pem", &(char[256]){0}),
+                 .tls_cert = papers_in(tls ? certs : NULL, "server.pem", &(char[256]){0}),
+                 .tls_key = papers_in(tls ? certs : NULL, "server.key", &(char[256]){0})));
     if (rc == 0)
         rc = tr_node_listen(node, url);
     if (rc == 0)

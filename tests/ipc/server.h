@@ -21,6 +21,14 @@ int server_main(int argc, char **argv);
 #define SERVER_SECRET     RAW_SECRET
 #define SERVER_SILENCE_MS 3000
 
+// Certificates for it and for who dials it, as options of links; made when they are wanted first,
+// in the test's directory. A url with TLS has them in place of the secret.
+struct server_papers {
+    char ca[256], cert[256], key[256];
+};
+const struct server_papers *server_papers(void);
+bool server_has_tls(const char *url);
+
 // Start one that listens at the path or url, with at most so many descriptors (0: no limit);
 // returns when it does.
 pid_t server_start(const char *path, unsigned descriptors);

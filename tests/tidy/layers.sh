@@ -10,19 +10,20 @@ BEGIN {
     below["core"] = "base data core"
     below["streams"] = "base data streams"
     below["uv"] = "base data core uv"
+    below["nng"] = "base core nng"
     below["trace"] = "base data core trace"
     below["remote"] = "base data core remote"
     below["sim"] = "base data core remote sim"
     below["kit"] = "base data core kit"
     below["cli"] = "cli" # and <troupe.h>, as any program
-    below["troupe.c"] = "base data core remote trace uv"
+    below["troupe.c"] = "base data core remote trace uv nng"
 
     home["uv.h"] = "^src/uv/"
     home["llhttp.h"] = "^actors/http_parse\\.c$"
-    home["openssl/"] = "^src/remote/secret\\.c$"
+    home["openssl/"] = "^src/remote/(secret|carry)\\.c$"
     home["zlib.h"] = "^src/streams/zip\\.c$"
     home["msgpack.h"] = "^src/data/pack\\.c$"
-    home["nng/"] = "^src/remote/link_nng\\.c$"
+    home["nng/"] = "^src/nng/"
     home["cmocka.h"] = "^(tests/|examples/|src/kit/fail\\.c$)"
 
     count = split("assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp " \

@@ -9,9 +9,11 @@
 #include "peer.h"
 
 #include <semaphore.h>
+#include <stdbool.h>
 
 #include <nng/nng.h>
 #include <nng/protocol/pair1/pair.h>
+#include <nng/supplemental/tls/tls.h>
 
 #define RECV_MAX     0x200000u
 #define LARGE_MIN    0x10000u
@@ -41,9 +43,50 @@ static void sock_queue(int messages)
     bench_must(nng_socket_set_int(sock, NNG_OPT_SENDBUF, messages) == 0);
 }
 
+// Certificates for a url with TLS: the paths of two files.
+static void papers_paths(char ca[512], char own[512])
+{
+    const char *papers = getenv("BENCH_PAPERS");
+    snprintf(ca, 512, "%s/ca.pem", papers != NULL ? papers : ".");
+    snprintf(own, 512, "%s/node.both", papers != NULL ? papers : ".");
+}
+
+static bool has_tls(const char *url)
+{
+    return strncmp(url, "tls", 3) == 0 || strncmp(url, "wss", 3) == 0;
+}
+
+// Where BENCH_LISTEN says, in an address with the true port.
+static void open_at(const char *url, char address[PEER_ADDRESS_MAX])
+{
+    nng_listener listener;
+    char ca[512], own[512];
+    int port;
+    sock_open();
+    papers_paths(ca, own);
+    bench_must(nng_listener_create(&listener, sock, url) == 0);
+    if (has_tls(url)) {
+        bench_must(nng_listener_set_string(listener, NNG_OPT_TLS_CA_FILE, ca) == 0);
+        bench_must(nng_listener_set_string(listener, NNG_OPT_TLS_CERT_KEY_FILE, own) == 0);
+        bench_must(
+            nng_listener_set_int(listener, NNG_OPT_TLS_AUTH_MODE, NNG_TLS_AUTH_MODE_REQUIRED) == 0);
+    }
+    bench_must(nng_listener_start(listener, 0) == 0);
+    snprintf(address, PEER_ADDRESS_MAX, "%s", url);
+    if (nng_listener_get_int(listener, NNG_OPT_TCP_BOUND_PORT, &port) == 0) {
+        const char *zero = strstr(url, ":0");
+        snprintf(address, PEER_ADDRESS_MAX, "%.*s:%d%s", (int)(zero - url), url, port, zero + 2);
+    }
+}
+
 // In a new directory below TMPDIR, which belongs to the runner and goes with it.
 int peer_open(char address[PEER_ADDRESS_MAX])
 {
+    const char *url = getenv("BENCH_LISTEN");
+    if (url != NULL) {
+        open_at(url, address);
+        return -1;
+    }
     const char *base = getenv("TMPDIR");
     char dir[PEER_ADDRESS_MAX - sizeof "ipc:///s"];
     snprintf(dir, sizeof dir, "%s/nng.XXXXXX", base != NULL ? base : "/tmp");
@@ -56,8 +99,17 @@ int peer_open(char address[PEER_ADDRESS_MAX])
 
 void peer_join(const char *address)
 {
+    nng_dialer dialer;
+    char ca[512], own[512];
     sock_open();
-    bench_must(nng_dial(sock, address, NULL, 0) == 0);
+    papers_paths(ca, own);
+    bench_must(nng_dialer_create(&dialer, sock, address) == 0);
+    if (has_tls(address)) {
+        bench_must(nng_dialer_set_string(dialer, NNG_OPT_TLS_CA_FILE, ca) == 0);
+        bench_must(nng_dialer_set_string(dialer, NNG_OPT_TLS_CERT_KEY_FILE, own) == 0);
+        bench_must(nng_dialer_set_string(dialer, NNG_OPT_TLS_SERVER_NAME, "node.test") == 0);
+    }
+    bench_must(nng_dialer_start(dialer, 0) == 0);
 }
 
 void peer_send(peer_msg msg)

@@ -1,0 +1,155 @@
+// Links by a transport: what it is asked for, and the certificates that this node has for it, which
+// are looked at when they are given: OpenSSL says whether they are some, and fit.
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "remote/remote.h"
+
+#define PAPER_MAX 0x100000
+
+// ---- Urls ----
+
+int tr__carried(const tr__remote *remote, const char *url)
+{
+    const tr__outside *outside = remote->outside;
+    tr__proof proof;
+    if (outside->transport == NULL || !outside->transport->carries(url, &proof))
+        return 0;
+    bool lacks = (proof == TR__PROOF_NONE && outside->secret == NULL) ||
+                 (proof == TR__PROOF_PAPERS && outside->papers.cert == NULL);
+    return lacks ? TR_EINVAL : 1;
+}
+
+static int carriage_get(tr__remote *remote)
+{
+    if (remote->carriage != NULL)
+        return 0;
+    return remote->outside->transport->open(remote->loop->world, &remote->carriage);
+}
+
+static const tr__papers *papers_of(const tr__remote *remote)
+{
+    const tr__papers *papers = &remote->outside->papers;
+    return papers->cert == NULL ? NULL : papers;
+}
+
+int tr__carry_connect(tr__remote *remote, const char *url, tr_endpoint **ret_endpoint)
+{
+    int rc = carriage_get(remote);
+    return rc < 0 ? rc
+                  : remote->outside->transport->connect(remote->carriage, url, papers_of(remote),
+                                                        ret_endpoint);
+}
+
+int tr__carry_listen(tr__remote *remote, const char *url, const tr_listener_up *up, void *owner,
+                     tr_listener **ret_listener)
+{
+    int rc = carriage_get(remote);
+    return rc < 0 ? rc
+                  : remote->outside->transport->listen(remote->carriage, url, papers_of(remote), up,
+                                                       owner, ret_listener);
+}
+
+void tr__carry_close(tr__remote *remote)
+{
+    if (remote->carriage != NULL)
+        remote->outside->transport->close(&remote->carriage);
+}
+
+// ---- Certificates ----
+
+// Text that is some, or else the path of a file that has it. errors: as of tr__papers_read
+static int paper_read(const char *given, const char **ret_text)
+{
+    bool text = strncmp(given, "-----BEGIN", 10) == 0;
+    errno = 0;
+    BIO *bio = text ? BIO_new_mem_buf(given, -1) : BIO_new_file(given, "r");
+    if (bio == NULL)
+        return errno != 0 ? -errno : TR_ENOMEM;
+    char *paper = tr__alloc(PAPER_MAX + 1);
+    int n, size = 0;
+    while (paper != NULL && size < PAPER_MAX &&
+           (n = BIO_read(bio, paper + size, PAPER_MAX - size)) > 0)
+        size += n;
+    BIO_free(bio);
+    if (paper == NULL)
+        return TR_ENOMEM;
+    paper[size] = '\0';
+    char *fitted = tr__resize(paper, (size_t)size + 1);
+    *ret_text = fitted == NULL ? paper : fitted;
+    return 0;
+}
+
+// A key that is locked by a password is none: there is nobody to ask.
+static int no_password(char *password, int size, int writes, void *arg)
+{
+    (void)password, (void)size, (void)writes, (void)arg;
+    return -1;
+}
+
+static X509 *paper_certificate(const char *text)
+{
+    BIO *bio = BIO_new_mem_buf(text, -1);
+    X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_password, NULL);
+    BIO_free(bio);
+    return certificate;
+}
+
+static EVP_PKEY *paper_key(const char *text)
+{
+    BIO *bio = BIO_new_mem_buf(text, -1);
+    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+    BIO_free(bio);
+    return key;
+}
+
+static int papers_check(const tr__papers *papers)
+{
+    X509 *ca = paper_certificate(papers->ca), *cert = paper_certificate(papers->cert);
+    EVP_PKEY *key = paper_key(papers->key);
+    bool good = ca != NULL && cert != NULL && key != NULL && X509_check_private_key(cert, key) == 1;
+    EVP_PKEY_free(key);
+    X509_free(cert);
+    X509_free(ca);
+    ERR_clear_error();
+    return good ? 0 : TR_ETLS;
+}
+
+int tr__papers_read(const tr_link_opts *opts, tr__papers *ret_papers)
+{
+    *ret_papers = (tr__papers){0};
+    if (opts->tls_ca == NULL && opts->tls_cert == NULL && opts->tls_key == NULL)
+        return 0;
+    if (opts->tls_ca == NULL || opts->tls_cert == NULL || opts->tls_key == NULL)
+        return TR_EINVAL;
+    int rc = paper_read(opts->tls_ca, &ret_papers->ca);
+    if (rc == 0)
+        rc = paper_read(opts->tls_cert, &ret_papers->cert);
+    if (rc == 0)
+        rc = paper_read(opts->tls_key, &ret_papers->key);
+    if (rc == 0)
+        rc = papers_check(ret_papers);
+    if (rc == 0 && opts->tls_name != NULL &&
+        (ret_papers->name = tr__strdup(opts->tls_name)) == NULL)
+        rc = TR_ENOMEM;
+    return rc;
+}
+
+static void paper_free(const char **paper)
+{
+    tr__free((char *)(uintptr_t)*paper);
+    *paper = NULL;
+}
+
+void tr__papers_clear(tr__papers *papers)
+{
+    if (papers->key != NULL)
+        tr__secret_wipe((char *)(uintptr_t)papers->key, strlen(papers->key));
+    paper_free(&papers->ca);
+    paper_free(&papers->cert);
+    paper_free(&papers->key);
+    paper_free(&papers->name);
+}

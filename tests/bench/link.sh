@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Links between two nodes on this host, by scheme: troupe side by side with libnng's pair1 sockets over
+# the same, and with Erlang's distribution, which is over TCP and stands beside each of them.
+#
+#     link.sh BUILD_DIR [FIGURE...]
+#
+#   rtt       a round trip of {"hello":"world"} and {"response":"Hello back!"}, its median
+#   pipeline  thousands of round trips a second, 1000 in flight
+#   oneway    thousands of the former a second, one way, until the receiver has acknowledged them all
+#   large64k  64 KiB messages one way, 10^6 bytes a second
+#
+# Each is taken for ipc, tcp, tls+tcp, nng+ipc and wss: the last three go through libnng on troupe's side
+# as well; its own wss carries messages, troupe's bytes. Certificates are of EC keys, both ways.
+source "$(dirname "${BASH_SOURCE[0]}")/runner.bash"
+
+figures=(rtt pipeline oneway large64k)
+peers=(troupe nng erlang)
+schemes=(ipc tcp tls+tcp nng+ipc wss)
+
+erlang_count() { # FIGURE: of messages, for about half a second
+    case $1 in
+    rtt) echo 5000 ;;
+    pipeline) echo 100000 ;;
+    oneway) echo 300000 ;;
+    *) echo 5000 ;;
+    esac
+}
+
+url_of() { # PEER SCHEME
+    case $2 in
+    ipc) echo "ipc://$tmp/$1.$RANDOM" ;;
+    nng+ipc) [ "$1" = nng ] && echo "ipc://$tmp/n.$RANDOM" || echo "nng+ipc://$tmp/t.$RANDOM" ;;
+    wss) echo "wss://127.0.0.1:0/link" ;;
+    *) echo "$2://127.0.0.1:0" ;;
+    esac
+}
+
+program_of() { # PEER [FIGURE SCHEME]
+    case $1 in
+    troupe) program=("$build/bench_ipc" "${@:2:1}") ;;
+    nng) program=("$build/bench_peer_nng" "${@:2:1}") ;;
+    erlang)
+        program=(erl -noshell -noinput -name "bench@127.0.0.1" -setcookie bench -pa "$tmp"
+            -s link_erlang main -extra "${2-}" "$(erlang_count "${2-}")")
+        ;;
+    esac
+    if [ $# -gt 2 ] && [ "$1" != erlang ]; then
+        program=(env "BENCH_LISTEN=$(url_of "$1" "$3")" "BENCH_PAPERS=$tmp" "${program[@]}")
+    fi
+}
+
+find_present() {
+    local peer program
+    present=()
+    for peer in "${peers[@]}"; do
+        program_of "$peer"
+        [ -z "$(command -v "${program[0]}")" ] || present+=("$peer")
+    done
+    ! among erlang "${present[@]}" || erlc -o "$tmp" "$here/peers/link_erlang.erl" || exit 1
+}
+
+make_papers() {
+    local request=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2)
+    {
+        "${request[@]}" -subj /CN=authority -keyout "$tmp/ca.key" -out "$tmp/ca.pem" &&
+            "${request[@]}" -subj /CN=node.test -CA "$tmp/ca.pem" -CAkey "$tmp/ca.key" \
+                -addext basicConstraints=critical,CA:FALSE -keyout "$tmp/node.key" \
+                -out "$tmp/node.pem"
+    } 2>/dev/null || { echo "# failed: openssl makes no certificates" && exit 1; }
+    cat "$tmp/node.pem" "$tmp/node.key" >"$tmp/node.both"
+}
+
+figure() { # RUNS FIGURE UNIT KEY
+    local scheme
+    for scheme in "${schemes[@]}"; do
+        measure "$1" "$2" "$scheme"
+        report "$4" "link_${scheme}_$4" "$3"
+    done
+}
+
+begin "$@"
+export ERL_EPMD_PORT=$((20000 + RANDOM % 20000)) # a daemon of our own, to be ended
+trap 'epmd -kill >/dev/null 2>&1; rm -rf "$tmp"' EXIT
+find_present
+make_papers
+facts
+echo "# nng: $("$build/bench_peer_nng" version 2>/dev/null || echo absent)"
+for figure in "${figures[@]}"; do
+    case $figure in
+    rtt) figure 5 rtt us rtt_p50_us ;;
+    pipeline) figure 3 pipeline k/s pipeline_kps ;;
+    oneway) figure 3 oneway k/s oneway_kps ;;
+    large64k) figure 3 large64k MB/s mbps_64k ;;
+    esac
+done
+exit $own_failed
