@@ -94,7 +94,7 @@ typedef struct tr_file_opts {
 /* Open a file: to be read, unless opts->flags say otherwise. A FIFO is not waited for: to write
  * into one that nobody reads is -ENXIO. A directory is -EISDIR.
  * opts: flags (TR_OPEN_...), mode, cancel
- * result: file */
+ * result: file, info (of what has been opened) */
 TR_API int tr_file_open(tr_actor *self, const char *path, const tr_file_opts *opts, tr_file_done cb,
                         void *arg);
 
@@ -257,6 +257,13 @@ typedef struct tr_file_read_opts {
  * errors: TR_EINVAL (also: end before start, no encoding), TR_ENOMEM, TR_ENAMETOOLONG */
 TR_API int tr_file_reader(tr_actor *self, const char *path, const tr_file_read_opts *opts,
                           tr_stream *ret_stream);
+
+/* The same of a file that is open, which is the stream's from now on: what is read is what was
+ * looked at, whatever has the name meanwhile. opts->flags are not heeded.
+ * moves:  *file, which is {0} then
+ * errors: TR_EINVAL, TR_ENOENT (no such file), -EBUSY (a call of it has not ended yet), TR_ENOMEM */
+TR_API int tr_file_reader_on(tr_actor *self, tr_file *file, const tr_file_read_opts *opts,
+                             tr_stream *ret_stream);
 
 typedef struct tr_file_write_opts {
     size_t size;    /* set by TR_FILE_WRITE */

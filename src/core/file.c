@@ -102,11 +102,16 @@ int tr__file_leave(tr_actor *self, tr_stream stream, tr__file **file)
 
 // ---- Handles ----
 
-static void handle_drop(tr__file *f)
+void tr__file_take(tr__file *f)
 {
     tr__slots_remove(&f->loop->files, f->id);
     tr__list_remove(&f->owned.link);
     f->id = 0;
+}
+
+static void handle_drop(tr__file *f)
+{
+    tr__file_take(f);
     tr__file_unref(&f);
 }
 
@@ -142,6 +147,12 @@ static int handle_find(tr_actor *self, tr_file file, tr__file **ret_file)
         return TR_ENOENT;
     *ret_file = f;
     return 0;
+}
+
+int tr__file_at_rest(tr_actor *self, tr_file handle, tr__file **ret_file)
+{
+    int rc = handle_find(self, handle, ret_file);
+    return rc == 0 && (*ret_file)->refs > 1 ? -EBUSY : rc;
 }
 
 // ---- Tasks ----
@@ -268,9 +279,12 @@ int tr__file_task_start(tr_actor *self, tr__file_task **task, tr_cancel *cancel)
 
 // ---- Calls ----
 
-// A call that has been cancelled may be running: nothing of it is looked at.
+// A call that has been cancelled may be running: nothing of it is looked at. Any other has ended,
+// so its callback may close the file.
 static bool call_done(tr_actor *self, tr__file_task *t, int status)
 {
+    if (status != TR_ECANCELED)
+        tr__file_unref(&t->file);
     tr_file_result failed = {.bytes = status == TR_ECANCELED ? 0 : t->result.bytes};
     if (t->cb != NULL)
         t->cb(self, status, status < 0 ? &failed : &t->result, t->arg);
@@ -281,6 +295,8 @@ static bool open_done(tr_actor *self, tr__file_task *t, int status)
 {
     if (status < 0)
         handle_drop(t->file);
+    else
+        t->result.info = t->file->info;
     return call_done(self, t, status);
 }
 
@@ -383,9 +399,7 @@ int tr_file_close(tr_actor *self, tr_file file, tr_file_done cb, void *arg)
 {
     tr__file *f = NULL;
     tr__file_task *t = NULL;
-    int rc = handle_find(self, file, &f);
-    if (rc == 0 && f->refs > 1)
-        rc = -EBUSY;
+    int rc = tr__file_at_rest(self, file, &f);
     if (rc == 0)
         rc = tr__file_task_new(self, NULL, NULL, 0, &t);
     if (rc < 0)

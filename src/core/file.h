@@ -21,6 +21,9 @@ typedef struct tr__file {
 
 // errors: TR_ENOMEM
 int tr__file_new(tr_actor *self, tr__file **ret_file);
+// The file of a handle on which nothing is under way. errors: TR_EINVAL, TR_ENOENT, -EBUSY
+int tr__file_at_rest(tr_actor *self, tr_file handle, tr__file **ret_file);
+void tr__file_take(tr__file *file); // it has no handle any more; what that held is the caller's
 // Drop it and set *file to NULL: it is closed on the pool when nobody holds it any more.
 void tr__file_unref(tr__file **file);
 // The same for its stream's destroy. returns: TR_LATER: tr_stream_done follows when it is closed

@@ -24,7 +24,7 @@
 
 // What readers and writers share.
 typedef struct end {
-    tr__file_task *opening; // until it is asked to
+    tr__file_task *opening; // until it is asked to; NULL: it is open
     tr__file *file;
     uint64_t at;
     tr_actor *actor;
@@ -87,6 +87,8 @@ static bool opening_done(tr_actor *self, tr__file_task *t, int status)
 static int end_construct(tr_actor *self, tr_stream stream, void *state)
 {
     end *e = state;
+    if (e->opening == NULL)
+        return 0;
     e->opening->stream = stream;
     e->opening->done = opening_done;
     int rc = tr__file_task_start(self, &e->opening, NULL);
@@ -393,34 +395,72 @@ static bool reader_move(tr__stream *s, tr__stream *to)
     (TR_OPEN_READ | TR_OPEN_WRITE | TR_OPEN_CREATE | TR_OPEN_EXCLUSIVE | TR_OPEN_TRUNCATE |        \
      TR_OPEN_APPEND | TR_OPEN_NO_FOLLOW)
 
+static int reader_opts(tr_actor *self, const tr_file_read_opts *given, tr_file_read_opts *o,
+                       tr_encoding *encoding)
+{
+    *encoding = TR_UTF8;
+    if (tr__opts_copy(given, o, sizeof *o) < 0 || !tr__actor_here(self) ||
+        (o->flags & ~(unsigned)READER_FLAGS) != 0 || o->start > INT64_MAX || o->end > INT64_MAX ||
+        (o->end != 0 && o->end < o->start) ||
+        (o->encoding != NULL && tr_encoding_named(o->encoding, encoding) < 0))
+        return TR_EINVAL;
+    return 0;
+}
+
+// moves: *e, on success
+static int reader_new(tr_actor *self, const end *e, const tr_file_read_opts *o,
+                      tr_encoding encoding, tr_stream *ret_stream)
+{
+    tr__stream *s;
+    int rc = tr_stream_new(self, &reader_ops, TR_STREAM(.read_high = o->high), ret_stream);
+    if (rc == 0)
+        rc = tr__stream_of(self, *ret_stream, &s);
+    if (rc < 0)
+        return rc;
+    reader *r = (reader *)(void *)s->state;
+    *r = (reader){.end = *e,
+                  .stop = o->end != 0 ? o->end : INT64_MAX,
+                  .high = s->read.high,
+                  .decodes = o->encoding != NULL};
+    tr_decoder_init(&r->decoder, encoding);
+    s->move = r->decodes ? NULL : reader_move;
+    return 0;
+}
+
 int tr_file_reader(tr_actor *self, const char *path, const tr_file_read_opts *opts,
                    tr_stream *ret_stream)
 {
     tr_file_read_opts o;
-    reader like = {.socket = NULL};
-    tr_encoding encoding = TR_UTF8;
-    tr__stream *s;
-    if (tr__opts_copy(opts, &o, sizeof o) < 0 || !tr__actor_here(self) || path == NULL ||
-        (o.flags & ~(unsigned)READER_FLAGS) != 0 || o.start > INT64_MAX || o.end > INT64_MAX ||
-        (o.end != 0 && o.end < o.start) ||
-        (o.encoding != NULL && tr_encoding_named(o.encoding, &encoding) < 0))
-        return TR_EINVAL;
-    int rc = end_new(self, path, o.flags | TR_OPEN_READ, 0, o.start, &like.end);
+    tr_encoding encoding;
+    end e;
+    int rc = path == NULL ? TR_EINVAL : reader_opts(self, opts, &o, &encoding);
+    if (rc == 0)
+        rc = end_new(self, path, o.flags | TR_OPEN_READ, 0, o.start, &e);
     if (rc < 0)
         return rc;
-    rc = tr_stream_new(self, &reader_ops, TR_STREAM(.read_high = o.high), ret_stream);
+    rc = reader_new(self, &e, &o, encoding, ret_stream);
+    if (rc < 0)
+        end_leave(self, (tr_stream){0}, &e);
+    return rc;
+}
+
+int tr_file_reader_on(tr_actor *self, tr_file *file, const tr_file_read_opts *opts,
+                      tr_stream *ret_stream)
+{
+    tr_file_read_opts o;
+    tr_encoding encoding;
+    tr__file *f = NULL;
+    int rc =
+        file == NULL || ret_stream == NULL ? TR_EINVAL : reader_opts(self, opts, &o, &encoding);
     if (rc == 0)
-        rc = tr__stream_of(self, *ret_stream, &s);
-    if (rc < 0) {
-        end_leave(self, (tr_stream){0}, &like.end);
+        rc = tr__file_at_rest(self, *file, &f);
+    if (rc == 0)
+        rc = reader_new(self, &(end){.file = f, .at = o.start, .actor = self}, &o, encoding,
+                        ret_stream);
+    if (rc < 0)
         return rc;
-    }
-    like.stop = o.end != 0 ? o.end : INT64_MAX;
-    like.high = s->read.high;
-    like.decodes = o.encoding != NULL;
-    tr_decoder_init(&like.decoder, encoding);
-    *(reader *)(void *)s->state = like;
-    s->move = like.decodes ? NULL : reader_move;
+    tr__file_take(f);
+    *file = (tr_file){0};
     return 0;
 }
 

@@ -644,6 +644,60 @@ static void a_file_that_is_cut_short_while_it_is_read_is_an_error(void **state)
     assert_true(heard.size < 20);
 }
 
+static void read_and_close_another(tr_actor *self, int status, const tr_file_result *result,
+                                   void *arg)
+{
+    tr_stream s = {0};
+    tr_file file = result->file;
+    (void)arg;
+    assert_int_equal(0, status);
+    assert_int_equal(TR_FILE_REGULAR, result->info.type);
+    assert_int_equal(10, result->info.bytes);
+    if (ended.count++ == 0) {
+        assert_int_equal(0, tr_file_close(self, file, NULL, NULL)); // its only call has ended
+        return;
+    }
+    assert_int_equal(0, tr_file_reader_on(self, &file, TR_FILE_READ(.start = 2, .end = 9), &s));
+    assert_int_equal(0, file.id);
+    assert_int_equal(TR_ENOENT, tr_file_close(self, result->file, NULL, NULL));
+    assert_int_equal(0, tr_stream_on(self, s, &flow, NULL));
+}
+
+// Goal:   what is read of an open file is that file's, whatever has its name, and it is closed then.
+// Method: it is gone from the directory before it is read; setup counts descriptors.
+static void an_open_file_is_read_as_a_stream(void **state)
+{
+    (void)state;
+    tr_stream s;
+    put("f", "0123456789");
+    heard = (struct heard){.look = NULL};
+    ended.count = 0;
+    IN_TURN(a)
+    {
+        assert_int_equal(0, tr_file_open(a, at("f"), NULL, read_and_close_another, NULL));
+        assert_int_equal(0, tr_file_open(a, at("f"), NULL, read_and_close_another, NULL));
+    }
+    UNTIL(ended.count == 2);
+    ENDS(0, tr_file_unlink(a, at("f"), NULL, ENDED));
+    UNTIL(heard.closes == 1);
+    assert_int_equal(0, heard.status);
+    assert_string_equal("2345678", heard.text);
+    put("f", "text");
+    tr_file f = open_file("f", 0), none = {0};
+    ended.count = 0;
+    IN_TURN(a)
+    {
+        assert_int_equal(0, tr_file_read(a, f, NULL, ENDED));
+        assert_int_equal(-EBUSY, tr_file_reader_on(a, &f, NULL, &s));
+        assert_int_equal(TR_EINVAL, tr_file_reader_on(a, NULL, NULL, &s));
+        assert_int_equal(TR_ENOENT, tr_file_reader_on(a, &none, NULL, &s));
+        assert_int_equal(TR_EINVAL,
+                         tr_file_reader_on(a, &f, TR_FILE_READ(.start = 2, .end = 1), &s));
+    }
+    UNTIL(ended.count == 1);
+    close_file(f);
+}
+
 // ---- Pipelines ----
 
 #define LARGE (200 * 1024)
@@ -1035,6 +1089,7 @@ int file_suite(const struct file_harness *with)
         FILE_TEST(a_writer_can_be_destroyed_at_any_time),
         FILE_TEST(streams_under_way_end_with_their_actor),
         FILE_TEST(a_file_that_is_cut_short_while_it_is_read_is_an_error),
+        FILE_TEST(an_open_file_is_read_as_a_stream),
         FILE_TEST(a_pipeline_copies_a_file),
         FILE_TEST(a_pipeline_copies_a_range_to_another_place),
         FILE_TEST(totals_tell_what_has_gone_through),
