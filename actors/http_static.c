@@ -1,9 +1,10 @@
 // Files as responses: what the client has of them already, a part of them, or all, moved into the
 // socket by the kernel.
 //
-// A file is looked at first, which a thread does; then the response is known. It is opened only
-// when its response's turn has come. What is between is the state of a stream that nobody reads: it
-// ends with the actor, and the callbacks of the calls find it by its id.
+// A file is opened first, which a thread does; then the response is known, and is of this file
+// whatever takes its name before the response's turn has come. What is between is the state of a
+// stream that nobody reads: it ends with the actor, and the callbacks of the calls find it by its
+// id.
 #include <errno.h>
 #include <stdio.h>
 
@@ -16,6 +17,7 @@ typedef struct job {
     tr_str path; // in memory, with its NUL; of what the request has named
     tr_buf *memory;
     bool may_be_directory;
+    tr_file file;              // {0}: it is not open, or is being read
     tr_http_response response; // with its headers, which lie in memory as well
     uint64_t start, end;       // of the bytes
     uint64_t before;           // bytes that the socket has taken before them
@@ -254,6 +256,9 @@ static int status_of(int error)
     switch (error) {
     case TR_EACCES:
         return 403;
+    case -EMFILE:
+    case -ENFILE:
+        return 503;
     case TR_EIO:
     case TR_ENOMEM:
     case TR_EFULL:
@@ -289,19 +294,22 @@ static void answer_moved(tr_actor *self, const job *j)
                       TR_HTTP_RESPONSE(.status = 301, .headers = &location, .header_count = 1));
 }
 
-static void job_looked(tr_actor *self, int status, const tr_file_result *result, void *arg)
+static void job_opened(tr_actor *self, int status, const tr_file_result *result, void *arg)
 {
     tr_stream stream = of_arg(arg);
     job *j = tr_stream_state(self, stream, &job_ops);
     const tr__http_exchange *x = j != NULL ? tr__http_exchange_of(self, j->http) : NULL;
-    if (j == NULL)
+    if (j == NULL) {
+        tr_file_close(self, result->file, NULL, NULL);
         return;
+    }
+    j->file = result->file;
     if (x != NULL && x->answer == TR__HTTP_WAITS) {
         if (status == 0 && result->info.type == TR_FILE_REGULAR) {
             file_answer(self, stream, j, &result->info);
             return;
         }
-        if (status == 0 && result->info.type == TR_FILE_DIRECTORY && j->may_be_directory)
+        if (status == -EISDIR && j->may_be_directory)
             answer_moved(self, j);
         else
             answer_status(self, j, status < 0 ? status_of(status) : 404);
@@ -318,8 +326,7 @@ static uint64_t socket_taken(const tr__http_conn *c)
     return info.write_total + info.write_bytes;
 }
 
-// A file that was shorter when it was opened than when it was looked at has not given all that the
-// head has said.
+// A file that has been cut short has not given all that the head has said.
 static void job_sent(tr_actor *self, int status, void *arg)
 {
     tr_stream stream = of_arg(arg);
@@ -341,8 +348,8 @@ static int files_start(tr__http_exchange *x, job *j)
 {
     tr_actor *self = x->conn->server->self;
     tr_stream streams[2] = {{0}, x->conn->socket};
-    int rc = tr_file_reader(self, j->path.ptr, TR_FILE_READ(.start = j->start, .end = j->end),
-                            &streams[0]);
+    int rc = tr_file_reader_on(self, &j->file, TR_FILE_READ(.start = j->start, .end = j->end),
+                               &streams[0]);
     if (rc < 0)
         return rc;
     j->before = socket_taken(x->conn);
@@ -373,7 +380,8 @@ void tr__http_files_turn(tr__http_exchange *x)
 static int job_destroy(tr_actor *self, tr_stream stream, void *state, int error)
 {
     job *j = state;
-    (void)self, (void)stream, (void)error;
+    (void)stream, (void)error;
+    tr_file_close(self, j->file, NULL, NULL); // no-op on none, and of an actor that has ended
     tr_buf_unref(&j->memory);
     return 0;
 }
@@ -436,7 +444,7 @@ static int job_start(tr_actor *self, tr_http http, tr_str path, bool may_be_dire
     if (rc == 0) {
         j->http = http;
         j->may_be_directory = may_be_directory;
-        rc = tr_file_stat(self, j->path.ptr, NULL, job_looked, as_arg(stream));
+        rc = tr_file_open(self, j->path.ptr, NULL, job_opened, as_arg(stream));
     }
     if (rc < 0)
         job_end(self, stream);

@@ -266,6 +266,37 @@ static void a_file_that_is_shorter_by_then_ends_the_connection(void **state)
     assert_false(says("404"));
 }
 
+static void replace(tr_actor *self, void *arg)
+{
+    tr_buf *chunk;
+    (void)arg;
+    assert_int_equal(0, tr_buf_copy("abcdefghij", 10, &chunk));
+    assert_int_equal(0, tr_file_replace(self, "/site/a b.txt", &chunk, NULL, shortened, NULL));
+    tr_buf_unref(&chunk);
+}
+
+static int serves_when_it_is_another(tr_actor *self, tr_http http, const tr_http_request *request,
+                                     void *arg)
+{
+    if (!tr_str_eq(request->target, "/slow"))
+        return serves(self, http, request, arg);
+    slow = http;
+    return tr_timer_start(self, TR_S(1), replace, NULL, NULL);
+}
+
+// Goal:   the head and the bytes are of one file.
+// Method: it is replaced by one of the same size while its response waits for its turn.
+static void a_file_that_is_replaced_meanwhile_is_sent_as_it_was(void **state)
+{
+    static const char two[] = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"
+                              "GET /a%20b.txt HTTP/1.1\r\nHost: a\r\n" NOW;
+    (void)state;
+    content_is("0123456789");
+    talk = (struct talk){.handler = serves_when_it_is_another, .begun = make_site, .waits = true};
+    talk_with(&talk, two);
+    assert_string_equal("0123456789", talk.heard + talk.heard_bytes - 10);
+}
+
 static void every_allocation_may_fail(void **state)
 {
     static const char all[] = "GET /a%20b.txt HTTP/1.1\r\nHost: a\r\nRange: bytes=2-\r\n\r\n"
@@ -297,6 +328,7 @@ int main(void)
         cmocka_unit_test(no_path_leads_out),
         cmocka_unit_test(large_files_and_what_is_behind_them_come_in_order),
         cmocka_unit_test(a_file_that_is_shorter_by_then_ends_the_connection),
+        cmocka_unit_test(a_file_that_is_replaced_meanwhile_is_sent_as_it_was),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
