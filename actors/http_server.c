@@ -262,7 +262,7 @@ int tr_http_open(tr_actor *self, tr_http_handler handler, void *arg, const tr_ht
 static void server_accepted(tr_actor *self, tr_stream stream, void *arg)
 {
     tr__http_server *s = arg;
-    if (tr__http_conn_open(s, stream) < 0 || server_watch(s) < 0)
+    if (server_watch(s) < 0 || tr__http_conn_open(s, stream) < 0)
         tr_stream_destroy(self, stream, 0);
 }
 
@@ -276,9 +276,9 @@ int tr_http_accept(tr_actor *self, tr_http_server server, tr_stream stream)
     bool full =
         rc == 0 && s->opts.connections_max > 0 && s->stats.connections >= s->opts.connections_max;
     if (rc == 0)
+        rc = server_watch(s);
+    if (rc == 0)
         rc = tr__http_conn_open(s, stream);
-    if (rc == 0 && (rc = server_watch(s)) < 0)
-        tr__http_conn_fail(s->conns, rc);
     if (rc < 0 || (!full && !s->draining))
         return rc;
     tr__http_conn_refuse(s->conns, 503);

@@ -367,6 +367,59 @@ static void who_has_not_left_is_idle_like_others(void **state)
 
 // ---- Without memory ----
 
+static tr_http_server given_to;
+static size_t fail_at;
+static int accepted_rc;
+
+static int refuses(tr_actor *self, tr_http http, const tr_http_request *request, void *arg)
+{
+    (void)request, (void)arg;
+    return tr_http_reply(self, http, NULL);
+}
+
+// The socket is the caller's as long as it has not been taken.
+static void give(tr_actor *self, tr_stream stream, void *arg)
+{
+    tr_stream_info info;
+    (void)arg;
+    counted_memory_fail(fail_at, false);
+    accepted_rc = tr_http_accept(self, given_to, stream);
+    counted_memory_fail(0, false);
+    assert_true(accepted_rc == 0 || accepted_rc == TR_ENOMEM);
+    assert_int_equal(0, tr_stream_info_get(self, stream, &info));
+    assert_false(info.closing);
+    tr_stream_destroy(self, stream, 0);
+}
+
+static void give_one(tr_actor *self, struct talk *talk)
+{
+    static const tr_stream_events nothing = {.closed = NULL};
+    char at[TR_ADDRESS_MAX];
+    tr_server server;
+    tr_stream client;
+    (void)talk;
+    assert_int_equal(0, tr_http_open(self, refuses, NULL, NULL, &given_to));
+    assert_int_equal(
+        0, tr_listen(self, "tcp://127.0.0.1:0", TR_LISTEN(.half_open = true), give, NULL, &server));
+    assert_int_equal(0, tr_server_address(self, server, at));
+    assert_int_equal(0, tr_connect(self, at, NULL, &client));
+    assert_int_equal(0, tr_stream_on(self, client, &nothing, NULL));
+}
+
+static void what_is_not_accepted_for_want_of_memory_is_still_the_callers(void **state)
+{
+    (void)state;
+    fail_at = 0;
+    do {
+        struct talk talk = {.begun = give_one};
+        fail_at++;
+        counted_memory_start(0);
+        talk_with(&talk, GET);
+        assert_int_equal(0, counted_memory_stop());
+    } while (accepted_rc == TR_ENOMEM);
+    assert_true(fail_at > 2);
+}
+
 static void every_allocation_may_fail(void **state)
 {
     struct talk *talk = test_calloc(1, sizeof *talk);
@@ -402,6 +455,7 @@ int main(void)
         cmocka_unit_test(who_has_left_http_outlives_the_server),
         cmocka_unit_test(a_wish_to_leave_may_be_ignored),
         cmocka_unit_test(who_has_not_left_is_idle_like_others),
+        cmocka_unit_test(what_is_not_accepted_for_want_of_memory_is_still_the_callers),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
