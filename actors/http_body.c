@@ -26,32 +26,10 @@ bool tr__http_body_waits(const tr__http_exchange *x)
 
 // ---- Collecting ----
 
-static int collect_reserve(tr__http_exchange *x, size_t size)
-{
-    tr_buf *bigger;
-    tr_buf **all = &x->request.body;
-    size_t room = *all != NULL ? tr_buf_size(*all) : 0, wanted = room > 0 ? room : 4096;
-    if (size <= room)
-        return 0;
-    while (wanted < size)
-        wanted *= 2;
-    int rc = tr_buf_new(wanted, &bigger);
-    if (rc < 0)
-        return rc;
-    if (x->collected > 0)
-        memcpy(tr_buf_data(bigger), tr_buf_data(*all), x->collected);
-    tr_buf_unref(all);
-    *all = bigger;
-    return 0;
-}
-
 static int collect_push(tr__http_exchange *x, const char *at, size_t size)
 {
-    if (collect_reserve(x, x->collected + size) < 0)
-        return -503;
-    memcpy((char *)tr_buf_data(x->request.body) + x->collected, at, size);
-    x->collected += size;
-    return 0;
+    int rc = tr__http_append(&x->request.body, &x->collected, at, size, 4096);
+    return rc < 0 ? -503 : 0;
 }
 
 // Without the room that it did not need.

@@ -182,22 +182,13 @@ void tr__http_asking_over(tr__http_asking *a, int error)
     tr_stream_destroy(a->self, a->handle, 0);
 }
 
-static void waiting_remove(tr__http_asking *a)
-{
-    tr__http_asking **at = &a->client->waiting;
-    while (*at != NULL && *at != a)
-        at = &(*at)->next;
-    if (*at == a)
-        *at = a->next;
-}
-
 // Given up before its answer: its connection is in the middle of something.
 static void asking_leave(tr__http_asking *a, int error)
 {
     tr__http_line *l = a->line;
     tr__http_asking_over(a, error);
     if (l == NULL) {
-        waiting_remove(a);
+        tr__http_waiting_leave(a);
         tr_stream_destroy(a->self, a->writer, 0);
     } else {
         l->asking = NULL;

@@ -45,7 +45,6 @@ static int line_get(tr__http_caller *client, tr__http_line **ret_line)
 
 static void line_give(tr__http_line *l)
 {
-    tr_buf_unref(&l->origin_text);
     tr_buf_unref(&l->head);
     tr_buf_unref(&l->collected);
     l->serial++;
@@ -53,45 +52,149 @@ static void line_give(tr__http_line *l)
     l->client->free_lines = l;
 }
 
-static int line_open(tr__http_asking *a, tr__http_line **ret_line)
+static void line_link(tr__http_line *l)
+{
+    tr__http_caller *client = l->client;
+    l->prev = NULL;
+    l->next = client->lines;
+    if (l->next != NULL)
+        l->next->prev = l;
+    client->lines = l;
+}
+
+static void line_unlink(tr__http_line *l)
+{
+    *(l->prev != NULL ? &l->prev->next : &l->client->lines) = l->next;
+    if (l->next != NULL)
+        l->next->prev = l->prev;
+}
+
+static int line_open(tr__http_asking *a, tr__http_origin *origin, tr__http_line **ret_line)
 {
     tr__http_line *l;
     tr__http_caller *client = a->client;
     int rc = line_get(client, &l);
     if (rc < 0)
         return rc;
-    l->origin_text = tr_buf_ref(a->text);
-    l->origin = a->origin;
-    rc = tr_connect(client->self, l->origin.ptr, TR_CONNECT(.half_open = true), &l->socket);
+    rc = tr_connect(client->self, origin->name.ptr, TR_CONNECT(.half_open = true), &l->socket);
     if (rc == 0 && (rc = tr_stream_on(client->self, l->socket, &line_events, l)) < 0)
         tr_stream_destroy(client->self, l->socket, 0);
     if (rc < 0) {
         line_give(l);
         return rc;
     }
-    l->next = client->lines;
-    client->lines = l;
+    l->origin = origin;
+    origin->lines++;
+    origin->holders++;
+    line_link(l);
     *ret_line = l;
     return 0;
 }
 
-static bool origin_is(tr_str a, tr_str b)
+// ---- Idle ones ----
+
+static void idle_put(tr__http_line *l)
 {
-    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+    tr__http_origin *origin = l->origin;
+    l->idle = true;
+    l->client->idle++;
+    l->idle_prev = NULL;
+    l->idle_next = origin->idle;
+    if (origin->idle != NULL)
+        origin->idle->idle_prev = l;
+    origin->idle = l;
 }
 
-static uint32_t lines_to(const tr__http_caller *client, tr_str origin, tr__http_line **ret_idle)
+static void idle_take(tr__http_line *l)
 {
-    uint32_t count = 0;
-    *ret_idle = NULL;
-    for (tr__http_line *l = client->lines; l != NULL; l = l->next) {
-        if (!origin_is(l->origin, origin) || l->closing)
-            continue;
-        count++;
-        if (l->idle)
-            *ret_idle = l;
-    }
-    return count;
+    if (!l->idle)
+        return;
+    l->idle = false;
+    l->client->idle--;
+    *(l->idle_prev != NULL ? &l->idle_prev->idle_next : &l->origin->idle) = l->idle_next;
+    if (l->idle_next != NULL)
+        l->idle_next->idle_prev = l->idle_prev;
+}
+
+// No call gets it any more.
+static void line_shut(tr__http_line *l)
+{
+    idle_take(l);
+    l->origin->lines -= !l->closing;
+    l->closing = true;
+}
+
+// ---- Origins ----
+
+static tr__http_origin **origin_at(tr__http_caller *client, tr_str name)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)name.ptr[i]) * 0x100000001b3u;
+    tr__http_origin **at = &client->origins[hash % TR__HTTP_ORIGINS];
+    while (*at != NULL &&
+           ((*at)->name.len != name.len || memcmp((*at)->name.ptr, name.ptr, name.len) != 0))
+        at = &(*at)->next;
+    return at;
+}
+
+static int origin_get(tr__http_asking *a, tr__http_origin **ret_origin)
+{
+    tr__http_origin **at = origin_at(a->client, a->origin);
+    tr_buf *memory;
+    *ret_origin = *at;
+    if (*at != NULL)
+        return 0;
+    int rc = tr_buf_zeroed(sizeof **at, &memory);
+    if (rc < 0)
+        return rc;
+    *ret_origin = *at = tr_buf_data(memory);
+    **at = (tr__http_origin){
+        .memory = memory, .client = a->client, .name = a->origin, .text = tr_buf_ref(a->text)};
+    return 0;
+}
+
+static void origin_free(tr__http_origin *origin)
+{
+    tr_buf *memory = origin->memory;
+    tr_buf_unref(&origin->text);
+    tr_buf_unref(&memory);
+}
+
+static void origin_look(tr__http_origin *origin)
+{
+    if (origin->holders > 0)
+        return;
+    *origin_at(origin->client, origin->name) = origin->next;
+    origin_free(origin);
+}
+
+static void waiting_add(tr__http_origin *origin, tr__http_asking *a)
+{
+    a->waits_for = origin;
+    a->prev = origin->waiting_last;
+    a->next = NULL;
+    *(a->prev != NULL ? &a->prev->next : &origin->waiting) = a;
+    origin->waiting_last = a;
+    origin->holders++;
+}
+
+static void waiting_take(tr__http_asking *a)
+{
+    tr__http_origin *origin = a->waits_for;
+    *(a->prev != NULL ? &a->prev->next : &origin->waiting) = a->next;
+    *(a->next != NULL ? &a->next->prev : &origin->waiting_last) = a->prev;
+    a->waits_for = NULL;
+    origin->holders--;
+}
+
+void tr__http_waiting_leave(tr__http_asking *a)
+{
+    tr__http_origin *origin = a->waits_for;
+    if (origin == NULL)
+        return;
+    waiting_take(a);
+    origin_look(origin);
 }
 
 // ---- Beginning a call ----
@@ -112,7 +215,8 @@ static int line_begin(tr__http_line *l, tr__http_asking *a)
     l->asking = a;
     a->line = l;
     l->used |= l->idle;
-    l->idle = l->heard = l->interim = l->streaming = l->keep = false;
+    idle_take(l);
+    l->heard = l->interim = l->streaming = l->keep = false;
     l->sent = !a->streams;
     l->writer = a->writer;
     l->collected_bytes = 0;
@@ -133,59 +237,55 @@ static int line_begin(tr__http_line *l, tr__http_asking *a)
 int tr__http_line_for(tr__http_asking *a)
 {
     tr__http_line *l;
-    tr__http_asking **end = &a->client->waiting;
-    uint32_t count = lines_to(a->client, a->origin, &l);
-    if (l != NULL)
-        return line_begin(l, a);
-    if (count < a->client->opts.connections_max) {
-        int rc = line_open(a, &l);
-        return rc < 0 ? rc : line_begin(l, a);
+    tr__http_origin *origin;
+    int rc = origin_get(a, &origin);
+    if (rc < 0)
+        return rc;
+    if (origin->idle != NULL)
+        return line_begin(origin->idle, a);
+    if (origin->lines >= a->client->opts.connections_max) {
+        waiting_add(origin, a);
+        return 0;
     }
-    while (*end != NULL)
-        end = &(*end)->next;
-    a->next = NULL;
-    *end = a;
-    return 0;
+    rc = line_open(a, origin, &l);
+    if (rc == 0)
+        return line_begin(l, a);
+    origin_look(origin);
+    return rc;
 }
 
-// One to this origin is free, or has gone: for who waits for it. Taken out of the list before it is
-// tried.
-static void waiting_look(tr__http_caller *client, tr_str origin)
+// A connection is free, or has gone: for who waits for it. Taken out of the list before it is tried.
+static void waiting_look(tr__http_origin *origin)
 {
-    tr__http_asking **at = &client->waiting, *a;
-    tr__http_line *idle;
-    while ((a = *at) != NULL) {
-        if (!origin_is(a->origin, origin)) {
-            at = &a->next;
-            continue;
-        }
-        if (lines_to(client, origin, &idle) >= client->opts.connections_max && idle == NULL)
-            return;
-        *at = a->next;
+    uint32_t most = origin->client->opts.connections_max;
+    tr__http_asking *a;
+    origin->holders++; // it stays meanwhile
+    while ((a = origin->waiting) != NULL && (origin->idle != NULL || origin->lines < most)) {
+        waiting_take(a);
         int rc = tr__http_line_for(a);
         if (rc < 0)
             tr__http_asking_over(a, rc);
     }
+    origin->holders--;
+    origin_look(origin);
 }
 
 // ---- Ending ----
 
 void tr__http_line_drop(tr__http_line *l)
 {
-    l->closing = true;
+    line_shut(l);
     tr_stream_destroy(l->client->self, l->socket, 0);
 }
 
 static void client_sweep(tr_actor *self, void *arg)
 {
     tr__http_caller *client = arg;
-    bool any = false;
     for (tr__http_line *l = client->lines; l != NULL; l = l->next) {
-        any |= l->idle && !l->closing;
-        if (l->idle && !l->closing && tr_now(self) - l->since >= TR_MS(client->opts.idle_ms))
+        if (l->idle && tr_now(self) - l->since >= TR_MS(client->opts.idle_ms))
             tr__http_line_drop(l);
     }
-    if (!any) {
+    if (client->idle == 0) {
         tr_timer_clear(self, client->sweep);
         client->sweep = (tr_timer){0};
     }
@@ -210,10 +310,10 @@ void tr__http_line_done(tr__http_line *l)
         tr__http_line_drop(l);
         return;
     }
-    l->idle = true;
+    idle_put(l);
     l->since = tr_now(l->client->self);
     tr__http_line_resume(l);
-    waiting_look(l->client, l->origin);
+    waiting_look(l->origin);
 }
 
 // The call is answered: with all of the body, or with a stream of it.
@@ -276,23 +376,10 @@ static int line_head(tr__http_parser *p)
 
 static int collect(tr__http_line *l, const char *at, size_t size)
 {
-    size_t room = l->collected != NULL ? tr_buf_size(l->collected) : 0, wanted = 4096;
-    tr_buf *bigger;
     if (l->collected_bytes + size > l->asking->collect_max)
         return -413;
-    while (wanted < l->collected_bytes + size)
-        wanted *= 2;
-    if (wanted > room) {
-        if (tr_buf_new(wanted, &bigger) < 0)
-            return -500;
-        if (l->collected_bytes > 0)
-            memcpy(tr_buf_data(bigger), tr_buf_data(l->collected), l->collected_bytes);
-        tr_buf_unref(&l->collected);
-        l->collected = bigger;
-    }
-    memcpy((char *)tr_buf_data(l->collected) + l->collected_bytes, at, size);
-    l->collected_bytes += size;
-    return 0;
+    int rc = tr__http_append(&l->collected, &l->collected_bytes, at, size, 4096);
+    return rc < 0 ? -500 : 0;
 }
 
 static int line_body(tr__http_parser *p, const char *at, size_t size)
@@ -363,32 +450,12 @@ static void line_fail(tr__http_line *l, int error)
 
 // ---- Reading ----
 
-static int head_append(tr__http_line *l, const char *bytes, size_t size)
-{
-    tr_buf *bigger;
-    size_t room = l->head != NULL ? tr_buf_size(l->head) : 0, wanted = HEAD_FIRST;
-    while (wanted < l->head_bytes + size)
-        wanted *= 2;
-    if (wanted > room) {
-        int rc = tr_buf_new(wanted, &bigger);
-        if (rc < 0)
-            return rc;
-        if (l->head_bytes > 0)
-            memcpy(tr_buf_data(bigger), tr_buf_data(l->head), l->head_bytes);
-        tr_buf_unref(&l->head);
-        l->head = bigger;
-    }
-    memcpy((char *)tr_buf_data(l->head) + l->head_bytes, bytes, size);
-    l->head_bytes += size;
-    return 0;
-}
-
 // returns: how many bytes, or a negative status
 static ptrdiff_t line_take_head(tr__http_line *l, const char *bytes, size_t size)
 {
     size_t before = l->head_bytes, most = l->client->opts.head_max + 1 - before, all = size, used;
     size = size < most ? size : most;
-    if (head_append(l, bytes, size) < 0)
+    if (tr__http_append(&l->head, &l->head_bytes, bytes, size, HEAD_FIRST) < 0)
         return -500;
     tr_buf *head = tr_buf_ref(l->head); // the call may have it, and be over before the parser is
     used = size;
@@ -463,14 +530,6 @@ static void line_drained(tr_actor *self, tr_stream stream, void *arg)
     tr__http_writer_drain(arg);
 }
 
-static void line_unlink(tr__http_line *l)
-{
-    tr__http_line **at = &l->client->lines;
-    while (*at != l)
-        at = &(*at)->next;
-    *at = l->next;
-}
-
 // Closed just as it was used again: a call that may be is made once more.
 static void asking_again(tr__http_line *l)
 {
@@ -493,13 +552,16 @@ static void line_closed(tr_actor *self, tr_stream stream, int status, void *arg)
                 : status < 0 && status != TR_ECANCELED ? status
                                                        : TR_EPIPE;
     (void)self, (void)stream;
-    l->closing = true;
+    tr__http_origin *origin = l->origin;
+    line_shut(l);
     line_unlink(l);
     asking_again(l);
     line_lose(l, error);
     tr__http_writer_end(l, error);
     if (!client->closing)
-        waiting_look(client, l->origin);
+        waiting_look(origin);
+    origin->holders--;
+    origin_look(origin);
     line_give(l);
     tr__http_client_look(client);
 }
@@ -547,8 +609,10 @@ void tr_http_client_close(tr_actor *self, tr_http_client handle)
         return;
     client->closing = true;
     tr_timer_clear(self, client->sweep);
-    for (tr__http_asking *a; (a = client->waiting) != NULL;) {
-        client->waiting = a->next;
+    for (tr__http_asking *a = client->askings; a != NULL; a = a->after) {
+        if (a->waits_for == NULL)
+            continue;
+        tr__http_waiting_leave(a);
         tr__http_asking_over(a, TR_ECANCELED);
     }
     for (tr__http_line *l = client->lines; l != NULL; l = l->next) {
@@ -568,7 +632,6 @@ static void lines_free(tr__http_line *l)
 {
     for (tr__http_line *next; l != NULL; l = next) {
         next = l->next;
-        tr_buf_unref(&l->origin_text);
         tr_buf_unref(&l->head);
         tr_buf_unref(&l->collected);
         tr_buf *memory = l->memory;
@@ -582,6 +645,12 @@ static int client_destroy(tr_actor *self, tr_stream stream, void *state, int err
     (void)self, (void)stream, (void)error;
     lines_free(client->lines);
     lines_free(client->free_lines);
+    for (size_t i = 0; i < TR__HTTP_ORIGINS; i++) {
+        for (tr__http_origin *o; (o = client->origins[i]) != NULL;) {
+            client->origins[i] = o->next;
+            origin_free(o);
+        }
+    }
     while (client->askings != NULL)
         tr__http_asking_free(client->askings);
     return 0;

@@ -445,33 +445,9 @@ static void conn_parsed(tr__http_conn *c, int rc)
         tr__http_conn_refuse(c, -rc);
 }
 
-// Room for so many bytes of a head. errors: TR_ENOMEM
-static int head_reserve(tr__http_conn *c, size_t size)
-{
-    tr_buf *bigger;
-    size_t room = c->head != NULL ? tr_buf_size(c->head) : 0, wanted = HEAD_FIRST;
-    if (size <= room)
-        return 0;
-    while (wanted < size)
-        wanted *= 2;
-    int rc = tr_buf_new(wanted, &bigger);
-    if (rc < 0)
-        return rc;
-    if (c->head_bytes > 0)
-        memcpy(tr_buf_data(bigger), tr_buf_data(c->head), c->head_bytes);
-    tr_buf_unref(&c->head);
-    c->head = bigger;
-    return 0;
-}
-
 static int head_append(tr__http_conn *c, const char *bytes, size_t size)
 {
-    int rc = head_reserve(c, c->head_bytes + size);
-    if (rc < 0)
-        return rc;
-    memcpy((char *)tr_buf_data(c->head) + c->head_bytes, bytes, size);
-    c->head_bytes += size;
-    return 0;
+    return tr__http_append(&c->head, &c->head_bytes, bytes, size, HEAD_FIRST);
 }
 
 // A head that begins here. What there is of it is kept, if it is not all.

@@ -4,6 +4,26 @@
 // whenever somebody asks, which most never do.
 #include "http_parse.h"
 
+int tr__http_append(tr_buf **buf, size_t *used, const char *at, size_t size, size_t first)
+{
+    size_t room = *buf != NULL ? tr_buf_size(*buf) : 0, wanted = room > 0 ? room : first;
+    tr_buf *bigger;
+    while (wanted < *used + size)
+        wanted *= 2;
+    if (wanted > room) {
+        int rc = tr_buf_new(wanted, &bigger);
+        if (rc < 0)
+            return rc;
+        if (*used > 0)
+            memcpy(tr_buf_data(bigger), tr_buf_data(*buf), *used);
+        tr_buf_unref(buf);
+        *buf = bigger;
+    }
+    memcpy((char *)tr_buf_data(*buf) + *used, at, size);
+    *used += size;
+    return 0;
+}
+
 static char lower_of(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;

@@ -49,6 +49,12 @@ tr__http_framing tr__http_parser_framing(const tr__http_parser *p);
 void tr__http_parser_skip_body(tr__http_parser *p);
 void tr__http_parser_no_upgrade(tr__http_parser *p);
 
+// ---- Bytes that come one after the other (http_head.c) ----
+
+// Append to a buffer, of which so many bytes are used; it grows by doubling.
+// *buf: NULL: there is none yet, and it begins with room for `first`. errors: TR_ENOMEM
+int tr__http_append(tr_buf **buf, size_t *used, const char *at, size_t size, size_t first);
+
 // ---- Heads (http_head.c) ----
 
 typedef struct tr__http_head {

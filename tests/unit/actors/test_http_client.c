@@ -289,6 +289,33 @@ static void connections_are_used_again(void **state)
     assert_string_equal("3200 GET /close host=1 trace= ", at);
 }
 
+static void both_origins(tr_actor *self)
+{
+    char other[200];
+    snprintf(other, sizeof other, "http://localhost%s/echo", strrchr(sc.at, ':'));
+    for (int i = 0; i < 10; i++) {
+        ask(self, TR_HTTP_CALL(.url = url("/echo"), .body = {"x", 1}, WHOLE));
+        ask(self, TR_HTTP_CALL(.url = other, .body = {"y", 1}, WHOLE));
+    }
+    assert_int_equal(0, tr_timer_start(self, TR_S(2), again, NULL, NULL));
+}
+
+// One to each, and nobody waits for the other's.
+static void each_origin_has_connections_of_its_own(void **state)
+{
+    (void)state;
+    sc = (struct scenario){.client_opts.connections_max = 1};
+    run(both_origins);
+    unsigned to_one = 0, to_other = 0;
+    for (const char *at = notes; strncmp(at, "200 ", 4) == 0; at += 6) {
+        to_one += at[4] == 'x';
+        to_other += at[4] == 'y';
+    }
+    assert_int_equal(10, to_one);
+    assert_int_equal(10, to_other);
+    assert_non_null(strstr(notes, " 2200 GET /close"));
+}
+
 static void ask_hello(tr_actor *self, void *arg)
 {
     (void)arg;
@@ -515,6 +542,7 @@ int main(void)
         cmocka_unit_test(calls_are_answered),
         cmocka_unit_test(a_trace_is_passed_on),
         cmocka_unit_test(connections_are_used_again),
+        cmocka_unit_test(each_origin_has_connections_of_its_own),
         cmocka_unit_test(a_connection_that_was_closed_meanwhile_is_no_error),
         cmocka_unit_test(calls_that_fail_say_why),
         cmocka_unit_test(what_is_no_call_is_refused),
