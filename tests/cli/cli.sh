@@ -57,7 +57,9 @@ tracer=$!
 until_true grep -q sale "$dir/out"
 kill -9 $tracer
 wait $tracer 2>/dev/null
-has_detached() { "$troupe" trace --dead --only "$pid" | tail -3 | grep -q 'not traced any more'; }
+has_detached() { # whatever else has been written down since
+    "$troupe" trace --dead --only "$pid" | grep -oE 'messages are traced|not traced any more' | tail -1 | grep -q not
+}
 until_true has_detached
 kill -9 "$pid"
 

@@ -340,9 +340,21 @@ static int start_stopping(tr_actor *self)
     return pour(self, TR_EXEC(.bytes_max = LIMIT, .at_limit = TR_EXEC_STOP));
 }
 
+static tr_cancel *patience;
+
+static void lose_patience(tr_actor *self, tr_process process, int fd, void *arg)
+{
+    (void)self, (void)process, (void)fd, (void)arg;
+    tr_cancel_now(patience);
+}
+
+// It waits until somebody has enough of that, which is told apart from a stop.
 static int start_holding(tr_actor *self)
 {
-    return pour(self, TR_EXEC(.bytes_max = LIMIT, .program = TR_PROGRAM(.timeout_ms = 2000)));
+    int rc = tr_cancel_new(self, &patience);
+    return rc < 0 ? rc
+                  : pour(self, TR_EXEC(.bytes_max = LIMIT, .full = lose_patience,
+                                       .program = TR_PROGRAM(.cancel = patience)));
 }
 
 static void stop_when_full(tr_actor *self, tr_process process, int fd, void *arg)
@@ -364,7 +376,7 @@ static void test_limits_of_what_is_collected(void **state)
     perform(&(struct play){start_exact, no_receive, 0}, "out=300000 all read 0");
     perform(&(struct play){start_dropping, no_receive, 0}, "out=10000 cut all read 0");
     perform(&(struct play){start_stopping, no_receive, 0}, "out=10000 cut TR_ETOOBIG");
-    perform(&(struct play){start_holding, no_receive, 0}, "out=10000 cut TR_ETIMEDOUT");
+    perform(&(struct play){start_holding, no_receive, 0}, "out=10000 cut TR_ECANCELED");
     perform(&(struct play){start_full, no_receive, 0}, "full=1 out=10000 cut TR_SHUTDOWN");
 }
 

@@ -16,12 +16,13 @@ mkfifo "$dir/said"
 cluster=$!
 exec 3<"$dir/said"
 
-# until WORDS: read what it says up to a line with them
+# until_said WORDS: read what it says up to a line with them; no line may take a minute
 until_said() {
     local line
-    while read -r line <&3; do
+    while read -rt 60 line <&3; do
         case $line in *"$1"*) echo "$line" && return ;; esac
     done
+    echo "it does not say: $1" >&2
     return 1
 }
 address=$(until_said "listening at") && address=${address##*//}

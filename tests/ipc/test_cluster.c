@@ -2,7 +2,9 @@
 // rolled, resized.
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "support/cluster_play.h"
@@ -150,6 +152,65 @@ static void one_that_hangs_is_named_and_replaced(void **state)
     }
 }
 
+// Goal:   while one hangs, and until it is replaced, nobody whom another one serves notices.
+// Method: users whose connections stay; how long the other workers' answers take is told for both
+//         times, and none of them may fail. How much more it is says something on a quiet machine
+//         with a processor for each worker: one that hangs takes one.
+static void while_one_hangs_the_others_serve_on(void **state)
+{
+    (void)state;
+    uint64_t times[2][3] = {{0}};
+    size_t counts[2];
+    bool full = getenv("TROUPE_TEST_SCALE") != NULL && ipc_scaled(2) == 2;
+    for (size_t i = 0; i < SHARES; i++) {
+        if (shares[i] == TR_CLUSTER_HASH || (!full && shares[i] != TR_CLUSTER_ROUND_ROBIN))
+            continue; // all users are one client's
+        perform(TR_CLUSTER(.behavior = &play_worker, .workers = 3, .share = shares[i],
+                           .opts = TR_SPAWN(.hung_ms = full ? 3000 : 1000)),
+                (struct cluster_play){.users = 12,
+                                      .lines = UINT32_MAX,
+                                      .hang_after_ms = full ? 3000 : 100,
+                                      .restarts_enough = 1});
+        assert_non_null(strstr(play.hung, "message=spin"));
+        assert_int_equal(0, play.failed_elsewhere);
+        for (int hung = 0; hung < 2; hung++)
+            counts[hung] = play_times(hung, &times[hung][0], &times[hung][1], &times[hung][2]);
+        assert_true(counts[1] > 0 || play.by_slot[1] + play.by_slot[2] == 0);
+        for (int hung = 0; full && hung < 2; hung++)
+            print_message("share %d, %s: %zu answers, median %llu us, p99 %llu us, most %llu us\n",
+                          (int)shares[i], hung ? "while one hangs" : "before", counts[hung],
+                          (unsigned long long)times[hung][0], (unsigned long long)times[hung][1],
+                          (unsigned long long)times[hung][2]);
+    }
+}
+
+// ---- Very many ----
+
+// Goal:   ten thousand are served at a time, and each to its end.
+// Method: nobody goes on before all have been answered; all ends are in these few processes.
+static void ten_thousand_are_served_at_a_time(void **state)
+{
+    (void)state;
+    struct rlimit was;
+    bool full = getenv("TROUPE_TEST_SCALE") != NULL;
+    uint32_t users = (uint32_t)ipc_scaled(full ? 10000 : 500);
+    assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &was));
+    struct rlimit more = {was.rlim_max, was.rlim_max};
+    if (was.rlim_max < users + users / 4 + 500)
+        skip();
+    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &more)); // of the workers as well
+    for (int handed = 0; handed <= full; handed++) {
+        perform(TR_CLUSTER(.behavior = &play_worker, .workers = 2,
+                           .share = handed ? TR_CLUSTER_LEAST_LOADED : TR_CLUSTER_SHARED),
+                (struct cluster_play){
+                    .users = users, .lines = 2, .together = true, .enough = users + 1});
+        assert_int_equal(0, play.failed);
+        assert_int_equal(users, play.served_most);
+        assert_true(play.answered >= 2u * users);
+    }
+    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &was));
+}
+
 // ---- A program that is replaced on the disk ----
 
 static void copy_program(const char *to, const char *more)
@@ -246,6 +307,8 @@ static const struct CMUnitTest tests[] = {
     TR_PROCESS_TEST(connections_go_where_the_strategy_says),
     TR_PROCESS_TEST(no_more_are_open_than_are_admitted),
     TR_PROCESS_TEST(one_that_hangs_is_named_and_replaced),
+    TR_PROCESS_TEST(while_one_hangs_the_others_serve_on),
+    TR_PROCESS_TEST(ten_thousand_are_served_at_a_time),
     TR_PROCESS_TEST(a_roll_brings_a_new_version_into_use),
 };
 TR_TEST_MAIN("ipc/cluster", TR_APP(&play_worker, &player), tests)

@@ -105,6 +105,8 @@ struct user {
     uint32_t left; // lines, over this connection
     bool served;   // counted among those that are
     bool waits;    // for an answer
+    uint64_t asked;
+    unsigned slot; // that has answered last
     bool last;     // that was the last one there
     char line[64]; // so far
     size_t have;
@@ -116,7 +118,45 @@ static char address[TR_ADDRESS_MAX];
 
 static void user_connect(tr_actor *self, void *arg);
 
-static void note_answer(const char *line)
+// ---- How long answers take ----
+
+enum { TIMES_MAX = 65536 };
+
+static struct times {
+    uint64_t us[TIMES_MAX];
+    size_t count;
+} times[2]; // before a worker hangs, and since then
+static bool hung;
+
+static void note_time(uint64_t ns)
+{
+    struct times *t = &times[hung];
+    if (t->count < TIMES_MAX)
+        t->us[t->count++] = ns / 1000;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+size_t play_times(bool since, uint64_t *ret_median, uint64_t *ret_p99, uint64_t *ret_most)
+{
+    struct times *t = &times[since];
+    if (t->count == 0)
+        return 0;
+    qsort(t->us, t->count, sizeof *t->us, by_time);
+    *ret_median = t->us[t->count / 2];
+    *ret_p99 = t->us[t->count * 99 / 100];
+    *ret_most = t->us[t->count - 1];
+    return t->count;
+}
+
+// ---- What they do ----
+
+// Returns the slot that it is from.
+static unsigned note_answer(const char *line)
 {
     long long pid = 0;
     unsigned slot = 0;
@@ -126,16 +166,18 @@ static void note_answer(const char *line)
     play.by_slot[slot]++;
     for (uint32_t i = 0; i < play.pid_count; i++) {
         if (play.pids[i] == pid)
-            return;
+            return slot;
     }
     if (play.pid_count < PLAY_PIDS)
         play.pids[play.pid_count++] = pid;
+    return slot;
 }
 
 static void user_say(tr_actor *self, struct user *u)
 {
     u->waits = true;
     u->have = 0;
+    u->asked = tr_now(self);
     tr_stream_write_bytes(self, u->stream, "hello\n", 6);
 }
 
@@ -147,17 +189,30 @@ static void user_count(struct user *u, bool served)
     play.served_most = served_now > play.served_most ? served_now : play.served_most;
 }
 
+static void user_goes_on(tr_actor *self, void *arg)
+{
+    struct user *u = arg;
+    if (play.served_most < play.users && !over)
+        tr_timer_start(self, TR_MS(20), user_goes_on, u, NULL);
+    else
+        user_say(self, u);
+}
+
 static void user_heard(tr_actor *self, struct user *u)
 {
     u->line[u->have - 1] = '\0';
     u->waits = false;
-    note_answer(u->line);
+    u->slot = note_answer(u->line);
+    if (u->slot != 0)
+        note_time(tr_now(self) - u->asked);
     user_count(u, true);
     u->last = strchr(u->line, '!') != NULL || --u->left == 0 || over;
     if (u->last)
         user_count(u, false);
     if (u->last)
         tr_stream_end(self, u->stream);
+    else if (play.together)
+        user_goes_on(self, u);
     else
         user_say(self, u);
 }
@@ -179,6 +234,7 @@ static void user_closed(tr_actor *self, tr_stream stream, int status, void *arg)
     struct user *u = tr_state(self);
     (void)stream, (void)status, (void)arg;
     play.failed += u->waits;
+    play.failed_elsewhere += u->waits && u->slot != 0;
     user_count(u, false);
     if (over)
         tr_exit(self, TR_NORMAL);
@@ -266,6 +322,14 @@ static void boss_resize(tr_actor *self, void *arg)
         abort();
 }
 
+static void boss_hang(tr_actor *self, void *arg)
+{
+    (void)arg;
+    hung = true;
+    if (tr_send(self, boss.cluster, "cluster.tell", TR_MAP("slot", 0, "name", "spin")) < 0)
+        abort();
+}
+
 static void boss_settled(tr_actor *self, void *arg)
 {
     (void)self, (void)arg;
@@ -299,6 +363,8 @@ static void boss_begin(tr_actor *self)
         tr_timer_start(self, TR_MS(play.roll_ms), boss_roll, NULL, NULL);
     if (play.resize_after_ms != 0)
         tr_timer_start(self, TR_MS(play.resize_after_ms), boss_resize, NULL, NULL);
+    if (play.hang_after_ms != 0)
+        tr_timer_start(self, TR_MS(play.hang_after_ms), boss_hang, NULL, NULL);
     if (play.settled_ms != 0)
         tr_timer_start(self, TR_MS(play.settled_ms), boss_settled, NULL, NULL);
     if (play.run_ms != 0)
@@ -340,7 +406,8 @@ static int boss_start(tr_actor *self, const tr_val *args)
     (void)args;
     memset(&boss, 0, sizeof boss);
     served_now = 0;
-    over = false;
+    times[0].count = times[1].count = 0;
+    over = hung = false;
     spec.observer = tr_self(self);
     int rc = tr_cluster_start(self, &spec, NULL, &boss.cluster);
     return rc < 0 ? rc : tr_monitor(self, boss.cluster, NULL);

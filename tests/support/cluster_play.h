@@ -25,12 +25,16 @@ struct cluster_play {
     uint32_t resize_to;       // half way
     uint64_t resize_after_ms; // 0: not
     uint64_t settled_ms;      // served_most is counted from then on
+    uint64_t hang_after_ms;   // then slot 0's worker hangs; 0: not. Once a user's connection is
+                              // there all of it is served by one worker
+    bool together;            // no user goes on before all are connected
     void (*kill)(int64_t pid);
     void (*began)(tr_actor *boss, tr_addr cluster); // when all workers are ready. NULL: nothing
 
     // What has come of it.
     uint64_t answered, failed, connections;
-    uint32_t served_most; // connections at a time
+    uint64_t failed_elsewhere; // by workers of other slots than 0
+    uint32_t served_most;      // connections at a time
     uint32_t kills, rolls, roll_errors, restarts, give_ups;
     uint64_t by_slot[PLAY_SLOTS]; // answers
     uint32_t pid_count;           // different ones that have answered
@@ -41,6 +45,10 @@ struct cluster_play {
 };
 
 unsigned long long play_program(const char *path); // its inode; 0: it is not there
+
+// How long answers of other slots than 0 took, in microseconds: before slot 0 hung, and since then.
+// returns: how many there were
+size_t play_times(bool hung, uint64_t *ret_median, uint64_t *ret_p99, uint64_t *ret_most);
 
 extern struct cluster_play play;      // of the boss's process
 extern const tr_behavior play_boss;   // the first actor: runs the play
