@@ -41,6 +41,10 @@ int cli_secret(const char *file, char *ret_secret, size_t size, size_t *ret_leng
 
 // A time for people, as "3.2ms".
 const char *cli_span(uint64_t ns, char *text, size_t size);
+#define CLI_SHOWN 192 // bytes that any name of a process or an actor takes when it is shown
+
+// A name for people's terminals: what would do something there is written as \x1b.
+const char *cli_shown(const char *name, char shown[CLI_SHOWN]);
 // Text as JSON has it, with its quotes; "<" as a page may have it.
 void cli_json_text(FILE *out, const char *text);
 

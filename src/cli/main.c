@@ -138,6 +138,20 @@ const char *cli_span(uint64_t ns, char *text, size_t size)
     return text;
 }
 
+const char *cli_shown(const char *name, char shown[CLI_SHOWN])
+{
+    size_t n = 0;
+    for (const unsigned char *c = (const unsigned char *)name; *c != '\0' && n + 5 < CLI_SHOWN;
+         c++) {
+        if (*c < ' ' || *c == 0x7f)
+            n += (size_t)snprintf(shown + n, CLI_SHOWN - n, "\\x%02x", *c);
+        else
+            shown[n++] = (char)*c;
+    }
+    shown[n] = '\0';
+    return shown;
+}
+
 void cli_json_text(FILE *out, const char *text)
 {
     fputc('"', out);

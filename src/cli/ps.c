@@ -77,12 +77,13 @@ static void ps_text(const fleet *f)
     for (size_t i = 0; i < f->count; i++) {
         const tr_trace_process *p = &f->members[i].process;
         figures n = figures_of(&f->members[i]);
-        char since[32] = "";
+        char since[32] = "", name[CLI_SHOWN];
         if (n.stuck)
             cli_span(n.silent_ns, since, sizeof since);
         printf("%8lld %8lld  %-20s %5u %7" PRIu64 " %12" PRIu64 " %6" PRIu64 "  %s%s%s\n",
-               (long long)p->pid, (long long)p->parent, p->name, p->loops, n.actors, n.turns,
-               n.dead_letters, state_of(&f->members[i], &n), n.stuck ? " for " : "", since);
+               (long long)p->pid, (long long)p->parent, cli_shown(p->name, name), p->loops,
+               n.actors, n.turns, n.dead_letters, state_of(&f->members[i], &n),
+               n.stuck ? " for " : "", since);
     }
 }
 
@@ -176,9 +177,11 @@ static void tree_below(forest *all, tr_addr parent, int depth, const member *hom
 
 static void tree_line(const tr_trace_actor *a, int depth, const member *home, const member *outside)
 {
-    printf("%*s%s", depth * 2, "", a->name);
+    char name[CLI_SHOWN];
+    printf("%*s%s", depth * 2, "", cli_shown(a->name, name));
     if (home != outside)
-        printf("  (%s, pid %lld)", home->process.name, (long long)home->process.pid);
+        printf("  (%s, pid %lld)", cli_shown(home->process.name, name),
+               (long long)home->process.pid);
     putchar('\n');
 }
 

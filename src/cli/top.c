@@ -117,7 +117,7 @@ static void show_process(const screen *s, const member *m, const totals *t, cons
     double turns = (double)(t->turns - b->turns) / seconds(s);
     double idle = (double)(t->idle_ns - b->idle_ns) / 1e9 / seconds(s);
     double busy = (double)m->process.loops - idle;
-    char lag[32];
+    char lag[32], name[CLI_SHOWN];
     if (s->json) {
         char *json = NULL;
         if (tr_json_print(TR_MAP("kind", "process", "pid", m->process.pid, "name", m->process.name,
@@ -130,8 +130,8 @@ static void show_process(const screen *s, const member *m, const totals *t, cons
         return;
     }
     printf("%8lld  %-20s %5u %7" PRIu64 " %11.0f %5.0f%% %9s %6" PRIu64 "\n",
-           (long long)m->process.pid, m->process.name, m->process.loops, t->actors, turns,
-           busy > 0 ? busy * 100 : 0, cli_span(t->lag_ns, lag, sizeof lag), t->dead_letters);
+           (long long)m->process.pid, cli_shown(m->process.name, name), m->process.loops, t->actors,
+           turns, busy > 0 ? busy * 100 : 0, cli_span(t->lag_ns, lag, sizeof lag), t->dead_letters);
 }
 
 // Of all processes. NULL: no memory
@@ -168,7 +168,7 @@ static void show_actor(const screen *s, const row *r)
 {
     const tr_trace_actor *a = &r->now->actor;
     uint64_t n = r->handled > 0 ? r->handled : 1;
-    char wait[32], run[32];
+    char wait[32], run[32], name[CLI_SHOWN];
     if (s->json) {
         char *json = NULL;
         if (tr_json_print(TR_MAP("kind", "actor", "pid", r->now->home->process.pid, "name", a->name,
@@ -180,8 +180,9 @@ static void show_actor(const screen *s, const row *r)
         return;
     }
     printf("%8lld  %-24s %11.0f %9s %9s %7" PRIu32 "\n", (long long)r->now->home->process.pid,
-           a->name, (double)r->handled / seconds(s), cli_span(r->wait_ns / n, wait, sizeof wait),
-           cli_span(r->run_ns / n, run, sizeof run), a->depth);
+           cli_shown(a->name, name), (double)r->handled / seconds(s),
+           cli_span(r->wait_ns / n, wait, sizeof wait), cli_span(r->run_ns / n, run, sizeof run),
+           a->depth);
 }
 
 static void show(screen *s)

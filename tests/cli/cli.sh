@@ -63,6 +63,18 @@ has_detached() { # whatever else has been written down since
 until_true has_detached
 kill -9 "$pid"
 
+# ---- One whose name would do something to a terminal ----
+cp "$program" "$dir/"$'odd\e[31m'
+begin "$dir/"$'odd\e[31m'
+until_true has_stock
+for command in ps tree "top -n 1 -i 0.3"; do
+    # shellcheck disable=SC2086
+    "$troupe" $command "$pid" >"$dir/out"
+    expect "$command" "$dir/out" 'odd\\x1b\[31m'
+    grep -q $'\e' "$dir/out" && fail "$command: a name speaks to the terminal"
+done
+kill -9 "$pid"
+
 # ---- One that is stuck ----
 begin "$program" hang
 is_stuck() { "$troupe" ps "$pid" 2>/dev/null | grep -q 'stuck for'; }
