@@ -56,7 +56,8 @@ typedef struct tr_trace_event {
     int64_t pid;
     uint32_t loop;
     uint64_t time;  /* when it happened; of a message: when it had been handled */
-    uint64_t sent;  /* messages */
+    uint64_t sent;  /* messages; of one that stays on its loop perhaps only when the turn that has
+                     * sent it was over, before which it does not leave */
     uint64_t wait;  /* ns from there to its turn */
     uint64_t run;   /* ns of its turn */
     uint32_t depth; /* messages that waited behind it */

@@ -577,8 +577,9 @@ static inline void tr__last_set(tr_loop *loop, const tr_actor *actor, const tr__
     loop->last.what = what;
 }
 
-// With eyes on the loop (tap.c). msg: whose turn it is; NULL: no message's
-void tr__eyes_begin(const tr_actor *actor, const tr__what *what, const tr_msg *msg);
+// With eyes on the loop (tap.c).
+void tr__eyes_begin(const tr_actor *actor, const tr__what *what);
+void tr__eyes_begin_msg(const tr_actor *actor, const tr_msg *msg);
 void tr__eyes_end(const tr_actor *actor);
 
 static inline void tr__turn_begin_last(tr_actor *actor, const tr__what *what)
@@ -588,7 +589,7 @@ static inline void tr__turn_begin_last(tr_actor *actor, const tr__what *what)
     loop->current = actor;
     tr__last_set(loop, actor, what);
     if (loop->eyes != 0)
-        tr__eyes_begin(actor, what, NULL);
+        tr__eyes_begin(actor, what);
 }
 
 static inline void tr__turn_begin(tr_actor *actor, const tr__what *what)
@@ -608,7 +609,7 @@ static inline void tr__turn_begin_msg(tr_actor *actor, const tr_msg *msg)
     loop->current = actor;
     tr__last_set(loop, actor, tr__msg_what(msg));
     if (loop->eyes != 0)
-        tr__eyes_begin(actor, tr__msg_what(msg), msg);
+        tr__eyes_begin_msg(actor, msg);
     if (actor->extra != NULL && !tr__jobs_empty(&actor->extra->jobs))
         tr__jobs_resume(loop, actor);
 }

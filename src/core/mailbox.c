@@ -77,7 +77,7 @@ static bool mail_keep(tr_actor *actor, tr_msg *msg)
     return true;
 }
 
-static void mail_put(tr_actor *actor, tr_msg *msg)
+static inline __attribute__((always_inline)) void mail_put(tr_actor *actor, tr_msg *msg)
 {
     tr__queue_push(&actor->mail, msg);
     actor->mail_count++;
@@ -397,26 +397,49 @@ static int send_msg_local(tr_loop *loop, uint64_t to, tr_msg **msg)
     return 0;
 }
 
+// NULL: no memory
+static inline tr_msg *seen_pack(tr_actor *self, const char *name, size_t name_len,
+                                const tr_val *body, size_t size)
+{
+    tr_msg *msg = tr__msg_make_stamped(&self->loop->blocks, tr__actor_addr(self), name, name_len,
+                                       tr__stamp_offset(name_len) + sizeof(tr__stamp), size);
+    if (msg != NULL)
+        tr__doc_pack(body, (uint8_t *)msg->body);
+    return msg;
+}
+
+static int seen_far(tr_actor *self, uint64_t to, tr_msg *msg)
+{
+    tr_loop *loop = self->loop, *there = tr__id_loop(loop->node, to);
+    tr__tap_stamp(loop, tr__msg_stamp(msg));
+    int rc = there == NULL   ? TR_ENOACTOR
+             : there == loop ? send_msg_local(loop, to, &msg)
+                             : tr__far_send(loop, there, to, &msg);
+    if (rc < 0)
+        tr__msg_release(&loop->blocks, msg);
+    return rc;
+}
+
 // While messages are traced: one with a stamp, to an actor of this node. Apart, so that the others
 // pay for nothing but the question.
-__attribute__((noinline, cold)) static int send_seen(tr_actor *self, uint64_t to, const char *name,
-                                                     size_t name_len, const tr_val *body)
+__attribute__((noinline)) static int send_seen(tr_actor *self, uint64_t to, const char *name,
+                                               size_t name_len, const tr_val *body)
 {
     tr_loop *loop = self->loop;
-    tr_loop *there = to >> TR__ID_LOOP_SHIFT == loop->index ? loop : tr__id_loop(loop->node, to);
-    tr_msg *msg = NULL;
+    bool here = to >> TR__ID_LOOP_SHIFT == loop->index;
+    tr_actor *actor = here ? tr__actor_find(loop, to) : NULL;
     size_t size;
-    int rc = there == NULL ? TR_ENOACTOR : tr__doc_size(body, &size);
-    if (rc == 0)
-        rc = tr__msg_new(name, name_len, 0, size, &msg);
+    int rc = here && actor == NULL ? TR_ENOACTOR : tr__doc_size(body, &size);
     if (rc < 0)
         return rc;
-    msg->from = tr__actor_addr(self);
-    tr__doc_pack(body, (uint8_t *)msg->body);
-    rc = there == loop ? send_msg_local(loop, to, &msg) : tr__far_send(loop, there, to, &msg);
-    if (rc < 0)
-        tr_msg_free(&msg);
-    return rc;
+    tr_msg *msg = seen_pack(self, name, name_len, body, size);
+    if (msg == NULL)
+        return TR_ENOMEM;
+    if (actor == NULL || mail_full(actor, msg->weight))
+        return seen_far(self, to, msg);
+    tr__tap_stamp_later(loop, msg);
+    mail_put(actor, msg);
+    return 0;
 }
 
 int tr_send_val(tr_actor *self, tr_addr to, const char *name, size_t name_len, const tr_val *body)
@@ -426,7 +449,7 @@ int tr_send_val(tr_actor *self, tr_addr to, const char *name, size_t name_len, c
     tr_loop *loop = self->loop;
     const tr_node *node = loop->node;
     if (to.node == node->id) {
-        if ((loop->eyes & TR__EYE_MESSAGES) != 0)
+        if (__builtin_expect((loop->eyes & TR__EYE_MESSAGES) != 0, false))
             return send_seen(self, to.actor, name, name_len, body);
         if (to.actor >> TR__ID_LOOP_SHIFT == loop->index)
             return send_local(self, to.actor, name, name_len, body);

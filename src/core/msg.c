@@ -66,7 +66,7 @@ void tr__blocks_clear(tr__blocks *blocks)
 #define WIDE_SIZE 192u
 #define WIDE_MAX  (BLOCKS_MAX / 2)
 
-static tr_msg *wide_take(tr__blocks *blocks, size_t size)
+tr_msg *tr__msg_alloc_wide(tr__blocks *blocks, size_t size)
 {
     tr_msg *msg = blocks == NULL || size > WIDE_SIZE ? NULL : blocks->wide;
     if (msg == NULL)
@@ -78,8 +78,10 @@ static tr_msg *wide_take(tr__blocks *blocks, size_t size)
 
 void tr__msg_drop(tr__blocks *blocks, tr_msg *msg)
 {
-    bool wide =
-        blocks != NULL && msg->stamped && blocks->wide_count + 1 <= WIDE_MAX; // which may be 0
+    if (msg->stamped == TR__STAMPED_LATER)
+        tr__tap_settle(tr__loop_here); // which forgets it
+    bool wide = blocks != NULL && msg->stamped && !msg->block &&
+                blocks->wide_count + 1 <= WIDE_MAX; // which may be 0
     if (!wide || (size_t)(msg->body - (uint8_t *)msg) + msg->body_size > WIDE_SIZE) {
         tr__free(msg);
         return;
@@ -107,28 +109,14 @@ static size_t extra_offset(size_t name_len)
 // Behind the stamp, which needs less than all that may stand there.
 static size_t stamped_offset(size_t name_len)
 {
-    size_t align = _Alignof(tr__stamp), at = offsetof(tr_msg, name) + name_len + 1;
-    at = ((at + align - 1) & ~(align - 1)) + sizeof(tr__stamp);
-    return (at + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
+    size_t align = _Alignof(max_align_t);
+    return (tr__stamp_offset(name_len) + sizeof(tr__stamp) + align - 1) & ~(align - 1);
 }
 
 void *tr__msg_extra(const tr_msg *msg)
 {
     return (char *)msg +
            (msg->stamped ? stamped_offset(msg->name_len) : extra_offset(msg->name_len));
-}
-
-tr_msg *tr__msg_make_stamped(tr__blocks *blocks, tr_addr from, const char *name, size_t name_len,
-                             size_t extra, size_t body_size)
-{
-    size_t body_at = stamped_offset(name_len) + extra;
-    tr_msg *msg = wide_take(blocks, body_at + body_size);
-    if (msg == NULL)
-        return NULL;
-    tr__msg_init(msg, from, name, name_len, body_at, body_size);
-    msg->block = false;
-    msg->stamped = TR__STAMPED;
-    return msg;
 }
 
 // Whether those that are made here get a stamp.
@@ -141,7 +129,8 @@ static tr_msg *msg_make(const char *name, size_t name_len, size_t extra, size_t 
 {
     size_t body_at = extra_offset(name_len) + extra;
     if (stamps_here())
-        return tr__msg_make_stamped(blocks_here(), TR_NOBODY, name, name_len, extra, body_size);
+        return tr__msg_make_stamped(blocks_here(), TR_NOBODY, name, name_len,
+                                    stamped_offset(name_len) + extra, body_size);
     if (extra == 0)
         body_at = offsetof(tr_msg, name) + name_len + 1;
     tr_msg *msg = tr__msg_alloc(blocks_here(), body_at + body_size);

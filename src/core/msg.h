@@ -9,23 +9,28 @@
 #include "core/lane.h"
 #include "core/shown.h"
 
-// Where in a trace a turn is (tap.h).
+// Where in a trace a message, and so its turn, is (tap.h).
 typedef struct tr__trace_at {
     uint64_t high, low; // the trace's id; low 0: in none
     uint32_t span;
+    uint32_t parent; // the span of the turn that has sent it; 0: of none
 } tr__trace_at;
 
-// What a message has that was made while its loop's messages are traced.
+// What a message has that was made while its loop's messages are traced. Small, so that a small
+// message with it is still one of the blocks.
 typedef struct tr__stamp {
-    tr__trace_at at; // its own span
-    uint32_t parent; // the span of the turn that has sent it; 0: of none
-    uint64_t sent;   // ticks
+    tr__trace_at at;
+    union {
+        uint64_t sent; // ticks
+        tr_msg *next;  // while it has none: see tr__tap_stamp_later
+    };
 } tr__stamp;
 
 enum tr__stamped {
     TR__UNSTAMPED,
     TR__STAMPED,
     TR__STAMPED_ELSEWHERE, // its parent is a span of the node that it has come from
+    TR__STAMPED_LATER,     // it has no time yet
 };
 
 // What few messages have.
@@ -85,11 +90,16 @@ static inline const tr__what *tr__msg_what(const tr_msg *msg)
     return (const tr__what *)(const void *)msg->name;
 }
 
-// Of one that is stamped.
+// Of one that is stamped: behind its name.
+static inline size_t tr__stamp_offset(size_t name_len)
+{
+    size_t align = _Alignof(tr__stamp), at = offsetof(tr_msg, name) + name_len + 1;
+    return (at + align - 1) & ~(align - 1);
+}
+
 static inline tr__stamp *tr__msg_stamp(const tr_msg *msg)
 {
-    size_t align = _Alignof(tr__stamp), at = offsetof(tr_msg, name) + msg->name_len + 1;
-    return (tr__stamp *)(void *)((char *)msg + ((at + align - 1) & ~(align - 1)));
+    return (tr__stamp *)(void *)((char *)msg + tr__stamp_offset(msg->name_len));
 }
 
 // Where what its kind needs besides lies.
@@ -223,8 +233,19 @@ static inline tr_msg *tr__msg_make(tr__blocks *blocks, tr_addr from, const char 
 }
 
 // The same with a stamp that is still empty. NULL: no memory
-tr_msg *tr__msg_make_stamped(tr__blocks *blocks, tr_addr from, const char *name, size_t name_len,
-                             size_t extra, size_t body_size);
+tr_msg *tr__msg_alloc_wide(tr__blocks *blocks, size_t size);
+static inline tr_msg *tr__msg_make_stamped(tr__blocks *blocks, tr_addr from, const char *name,
+                                           size_t name_len, size_t body_at, size_t body_size)
+{
+    size_t size = body_at + body_size;
+    tr_msg *msg =
+        size <= TR__BLOCK_SIZE ? tr__msg_alloc(blocks, size) : tr__msg_alloc_wide(blocks, size);
+    if (msg == NULL)
+        return NULL;
+    tr__msg_init(msg, from, name, name_len, body_at, body_size);
+    msg->stamped = TR__STAMPED;
+    return msg;
+}
 void tr__msg_drop(tr__blocks *blocks, tr_msg *msg); // one that is no block
 
 void tr__msg_more_free(tr__msg_more *more);

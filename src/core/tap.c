@@ -1,7 +1,8 @@
 // The tap, where it costs something: stamps, and turns that somebody looks at.
 //
-// A turn's time is told by two looks at the ticks for each message: when it is sent, and when its
-// turn is over, which is where the next one of the same phase begins.
+// A turn's time is told by one look at the ticks, when it is over: that is where the next one of the
+// same phase begins, and when what it has sent to its own loop leaves. A look costs as much as all
+// the rest.
 #include "core/tap.h"
 
 #include "core/node.h"
@@ -24,8 +25,10 @@ void tr__tap_open(tr_loop *loop)
 {
     tr__tracer *tracer = loop->node->tracer;
     loop->tap = tracer->ops->tap(tracer, loop);
-    if (loop->tap != NULL)
-        loop->last.actor = &loop->tap->running->last;
+    if (loop->tap == NULL)
+        return;
+    loop->tap->turn = &loop->tap->own;
+    loop->last.actor = &loop->tap->running->last;
 }
 
 void tr__node_trace(tr_node *node, tr__tracer **tracer)
@@ -72,26 +75,63 @@ static void turn_take_root(tr__tap *tap)
     uint64_t node = tap->tracer->node->id, mixed = node ^ (uint64_t)tap->span << 32;
     mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9u;
     mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebu;
-    tap->turn = (tr__trace_at){.high = node, .low = (mixed ^ mixed >> 31) | 1};
+    tap->own = (tr__trace_at){.high = node, .low = (mixed ^ mixed >> 31) | 1};
+}
+
+static inline void stamp_place(tr__tap *tap, tr__stamp *ret_stamp)
+{
+    uint32_t span = span_next(tap);
+    if (tap->turn->low == 0)
+        turn_take_root(tap);
+    ret_stamp->at = (tr__trace_at){tap->turn->high, tap->turn->low, span, tap->turn->span};
 }
 
 void tr__tap_stamp(tr_loop *loop, tr__stamp *ret_stamp)
 {
     tr__tap *tap = loop->tap;
-    uint32_t span = span_next(tap);
-    if (tap->turn.low == 0)
-        turn_take_root(tap);
-    ret_stamp->at = tap->turn;
-    ret_stamp->parent = tap->turn.span;
-    ret_stamp->at.span = span;
+    stamp_place(tap, ret_stamp);
     ret_stamp->sent = tr__tap_ticks(loop);
     if (loop->current == NULL)
-        tap->turn.low = 0; // the runtime's own
+        tap->own.low = 0; // the runtime's own
+}
+
+// What is no block keeps the memory's owner busy anyway.
+void tr__tap_stamp_later(tr_loop *loop, tr_msg *msg)
+{
+    tr__tap *tap = loop->tap;
+    tr__stamp *stamp = tr__msg_stamp(msg);
+    tr_assert(loop->current != NULL);
+    if (!msg->block) {
+        tr__tap_stamp(loop, stamp);
+        return;
+    }
+    stamp_place(tap, stamp);
+    msg->block = false; // so that it does not go without tr__msg_drop
+    msg->stamped = TR__STAMPED_LATER;
+    stamp->next = tap->unsent;
+    tap->unsent = msg;
+}
+
+static inline void unsent_settle(tr__tap *tap, uint64_t ticks)
+{
+    for (tr_msg *msg; (msg = tap->unsent) != NULL;) {
+        tr__stamp *stamp = tr__msg_stamp(msg);
+        tap->unsent = stamp->next;
+        stamp->sent = ticks;
+        msg->stamped = TR__STAMPED;
+        msg->block = true;
+    }
+}
+
+void tr__tap_settle(const tr_loop *loop)
+{
+    unsent_settle(loop->tap, tr__tap_ticks(loop));
 }
 
 // ---- Turns ----
 
-static void running_set(tr__running *running, uint64_t actor, uint64_t since, const tr__what *what)
+static inline void running_set(tr__running *running, uint64_t actor, uint64_t since,
+                               const tr__what *what)
 {
     for (size_t i = 0; i < TR__WHAT_WORDS; i++) {
         uint64_t word;
@@ -102,51 +142,72 @@ static void running_set(tr__running *running, uint64_t actor, uint64_t since, co
     atomic_store_explicit(&running->actor, actor, memory_order_relaxed);
 }
 
-static void tap_begin(const tr_actor *actor, const tr__what *what, const tr_msg *msg)
+static inline void tap_begin(tr__tap *tap, const tr_actor *actor, const tr__what *what,
+                             const tr_msg *msg, uint64_t ticks)
 {
-    tr__tap *tap = actor->loop->tap;
-    tap->start = tap->tick != 0 ? tap->tick : tr__tap_ticks(actor->loop);
+    tap->start = ticks;
     tap->msg = msg;
     tap->code = 0;
     tap->depth = actor->mail_count;
-    if (msg != NULL && msg->stamped)
-        tap->turn = tr__msg_stamp(msg)->at;
-    running_set(tap->running, actor->id, tap->start, what);
+    if (msg != NULL && msg->stamped != TR__UNSTAMPED)
+        tap->turn = &tr__msg_stamp(msg)->at;
+    running_set(tap->running, actor->id, ticks, what);
 }
 
-static void tap_end(const tr_actor *actor)
+// The last step, so that a call of the tracer is all that is left of it.
+static inline void tap_end(tr__tap *tap, const tr_actor *actor, uint64_t ticks, bool bodies)
 {
-    const tr_loop *loop = actor->loop;
-    tr__tap *tap = loop->tap;
-    tap->tick = tr__tap_ticks(loop);
-    if (tap->msg != NULL)
-        tap->tracer->ops->message(tap,
-                                  &(tr__handled){.actor = actor,
-                                                 .msg = tap->msg,
-                                                 .start = tap->start,
-                                                 .end = tap->tick,
-                                                 .depth = tap->depth,
-                                                 .code = tap->code,
-                                                 .bodies = (loop->eyes & TR__EYE_BODIES) != 0});
+    const tr_msg *msg = tap->msg;
+    tap->tick = ticks;
     tap->msg = NULL;
-    tap->turn = (tr__trace_at){0};
+    tap->turn = &tap->own;
+    tap->own.low = 0;
+    unsent_settle(tap, ticks);
     atomic_store_explicit(&tap->running->actor, 0, memory_order_relaxed);
+    if (msg != NULL)
+        tap->tracer->ops->message(tap, actor, msg, bodies);
 }
 
-void tr__eyes_begin(const tr_actor *actor, const tr__what *what, const tr_msg *msg)
+__attribute__((noinline)) static void eyes_begin(const tr_actor *actor, const tr__what *what,
+                                                 const tr_msg *msg)
 {
     tr_loop *loop = actor->loop;
+    tr__tap *tap = loop->tap;
     if ((loop->eyes & TR__EYE_DOG) != 0)
         tr__shown_begin(&loop->shown, actor->behavior, actor->id, what);
     if ((loop->eyes & TR__EYE_MESSAGES) != 0)
-        tap_begin(actor, what, msg);
+        tap_begin(tap, actor, what, msg, tap->tick != 0 ? tap->tick : tr__tap_ticks(loop));
 }
 
-void tr__eyes_end(const tr_actor *actor)
+void tr__eyes_begin(const tr_actor *actor, const tr__what *what)
+{
+    eyes_begin(actor, what, NULL);
+}
+
+// Mostly it is the next turn of its phase, and only the tracer looks.
+void tr__eyes_begin_msg(const tr_actor *actor, const tr_msg *msg)
+{
+    const tr_loop *loop = actor->loop;
+    if ((loop->eyes & TR__EYE_DOG) == 0 && loop->tap->tick != 0)
+        tap_begin(loop->tap, actor, tr__msg_what(msg), msg, loop->tap->tick);
+    else
+        eyes_begin(actor, tr__msg_what(msg), msg);
+}
+
+__attribute__((noinline)) static void eyes_end(const tr_actor *actor)
 {
     tr_loop *loop = actor->loop;
     if ((loop->eyes & TR__EYE_DOG) != 0)
         tr__shown_end(&loop->shown);
     if ((loop->eyes & TR__EYE_MESSAGES) != 0)
-        tap_end(actor);
+        tap_end(loop->tap, actor, tr__tap_ticks(loop), (loop->eyes & TR__EYE_BODIES) != 0);
+}
+
+void tr__eyes_end(const tr_actor *actor)
+{
+    const tr_loop *loop = actor->loop;
+    if ((loop->eyes & TR__EYE_DOG) == 0 && loop->tap->tsc)
+        tap_end(loop->tap, actor, processor_ticks(), (loop->eyes & TR__EYE_BODIES) != 0);
+    else
+        eyes_end(actor);
 }

@@ -26,16 +26,6 @@ typedef struct tr__fact {
     uint64_t number;
 } tr__fact;
 
-// A message whose turn is over.
-typedef struct tr__handled {
-    const tr_actor *actor;
-    const tr_msg *msg;
-    uint64_t start, end; // ticks
-    uint32_t depth;
-    int code;
-    bool bodies;
-} tr__handled;
-
 // The turn that runs, for others to see, also when the process does not live any more. While
 // messages are not told only `last` is written.
 typedef struct tr__running {
@@ -49,13 +39,15 @@ typedef struct tr__running {
 struct tr__tap {
     tr__tracer *tracer;
     tr__running *running;
-    bool tsc;       // ticks are the processor's; else the world's nanoseconds
-    uint64_t tick;  // the end of the last turn of this phase; 0: unknown
-    uint64_t start; // of the turn that runs
-    const tr_msg *msg;
+    bool tsc;          // ticks are the processor's; else the world's nanoseconds
+    uint64_t tick;     // the end of the last turn of this phase; 0: unknown
+    uint64_t start;    // of the turn that runs
+    const tr_msg *msg; // whose turn it is; NULL: no message's
     uint32_t depth;
     int code;
-    tr__trace_at turn; // what it is a part of; trace 0: nothing yet
+    const tr__trace_at *turn; // what it is a part of: its message's place, or own
+    tr__trace_at own;         // low 0: nothing yet
+    tr_msg *unsent;           // what it has sent and has no time yet
     uint32_t span, span_end;
 };
 
@@ -67,7 +59,8 @@ typedef struct tr__tracer_ops {
     // It is about to wait; it goes on.
     void (*sleep)(tr__tap *tap, bool asleep);
     void (*fact)(tr__tap *tap, const tr__fact *fact);
-    void (*message)(tr__tap *tap, const tr__handled *handled);
+    // The turn of a message is over, at tap->tick. bodies: with what is in it
+    void (*message)(tr__tap *tap, const tr_actor *actor, const tr_msg *msg, bool bodies);
     // A message has been put on a link: with a stamp.
     void (*sent)(tr__tap *tap, const tr__letter *letter, size_t body_size);
     // A child's process has been reaped.
@@ -91,6 +84,11 @@ void tr__tap_tell(const tr_loop *loop, const tr__fact *fact);
 uint64_t tr__tap_ticks(const tr_loop *loop);
 // The stamp of a message that is sent now, by the turn that runs.
 void tr__tap_stamp(tr_loop *loop, tr__stamp *ret_stamp);
+// The same for one of this loop that is to be put into a mailbox here. It cannot be handled before
+// this turn is over, and has left then: the time of that is its own, too, so that a message costs
+// one look at the clock. One that is freed before that settles all of them.
+void tr__tap_stamp_later(tr_loop *loop, tr_msg *msg);
+void tr__tap_settle(const tr_loop *loop);
 
 #define TR__TELL(loop, ...)                                                                        \
     do {                                                                                           \

@@ -310,8 +310,8 @@ static void reader_trace(reader *r, tr__envelope *e)
     const uint8_t *item = reader_item(r);
     if (item == NULL || item[0] != 0xc7 || item[1] != TRACE_BYTES || item[2] != TRACE_TYPE)
         return;
-    e->trace =
-        (tr__trace_at){get_be(item + 3, 8), get_be(item + 11, 8), (uint32_t)get_be(item + 23, 4)};
+    e->trace = (tr__trace_at){get_be(item + 3, 8), get_be(item + 11, 8),
+                              (uint32_t)get_be(item + 23, 4), 0};
 }
 
 // What may stand at a message's end.

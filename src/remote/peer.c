@@ -417,7 +417,7 @@ static void message_trace(tr_msg *msg, const tr__envelope *e)
     tr__stamp *stamp = tr__msg_stamp(msg);
     stamp->at.high = e->trace.high;
     stamp->at.low = e->trace.low;
-    stamp->parent = e->trace.span;
+    stamp->at.parent = e->trace.span;
     msg->stamped = TR__STAMPED_ELSEWHERE;
 }
 

@@ -47,7 +47,9 @@ typedef struct part {
     writer *writer;
     uint32_t loop;
     tr__trace_loop_head *head;
+    uint64_t node;             // this node's id
     uint64_t events, messages; // the next one's number
+    uint64_t seats;            // of the table, that is reserved
     bool has_messages;         // there is room for them
     bool failed;               // and never will be
     bool attached;
@@ -175,22 +177,19 @@ static inline uint16_t string_of_name(part *p, const tr_msg *msg)
 
 static uint16_t node_of(part *p, uint64_t node)
 {
-    return node == 0 || node == p->tap.tracer->node->id
-               ? 0
-               : string_of(p, (const char *)&node, sizeof node);
+    return node == 0 || node == p->node ? 0 : string_of(p, (const char *)&node, sizeof node);
 }
 
 // ---- Records ----
 
 #define WORDS (TR__TRACE_CELL / sizeof(uint64_t))
 
-static void cell_write(tr__word *to, uint64_t number, uint64_t words[WORDS])
+static void cell_write(tr__word *to, uint64_t number, const uint64_t words[WORDS])
 {
-    words[0] = (words[0] & ~(uint64_t)UINT32_MAX) | (uint32_t)(number + 1);
     atomic_store_explicit(&to[0], 0, memory_order_relaxed);
     for (size_t i = 1; i < WORDS; i++)
-        atomic_store_explicit(&to[i], words[i], memory_order_release);
-    atomic_store_explicit(&to[0], words[0], memory_order_release);
+        tr__word_set(&to[i], words[i]);
+    tr__word_set(&to[0], (words[0] & ~(uint64_t)UINT32_MAX) | (uint32_t)(number + 1));
 }
 
 static void put_event(part *p, const tr__record *record)
@@ -202,11 +201,15 @@ static void put_event(part *p, const tr__record *record)
     tr__word_set(&p->head->events, p->events);
 }
 
-static void put_message(part *p, uint64_t words[WORDS])
+static inline tr__word *message_cell(const part *p, uint64_t number)
+{
+    return part_at(p, TR__TRACE_MESSAGES_AT + (number % TR__TRACE_MESSAGES) * TR__TRACE_CELL);
+}
+
+static void put_message(part *p, const uint64_t words[WORDS])
 {
     uint64_t number = p->messages++;
-    size_t at = (number % TR__TRACE_MESSAGES) * TR__TRACE_CELL;
-    cell_write(part_at(p, TR__TRACE_MESSAGES_AT + at), number, words);
+    cell_write(message_cell(p, number), number, words);
     tr__word_set(&p->head->messages, p->messages);
 }
 
@@ -217,21 +220,30 @@ static uint64_t ticks_now(const part *p)
 
 // ---- Actors ----
 
+static inline uint64_t seat_place(uint64_t id)
+{
+    return ((id & TR__ID_HANDLE) >> 28) * 2 + ((id & TR__ID_LODGER) != 0);
+}
+
+static inline tr__trace_seat *seat_at(const part *p, uint64_t place)
+{
+    return (tr__trace_seat *)part_at(p, TR__TRACE_ACTORS_AT) + place;
+}
+
 // NULL: there is no room
 static tr__trace_seat *seat_of(part *p, uint64_t id)
 {
-    uint64_t place = ((id & TR__ID_HANDLE) >> 28) * 2 + ((id & TR__ID_LODGER) != 0);
-    uint64_t room = tr__word_get(&p->head->actors_room);
+    uint64_t place = seat_place(id);
     if (place >= TR__TRACE_ACTORS)
         return NULL;
-    while (place >= room) {
-        uint64_t at = TR__TRACE_ACTORS_AT + room * TR__TRACE_CELL;
+    while (place >= p->seats) {
+        uint64_t at = TR__TRACE_ACTORS_AT + p->seats * TR__TRACE_CELL;
         if (!reserve(p->writer, loop_at(p->loop) + at, STEP))
             return NULL;
-        room += STEP / TR__TRACE_CELL;
-        tr__word_set(&p->head->actors_room, room);
+        p->seats += STEP / TR__TRACE_CELL;
+        tr__word_set(&p->head->actors_room, p->seats);
     }
-    return (tr__trace_seat *)part_at(p, TR__TRACE_ACTORS_AT) + place;
+    return seat_at(p, place);
 }
 
 static void seat_take(part *p, const tr__fact *fact, const tr__record *r)
@@ -274,10 +286,12 @@ static void seat_leave(part *p, uint64_t actor)
         tr__word_set(&seat->id, 0);
 }
 
-static void seat_count(part *p, uint64_t actor, uint32_t depth, uint64_t wait, uint64_t run)
+static inline void seat_count(const part *p, uint64_t actor, uint32_t depth, uint64_t wait,
+                              uint64_t run)
 {
-    tr__trace_seat *seat = seat_of(p, actor);
-    if (seat == NULL || tr__word_get(&seat->id) != actor)
+    uint64_t place = seat_place(actor);
+    tr__trace_seat *seat = seat_at(p, place);
+    if (place >= p->seats || tr__word_get(&seat->id) != actor)
         return;
     tr__word_set(&seat->handled,
                  ((tr__word_get(&seat->handled) + 1) & UINT32_MAX) | (uint64_t)depth << 32);
@@ -321,7 +335,7 @@ static void trace_fact(tr__tap *tap, const tr__fact *fact)
     put_event(p, &r);
 }
 
-static void put_body(part *p, const tr_msg *msg)
+__attribute__((noinline)) static void put_body(part *p, const tr_msg *msg)
 {
     tr__record_body cell = {.kind = TR_TRACE_BODY, .size = (uint16_t)msg->body_size};
     uint64_t words[WORDS];
@@ -333,42 +347,65 @@ static void put_body(part *p, const tr_msg *msg)
     }
 }
 
-static uint8_t message_flags(const tr__handled *h)
+static inline bool body_fits(const tr_msg *msg)
 {
-    const tr_msg *msg = h->msg;
-    bool body = h->bodies && msg->body_size > 0 && msg->body_size <= TR__BODY_MAX;
-    return (uint8_t)((msg->is_ask ? TR_TRACE_ASK : 0) | (msg->is_answer ? TR_TRACE_ANSWER : 0) |
-                     (msg->stamped != TR__UNSTAMPED ? TR_TRACE_STAMPED : 0) |
-                     (msg->stamped == TR__STAMPED_ELSEWHERE ? TR_TRACE_REMOTE : 0) |
-                     (h->code < 0 ? TR_TRACE_FAILED : 0) | (body ? TR_TRACE_HAS_BODY : 0));
+    return msg->body_size > 0 && msg->body_size <= TR__BODY_MAX;
 }
 
-// As a tr__record has it, in words: to write its members one by one and then read them as words
-// would wait for the writes.
-static void trace_message(tr__tap *tap, const tr__handled *h)
+// Both times, each as tr__trace_pack makes it: short ones at once.
+static inline uint64_t times_pack(uint64_t wait, uint64_t run)
 {
-    static const tr__stamp none;
+    if ((wait | run) >> 35 == 0)
+        return wait >> 4 | run >> 4 << 32;
+    return tr__trace_pack(wait) | (uint64_t)tr__trace_pack(run) << 32;
+}
+
+// Its place in a trace, in both its words. Returns how long it has waited.
+static inline uint64_t put_stamp(tr__word *cell, const tr_msg *msg, uint64_t start)
+{
+    const tr__stamp *stamp = tr__msg_stamp(msg);
+    tr__word_set(&cell[4], stamp->at.low);
+    tr__word_set(&cell[5], stamp->at.span | (uint64_t)stamp->at.parent << 32);
+    return start > stamp->sent ? start - stamp->sent : 0;
+}
+
+static inline uint64_t put_no_stamp(tr__word *cell)
+{
+    tr__word_set(&cell[4], 0);
+    tr__word_set(&cell[5], 0);
+    return 0;
+}
+
+// As a tr__record has it, right into its place and word by word: to write its members one by one and
+// then read them as words would wait for the writes.
+static void trace_message(tr__tap *tap, const tr_actor *actor, const tr_msg *msg, bool bodies)
+{
     part *p = part_of(tap);
-    const tr_msg *msg = h->msg;
-    const tr__stamp *stamp = msg->stamped != TR__UNSTAMPED ? tr__msg_stamp(msg) : &none;
-    bool known = stamp != &none && h->start > stamp->sent;
-    uint64_t run = h->end - h->start, wait = known ? h->start - stamp->sent : 0;
-    uint64_t depth = h->depth < UINT16_MAX ? h->depth : UINT16_MAX;
-    uint64_t flags = message_flags(h), name = string_of_name(p, msg);
-    uint64_t size = h->code < 0 ? (uint32_t)h->code : msg->body_size;
-    put_message(p, (uint64_t[WORDS]){
-                       (uint64_t)TR_TRACE_MESSAGE << 32 | flags << 40 | depth << 48,
-                       h->start,
-                       h->actor->id,
-                       msg->from.actor,
-                       stamp->at.low,
-                       stamp->at.span | (uint64_t)stamp->parent << 32,
-                       tr__trace_pack(wait) | (uint64_t)tr__trace_pack(run) << 32,
-                       size | name << 32 | (uint64_t)node_of(p, msg->from.node) << 48,
-                   });
-    if ((flags & TR_TRACE_HAS_BODY) != 0)
+    uint64_t number = p->messages++, start = tap->start, run = tap->tick - start;
+    tr__word *cell = message_cell(p, number);
+    __builtin_prefetch(message_cell(p, number + 1), 1);
+    atomic_store_explicit(&cell[0], 0, memory_order_relaxed);
+    tr__word_set(&cell[1], start);
+    tr__word_set(&cell[2], actor->id);
+    tr__word_set(&cell[3], msg->from.actor);
+    bool stamped = msg->stamped != TR__UNSTAMPED;
+    uint64_t wait = stamped ? put_stamp(cell, msg, start) : put_no_stamp(cell);
+    tr__word_set(&cell[6], times_pack(wait, run));
+    seat_count(p, actor->id, tap->depth, wait, run);
+    uint64_t size = tap->code < 0 ? (uint32_t)tap->code : msg->body_size;
+    uint64_t name = string_of_name(p, msg);
+    tr__word_set(&cell[7], size | name << 32 | (uint64_t)node_of(p, msg->from.node) << 48);
+    bool body = bodies && body_fits(msg);
+    uint64_t flags = (stamped ? TR_TRACE_STAMPED : 0) |
+                     (msg->stamped == TR__STAMPED_ELSEWHERE ? TR_TRACE_REMOTE : 0) |
+                     (msg->is_ask ? TR_TRACE_ASK : 0) | (msg->is_answer ? TR_TRACE_ANSWER : 0) |
+                     (tap->code < 0 ? TR_TRACE_FAILED : 0) | (body ? TR_TRACE_HAS_BODY : 0);
+    uint64_t depth = tap->depth < UINT16_MAX ? tap->depth : UINT16_MAX;
+    tr__word_set(&cell[0], (uint32_t)(number + 1) | (uint64_t)TR_TRACE_MESSAGE << 32 | flags << 40 |
+                               depth << 48);
+    tr__word_set(&p->head->messages, number + 1);
+    if (body)
         put_body(p, msg);
-    seat_count(p, h->actor->id, h->depth, wait, run);
 }
 
 static void trace_sent(tr__tap *tap, const tr__letter *letter, size_t body_size)
@@ -383,7 +420,7 @@ static void trace_sent(tr__tap *tap, const tr__letter *letter, size_t body_size)
                     .node = node_of(p, letter->to.node),
                     .number = stamp->at.low,
                     .span = stamp->at.span,
-                    .parent = stamp->parent,
+                    .parent = stamp->at.parent,
                     .size = (uint32_t)body_size,
                     .name = string_of(p, letter->name, letter->name_len)};
     uint64_t words[WORDS];
@@ -487,6 +524,7 @@ static unsigned trace_look(tr__tap *tap, const tr_loop *loop)
 {
     part *p = part_of(tap);
     const writer *w = p->writer;
+    p->node = loop->node->id; // a child has it from its parent
     unsigned eyes = wanted_eyes(p);
     if (w->messages)
         eyes |= TR__EYE_MESSAGES | (w->bodies ? TR__EYE_BODIES : 0);
@@ -532,6 +570,7 @@ static tr__tap *trace_tap(tr__tracer *tracer, const tr_loop *loop)
     p->loop = loop->index;
     p->tap.tracer = tracer;
     p->tap.tsc = w->tsc;
+    p->node = tracer->node->id;
     tr__lock_take(&w->lock);
     int rc = part_map(p);
     if (rc == 0)

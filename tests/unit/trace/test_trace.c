@@ -188,7 +188,7 @@ static void messages_are_there_while_they_are_wanted(void **state)
     tr_trace_event e;
     static const char *const to[] = {"echo", "first/0", "echo", "first/0"};
     uint32_t parent = 0;
-    uint64_t id = 0;
+    uint64_t id = 0, over = 0;
     for (int i = 0; i < 4; i++) {
         char *json, want[32];
         tr_val body;
@@ -199,6 +199,8 @@ static void messages_are_there_while_they_are_wanted(void **state)
         assert_int_equal(e.parent, parent); // each has caused the next one
         assert_true(i == 0 || e.trace == id);
         assert_true(e.trace != 0 && e.run > 0 && e.sent + e.wait + e.run <= e.time + 1000);
+        assert_true(i == 0 || (e.sent + 1000 > over && e.sent < over + 1000)); // of that turn
+        over = e.time;
         snprintf(want, sizeof want, "{\"left\":%d}", 2 - i / 2);
         assert_int_equal(tr_val_unpack(e.body, e.body_size, &body), 0);
         assert_int_equal(tr_json_print(body, &json), 0);
@@ -324,6 +326,71 @@ static void each_loop_begins_traces_of_its_own(void **state)
             traces[e.loop != 0] = e.trace;
     assert_true(traces[0] != 0 && traces[1] != 0);
     assert_true(traces[0] != traces[1]);
+    tr_trace_close(&trace);
+    tr_node_close(&node);
+}
+
+// ---- What is sent and dropped in one turn ----
+
+static int sink_receive(tr_actor *self, const tr_msg *msg)
+{
+    int64_t n;
+    bool last = tr_as_int(tr_msg_body(msg), &n) == 0 && n == 4;
+    return last ? tr_reply(self, msg, TR_NULL) : 0;
+}
+static const tr_behavior sink = {.name = "sink", .receive = sink_receive};
+
+static int crowd_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    int rc =
+        tr_spawn(self, &sink,
+                 TR_SPAWN(.mail_max = 2, .mail_policy = TR_MAIL_DROP_OLDEST, .name = "sink"), NULL);
+    return rc < 0 ? rc : tr_send(self, tr_self(self), "go", TR_NULL);
+}
+
+// Small ones push out large ones and the other way round.
+static int crowd_receive(tr_actor *self, const tr_msg *msg)
+{
+    static const char text[150] = "";
+    tr_addr to;
+    if (!tr_msg_is(msg, "go"))
+        return tr_exit(self, TR_NORMAL);
+    assert_int_equal(tr_whereis(self, "sink", &to), 0);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(tr_send(self, to, "item", TR_V(-1)), 0);
+        assert_int_equal(tr_send(self, to, "large", tr_val_bin((tr_bytes){text, (size_t)(50 + i)})),
+                         0);
+    }
+    assert_int_equal(tr_send(self, to, "item", TR_V(3)), 0);
+    return tr_send(self, to, "item", TR_V(4));
+}
+static const tr_behavior crowd = {.name = "crowd", .start = crowd_start, .receive = crowd_receive};
+
+static void what_is_sent_and_dropped_in_one_turn_takes_nothing_along(void **state)
+{
+    (void)state;
+    tr_node *node;
+    tr_trace_event e;
+    uint64_t began = 0, over = 0;
+    int items = 0;
+    setenv("TROUPE_TRACE", "msg", 1);
+    assert_int_equal(tr_node_open(TR_NODE(.loops = 1), &node), 0);
+    assert_int_equal(tr_node_spawn(node, &crowd, NULL, NULL), 0);
+    assert_int_equal(tr_node_run(node), 0);
+    tr_trace *trace = opened();
+    while (next(trace, TR_TRACE_MESSAGE, &e)) {
+        assert_true((e.flags & TR_TRACE_STAMPED) != 0);
+        if (strcmp(e.name, "go") == 0)
+            over = e.time, began = e.time - e.run;
+        assert_string_not_equal(e.name, "large");
+        if (strcmp(e.name, "item") != 0 || strcmp(e.actor_name, "sink") != 0)
+            continue;
+        assert_true(over != 0 && e.sent > began && e.sent < over + 1000);
+        items++;
+        assert_true(e.sent + e.wait + e.run <= e.time + 1000);
+    }
+    assert_int_equal(items, 2);
     tr_trace_close(&trace);
     tr_node_close(&node);
 }
@@ -586,6 +653,7 @@ int main(void)
         CASE(four_may_want_messages_at_a_time),
         CASE(what_was_overwritten_is_told_as_a_gap),
         CASE(each_loop_begins_traces_of_its_own),
+        CASE(what_is_sent_and_dropped_in_one_turn_takes_nothing_along),
         CASE(those_that_live_are_in_a_table),
         CASE(a_dead_letter_and_a_failed_handler_say_why),
         CASE(more_names_than_there_is_room_for_are_question_marks),
