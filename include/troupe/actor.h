@@ -177,7 +177,7 @@ TR_API int tr_reply_val(tr_actor *self, const tr_msg *msg, const tr_val *body);
  * returns: 0: accepted. TR_EFULL: the receiver's mailbox or the way to it is full and nothing was
  *          sent: see tr_on_writable. TR_ENOACTOR: no such actor on this loop (on another one the
  *          message becomes a dead letter). TR_EDOWN: no link to its node. TR_EINVAL, TR_ETOODEEP,
- *          TR_ETOOBIG, TR_ENOMEM. */
+ *          TR_ETOOBIG, TR_ENOMEM. Children of one parent have links to each other (link.h). */
 static inline int tr_send(tr_actor *self, tr_addr to, const char *name, tr_val body)
 {
     return tr_send_val(self, to, name, name == NULL ? 0 : strlen(name), &body);

@@ -47,7 +47,8 @@
  *                                  sends this message to one worker, or to all that are there;
  *                                  answers with how many had room
  *
- * Workers find each other by "cluster.workers". */
+ * Workers find each other by "cluster.workers", and then send to, ask, monitor and link each other
+ * with nobody in between, as all children of one parent (link.h). */
 #ifndef TROUPE_CLUSTER_H
 #define TROUPE_CLUSTER_H
 

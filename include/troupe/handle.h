@@ -15,8 +15,8 @@
  * a connection is never in two hands: neither read from nor written to by one process after another
  * has had it.
  *
- * Between processes handles go from parent to child and from child to parent; to other nodes they
- * cannot. Groups and asks carry none. */
+ * Between processes handles go from parent to child, from child to parent, and between children of
+ * one parent; to other nodes they cannot. Groups and asks carry none. */
 #ifndef TROUPE_HANDLE_H
 #define TROUPE_HANDLE_H
 

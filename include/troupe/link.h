@@ -28,7 +28,15 @@
  * has not arrived is gone, and never comes later: who dials again gets a new link with a higher
  * epoch, and nothing of the old one.
  *
- * Between two nodes there is one link at a time: if each dials the other one of both is closed. */
+ * Between two nodes there is one link at a time: if each dials the other one of both is closed.
+ *
+ * Links between a parent and its children are there without dialling, and so are those between the
+ * children of one parent: the first time that one of those says something to an actor of another
+ * one, whose address it has from wherever, the parent is asked for a link between them. What is said
+ * meanwhile waits, as much as there is room for on a link; if there is no such child any more
+ * messages become dead letters, asks end with TR_EDOWN, and monitors and links with
+ * TR_REASON_NOCONNECTION. From then on the parent has nothing to do with it: not with what they say,
+ * nor with when they say it. Nodes that are further off in a tree of processes are not met so. */
 #ifndef TROUPE_LINK_H
 #define TROUPE_LINK_H
 

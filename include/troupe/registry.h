@@ -62,14 +62,16 @@ TR_API const tr_down *tr_msg_up(const tr_msg *msg);
  *
  * A publication goes to every member: to those of this node at once, whatever their loop; and over
  * each link to a parent or child behind which there are members, once, however many they are: so
- * all processes of a tree hear each other. (Between processes that are not parent and child there
- * is no link: who hears a publication of another one's may not be able to answer it.)
+ * all processes of a tree hear each other. (Between processes that are neither parent and child nor
+ * children of one parent there is no link: who hears a publication of another one's may not be able
+ * to answer it.)
  *
  * Nodes tell each other whether they have members; until that has arrived, what is published
  * elsewhere does not come to a new one. It arrives before what the member sends there afterwards.
  *
  * Each member gets what one actor publishes in that order, and in order with what that actor sends
- * to it, unless that has to wait for room on a link of another loop. */
+ * to it, unless that has to wait for room on a link of another loop, or goes to another child of
+ * its parent: to that it has a link, and publications go by the parent. */
 
 /* Become a member. An actor that publishes to its own group hears itself.
  * errors: TR_EINVAL, TR_EEXIST (it is one), TR_ENOMEM */

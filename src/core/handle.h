@@ -1,9 +1,9 @@
 // Handles inside, and the cargo of messages: the handles that go with one.
 //
-// What a parent has lent belongs to this process only when the parent knows that it has been taken:
-// until then that keeps its own, to take back what a killed process had not. So a handle that came
-// over a link has a receipt, and a stream made of one that was lent does nothing before the receipt
-// has left.
+// What a parent or a sibling has lent belongs to this process only when that knows that it has been
+// taken: until then it keeps its own, to take back what a killed process had not. So a handle that
+// came over a link has a receipt, and a stream made of one that was lent does nothing before the
+// receipt has left.
 #ifndef TROUPE_CORE_HANDLE_H
 #define TROUPE_CORE_HANDLE_H
 
@@ -13,11 +13,12 @@
 
 // Which message of which link it came with.
 typedef struct tr__receipt {
-    uint64_t node; // at the other end
-    uint64_t ref;  // 0: it came over none
-    uint32_t loop; // of the link
-    bool lent;     // by the parent: when the link is lost it goes back. What came from a child is
-                   // nobody else's then
+    uint64_t node;   // at the other end
+    uint64_t ref;    // 0: it came over none
+    uint64_t number; // which of the links to that sibling; 0: it is none
+    uint32_t loop;   // of the link
+    bool lent;       // by the parent, or a sibling: when the link is lost it may go back. What came
+                     // from a child is nobody else's then
 } tr__receipt;
 
 struct tr_handle {
@@ -37,6 +38,8 @@ typedef struct tr__gate {
     tr__receipt receipt;
     tr_loop *home;
     uint64_t goes; // through it: a stream here, or a message to that node
+    tr__list hold; // of that message, among those of its peer
+    bool passed;
     int status;
     // At home: the receipt has left (status 0), or the link is lost. moves: gate
     void (*done)(tr_loop *loop, struct tr__gate *gate);

@@ -249,6 +249,8 @@ typedef struct tr_world_ops {
     int (*listener_enter)(tr_world *world, tr_parcel **parcel, const tr_listen_how *how,
                           const tr_listener_up *up, void *owner, tr_listener **ret_listener);
 
+    // Two local sockets that are connected. gives: both. errors: TR_ENOMEM, system errors (-EMFILE)
+    int (*parcel_pair)(tr_world *world, tr_parcel *ret_parcels[2]);
     // Any thread. A parcel of a descriptor that this process has been given.
     // moves:  fd, made close-on-exec; on an error it stays the caller's
     // errors: TR_EINVAL (neither a stream socket nor a pipe), TR_ENOSYS (this world has none),

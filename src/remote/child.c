@@ -235,12 +235,12 @@ static int child_hello(tr__child *child, tr_actor *self, const tr_behavior *beha
                        const tr_spawn_opts *opts, tr_buf **ret_hello)
 {
     const tr_node *node = child->remote->loop->node;
-    tr_val hello = TR_MAP("troupe", TR__PROTOCOL, "node", node->id, "name", node->name, "you",
-                          child->peer->node, "parent", self->id, "behavior",
-                          behavior == NULL ? TR_NULL : tr_val_str(behavior->name), "args",
-                          opts->args, "context", opts->context, "mail_max", opts->mail_max,
-                          "mail_bytes_max", opts->mail_bytes_max, "mail_policy",
-                          (int)opts->mail_policy, "handles", (bool)true, "pieces", (bool)true);
+    tr_val hello = TR_MAP(
+        "troupe", TR__PROTOCOL, "node", node->id, "name", node->name, "you", child->peer->node,
+        "parent", self->id, "behavior", behavior == NULL ? TR_NULL : tr_val_str(behavior->name),
+        "args", opts->args, "context", opts->context, "mail_max", opts->mail_max, "mail_bytes_max",
+        opts->mail_bytes_max, "mail_policy", (int)opts->mail_policy, "handles", (bool)true,
+        "pieces", (bool)true, "meets", (bool)true);
     return tr_val_pack(TR_LIST((int)TR__HELLO, hello), ret_hello);
 }
 

@@ -413,6 +413,15 @@ static void read_piece(reader *r, tr__envelope *e)
     e->buf_count = 1;
 }
 
+static void read_siblings(reader *r, tr__envelope *e)
+{
+    e->node = reader_uint(r);
+    e->ref = e->kind == TR__MEET ? reader_uint(r) : 0;
+    e->last = e->kind == TR__UNKNOWN ? 0 : reader_uint(r);
+    e->error = e->kind == TR__UNKNOWN ? reader_error(r) : 0;
+    reader_check(r, e->node != 0 && (e->kind != TR__MEET || e->ref != 0));
+}
+
 static void read_rest(reader *r, tr__envelope *e)
 {
     switch (e->kind) {
@@ -478,6 +487,11 @@ static void read_rest(reader *r, tr__envelope *e)
     case TR__BEGIN:
     case TR__MORE:
         read_piece(r, e);
+        break;
+    case TR__INTRODUCE:
+    case TR__MEET:
+    case TR__UNKNOWN:
+        read_siblings(r, e);
         break;
     default:
         break;

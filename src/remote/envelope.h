@@ -39,21 +39,27 @@ typedef enum tr__kind {
     TR__PROOF,     // [23, bytes]: answers a challenge
     TR__BEGIN,     // [24, number, size, bytes]: the first piece of an envelope of that size
     TR__MORE,      // [25, number, bytes]: the next piece of it
+    TR__INTRODUCE, // [26, node, last]: to the parent: a link to this other child, please
+    TR__MEET,      // [27, node, number, last]: from it, with one end of that link
+    TR__UNKNOWN,   // [28, node, error]: from it: there will be none
     TR__KINDS
 } tr__kind;
 
 typedef struct tr__envelope {
     uint64_t kind;
     uint64_t actor;        // whom it is for or about
+    uint64_t node;         // introduce, meet, unknown: of the other child
     tr_addr from;          // message, ask, answer; node 0: of the peer's
     uint64_t ref;          // monitor, demonitor, down, handles, taken, returned; ask, answer: the
-                           // ask; link, unlink, exit: of the wish of who sends it; begin, more
+                           // ask; link, unlink, exit: of the wish of who sends it; begin, more;
+                           // meet: its number
+    uint64_t last;         // introduce, meet: the number of the last meet that who asks has got
     uint64_t yours;        // unlink, exit: of who gets it
     uint64_t left_us;      // ask: the time that is left to answer it
     uint64_t messages;     // credit
     uint64_t bytes;        // credit; begin: the size
     tr_reason reason;      // down, bye, answer, exit
-    int64_t error;         // refuse, returned; answer: its status
+    int64_t error;         // refuse, returned, unknown; answer: its status
     tr_str text;           // message, ask, publish: its name; refuse
     tr_str group;          // join, leave, publish
     tr_val body;           // hello, challenge, proof

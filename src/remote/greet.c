@@ -4,6 +4,7 @@
 //     over TCP        both send a challenge at once; who has dialled answers the other's with a
 //                     proof, who listens answers that with its proof and its hello
 //     parent, child   the parent says hello, the child answers it
+//     siblings        both say hello as soon as they meet
 //
 // Who has dialled never says hello first, so it can leave when it hears that it has a link to that
 // node already. When two nodes dial each other at the same moment, each finds out by the other's
@@ -33,7 +34,7 @@ static uint64_t own_id(const tr__peer *peer)
 
 static bool is_stranger(const tr__peer *peer)
 {
-    return peer->child == NULL && peer != peer->remote->parent;
+    return peer->child == NULL && peer != peer->remote->parent && !peer->sibling;
 }
 
 // The peer is gone, or on its way out as a child.
@@ -76,6 +77,8 @@ static int say_hello(tr__peer *peer)
 // Whether a link takes the place of the one that there is to that node.
 static bool greet_takes_over(const tr__peer *peer, const tr__peer *old, uint64_t node)
 {
+    if (old->sibling && old->number == 0)
+        return true; // that was only looked for
     if (!is_stranger(old) || peer->dialer != NULL)
         return false;
     return old->dialer == NULL ? peer->their_epoch > old->their_epoch : node < own_id(peer);
@@ -138,16 +141,21 @@ static int greet_hello(tr__peer *peer, tr_val hello)
                             peer->greeted ? "hello again" : "a hello without node");
     if (peer->child != NULL && node != peer->node)
         return greet_refuse(peer, TR_EREFUSED, "not the node that was started");
+    if (peer->sibling && node != peer->node)
+        return greet_refuse(peer, TR_EREFUSED, "not the sibling that was introduced");
     int rc = 0;
     if (is_stranger(peer))
         rc = greet_stranger(peer, node, hello);
-    else if (peer->child == NULL)
+    else if (peer == peer->remote->parent)
         rc = greet_know(peer, node);
     if (rc < 0)
         return rc;
     bool handles = false;
     tr_get_bool(hello, "handles", &handles);
+    tr_get_bool(hello, "meets", &peer->meets);
     peer->greeted = true;
+    if (peer->sibling)
+        tr__sibling_greeted(peer);
     TR__TELL(peer->remote->loop, .kind = TR_TRACE_UP, .other = {peer->node, 0});
     tr_get_bool(hello, "pieces", &peer->takes_pieces);
     peer->outflows.apart = peer->takes_pieces;
@@ -155,6 +163,7 @@ static int greet_hello(tr__peer *peer, tr_val hello)
     if (peer->takes_none)
         tr__peer_handed_return(peer, TR_ENOSYS);
     tr__timer_disarm(peer->remote->loop, &peer->handshake);
+    tr__peer_introductions(peer);
     return peer == peer->remote->parent ? tr__parent_greeted(peer->remote, hello) : 0;
 }
 

@@ -4,13 +4,13 @@
 // that none will: then it comes back to its sender. So does all that is still kept when a child has
 // been reaped and all that it had said is known; but nothing of a child whose link was given up
 // before, for it may have taken that, and nothing when the parent is lost, for that may have it,
-// and this node ends. A descriptor that is sent is sent on and kept, not copied; the frame that it
-// is in holds it as well.
+// and this node ends. What becomes of a sibling's is in sibling.c. A descriptor that is sent is sent
+// on and kept, not copied; the frame that it is in holds it as well.
 //
-// Whoever gets them says that they are taken when the first of a message is. What the parent has
-// lent is not touched before that has left: those who wait for that stand at gates. Nor does it go
-// on to a child: the frame that it is in is held at the child's link, and what is said behind it
-// waits, too.
+// Whoever gets them says that they are taken when the first of a message is. What the parent or a
+// sibling has lent is not touched before that has left: those who wait for that stand at gates. Nor
+// does it go on to somebody else: the frame that it is in is held at that link, and what is said
+// behind it waits, too.
 #include "base/assert.h"
 #include "base/memory.h"
 #include "core/handle.h"
@@ -20,7 +20,7 @@
 
 bool tr__peer_carries(const tr__peer *peer)
 {
-    return peer->inherited && !peer->takes_none;
+    return peer->local && !peer->takes_none;
 }
 
 static void hand_parcels(tr__frame *frame, const tr__cargo *cargo)
@@ -51,58 +51,104 @@ size_t tr__handed_bufs(const tr_msg *msg, tr_buf *bufs[TR_BUFS_MAX])
     return count;
 }
 
-// A message that was held may leave. Those of a peer are let go in the order in which they went.
+static tr__gate *hold_at(tr__list *node)
+{
+    return tr__container(node, tr__gate, hold);
+}
+
+// Those who have lent may be several; what they let pass leaves in the order in which it went.
 static void hand_pass(tr_loop *loop, tr__gate *gate)
 {
     tr__peer *peer = tr__peer_find(loop->remote, gate->goes);
-    if (peer == NULL || peer->link == NULL) {
+    if (tr__list_empty(&gate->hold)) { // that link is lost
         tr__free(gate);
         return;
     }
+    gate->passed = true;
     if (gate->status < 0)
         tr__peer_break(peer); // it was not ours to give, and nothing may overtake it
-    else if (peer->link->ops->let_go(peer->link))
-        tr__peer_drained(peer);
-    else if (peer->frame != NULL && tr__frame_is_held(peer->frame))
-        tr__frame_let_go(peer->frame);
-    else
-        tr__peer_line_let_go(peer);
-    tr__free(gate);
+    while (!tr__list_empty(&peer->holds) && hold_at(peer->holds.next)->passed) {
+        tr__gate *first = hold_at(peer->holds.next);
+        if (first->status < 0)
+            return;
+        tr__list_remove(&first->hold);
+        tr__free(first);
+        if (peer->link->ops->let_go(peer->link))
+            tr__peer_drained(peer);
+        else if (peer->frame != NULL && tr__frame_is_held(peer->frame))
+            tr__frame_let_go(peer->frame);
+        else
+            tr__peer_line_let_go(peer);
+    }
 }
 
-// The receipt of what another one than this peer has lent; NULL: nothing of it is.
-static const tr__receipt *hand_lent(const tr__peer *peer, const tr__cargo *cargo)
+void tr__peer_holds_drop(tr__peer *peer)
 {
-    for (uint32_t i = 0; i < cargo->count; i++) {
-        const tr__receipt *receipt = &cargo->handles[i]->receipt;
-        if (receipt->lent && receipt->node != peer->node) // by the same one, of which there is one
-            return receipt;
-    }
-    return NULL;
+    for (tr__list *node; (node = tr__list_pop(&peer->holds)) != NULL;)
+        if (hold_at(node)->passed)
+            tr__free(hold_at(node));
+}
+
+typedef struct hand_gates {
+    tr__gate *all[TR_HANDLES_MAX];
+    size_t count;
+} hand_gates;
+
+static void hand_gates_free(hand_gates *gates)
+{
+    while (gates->count > 0)
+        tr__free(gates->all[--gates->count]);
+}
+
+static bool same_lender(const tr__receipt *a, uint64_t node, uint64_t number)
+{
+    return a->node == node && a->number == number;
 }
 
 bool tr__peer_hand_waits(const tr__peer *peer, const tr_msg *msg)
 {
-    return hand_lent(peer, tr__msg_cargo(msg)) != NULL;
+    const tr__cargo *cargo = tr__msg_cargo(msg);
+    uint32_t i = 0;
+    while (i < cargo->count && (!cargo->handles[i]->receipt.lent ||
+                                same_lender(&cargo->handles[i]->receipt, peer->node, peer->number)))
+        i++;
+    return i < cargo->count;
 }
 
-// *ret_gate: NULL: there is nothing to wait for
-static int hand_gate(const tr__peer *peer, const tr__cargo *cargo, tr__gate **ret_gate)
+// One for each who has lent some of the handles, but for the peer itself.
+static int hand_gates_new(const tr__peer *peer, const tr__cargo *cargo, hand_gates *ret_gates)
 {
-    const tr__receipt *receipt = hand_lent(peer, cargo);
-    *ret_gate = NULL;
-    return receipt == NULL ? 0 : tr__gate_new(peer->remote->loop, receipt, ret_gate);
+    hand_gates gates = {.count = 0};
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < cargo->count; i++) {
+        const tr__receipt *receipt = &cargo->handles[i]->receipt;
+        bool known = same_lender(receipt, peer->node, peer->number);
+        for (size_t j = 0; j < gates.count; j++)
+            known |= same_lender(&gates.all[j]->receipt, receipt->node, receipt->number);
+        tr__gate *gate = NULL;
+        if (!known)
+            rc = tr__gate_new(peer->remote->loop, receipt, &gate);
+        if (gate != NULL)
+            gates.all[gates.count++] = gate;
+    }
+    if (rc < 0)
+        hand_gates_free(&gates);
+    *ret_gates = gates;
+    return rc;
 }
 
 static void hand_hold(tr__peer *peer, tr__frame *frame, tr__gate *gate)
 {
-    tr_loop *loop = peer->remote->loop;
     gate->goes = peer->node;
     gate->done = hand_pass;
-    tr__frame_hold(frame);
-    int rc = tr__gate_wait(loop, gate);
-    if (rc != TR_LATER)
+    tr__list_init(&gate->hold);
+    int rc = tr__gate_wait(peer->remote->loop, gate);
+    if (rc == TR_LATER) {
+        tr__list_append(&peer->holds, &gate->hold);
+        tr__frame_hold(frame);
+    } else if (rc < 0) {
         tr__peer_break(peer);
+    }
 }
 
 int tr__peer_hand(tr__peer *peer, tr__frame *frame, const tr__letter *letter)
@@ -110,13 +156,13 @@ int tr__peer_hand(tr__peer *peer, tr__frame *frame, const tr__letter *letter)
     tr_msg *msg = *letter->carrier;
     tr__cargo *cargo = tr__msg_cargo(msg);
     uint64_t ref = peer->handed_last + 1;
-    tr__gate *gate;
-    int rc = hand_gate(peer, cargo, &gate);
+    hand_gates gates;
+    int rc = hand_gates_new(peer, cargo, &gates);
     if (rc < 0)
         return rc;
     rc = tr__map_put(&peer->handed, ref, msg);
     if (rc < 0) {
-        tr__free(gate);
+        hand_gates_free(&gates);
         return rc;
     }
     rc = tr__frame_carry_room(frame, cargo->count);
@@ -124,12 +170,12 @@ int tr__peer_hand(tr__peer *peer, tr__frame *frame, const tr__letter *letter)
         rc = hand_announce(frame, cargo, ref);
     if (rc < 0) {
         tr__map_remove(&peer->handed, ref);
-        tr__free(gate);
+        hand_gates_free(&gates);
         return rc;
     }
     hand_parcels(frame, cargo);
-    if (gate != NULL)
-        hand_hold(peer, frame, gate);
+    for (size_t i = 0; i < gates.count; i++)
+        hand_hold(peer, frame, gates.all[i]);
     return 0;
 }
 
@@ -218,7 +264,7 @@ void tr__peer_handed_drop(tr__peer *peer)
 
 int tr__peer_announced(tr__peer *peer, const tr__envelope *e)
 {
-    if (!peer->inherited)
+    if (!peer->local)
         return TR_EBADMSG;
     peer->announced = *e;
     return 0;
@@ -254,8 +300,9 @@ int tr__peer_claim(tr__peer *peer, const tr__envelope *announced, tr_buf *const 
         return rc;
     cargo->receipt = (tr__receipt){.node = peer->node,
                                    .ref = announced->ref,
+                                   .number = peer->number,
                                    .loop = peer->remote->loop->index,
-                                   .lent = peer == peer->remote->parent};
+                                   .lent = peer == peer->remote->parent || peer->sibling};
     for (size_t i = 0; rc == 0 && i < announced->handle_count; i++)
         rc = announced_handle(peer, cargo, announced->with_bytes[i] ? *bytes++ : NULL, ret_lost);
     return rc;
@@ -272,22 +319,38 @@ void tr__peer_cargo_done(tr__peer *peer, const tr_msg *msg)
         tr__peer_post(peer, TR_LIST((int)TR__TAKEN, cargo->receipt.ref));
 }
 
-int tr__remote_taken(tr_loop *loop, const tr__receipt *receipt)
+// NULL: the link that it came over is lost. There may be another one to that sibling since.
+static tr__peer *receipt_peer(const tr_loop *loop, const tr__receipt *receipt)
 {
     tr__peer *peer = tr__peer_find(loop->remote, receipt->node);
+    bool same = peer != NULL && peer->link != NULL && peer->number == receipt->number;
+    return same ? peer : NULL;
+}
+
+// Whether it has gone back with its link. Of a sibling: see tr__sibling_hands.
+static int receipt_lost(const tr_loop *loop, const tr__receipt *receipt)
+{
+    const tr__remote *remote = loop->remote;
+    bool left = receipt->number != 0 && remote != NULL && receipt->number > remote->given_up;
+    return receipt->lent && !left ? TR_EDOWN : 0;
+}
+
+int tr__remote_taken(tr_loop *loop, const tr__receipt *receipt)
+{
+    tr__peer *peer = receipt_peer(loop, receipt);
     int rc = TR_EDOWN;
-    if (peer != NULL && peer->link != NULL)
+    if (peer != NULL)
         rc = tr__peer_post(peer, TR_LIST((int)TR__TAKEN, receipt->ref));
-    return rc < 0 && receipt->lent ? TR_EDOWN : 0;
+    return rc < 0 ? receipt_lost(loop, receipt) : 0;
 }
 
 // ---- Gates ----
 
 int tr__remote_await(tr_loop *loop, tr__gate *gate)
 {
-    tr__peer *peer = tr__peer_find(loop->remote, gate->receipt.node);
-    if (peer == NULL || peer->link == NULL)
-        return TR_EDOWN;
+    tr__peer *peer = receipt_peer(loop, &gate->receipt);
+    if (peer == NULL)
+        return receipt_lost(loop, &gate->receipt);
     gate->mark = TR__NEVER; // set by the next flush
     tr__list_append(&peer->gates, &gate->link);
     tr__peer_dirty(peer);
@@ -321,8 +384,9 @@ void tr__peer_gates_open(tr__peer *peer)
 
 void tr__peer_gates_shut(tr__peer *peer)
 {
+    tr_loop *loop = peer->remote->loop;
     for (tr__list *node; (node = tr__list_pop(&peer->gates)) != NULL;) {
         tr__gate *gate = gate_at(node);
-        tr__gate_open(peer->remote->loop, gate, TR_EDOWN);
+        tr__gate_open(loop, gate, receipt_lost(loop, &gate->receipt));
     }
 }

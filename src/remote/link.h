@@ -72,4 +72,10 @@ void tr__link_sp_carry(tr__link *link);
 // TR__FRAME_MAX.
 void tr__link_sp_limit(tr__link *link, size_t frame_max);
 
+// What stands for a link as long as it is not there: it keeps what it is given (link_wait.c). Only
+// send, queued, given, let_go and free are in its table.
+// errors: TR_ENOMEM
+int tr__link_wait_open(tr__link **ret_link);
+tr__frame *tr__link_wait_pop(tr__link *link); // gives the oldest frame; NULL: none is left
+
 #endif

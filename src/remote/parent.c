@@ -48,15 +48,16 @@ int tr__parent_greeted(tr__remote *remote, tr_val hello)
             return rc;
     }
     int rc = tr__peer_post(
-        remote->parent,
-        TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", you, "name", node->name,
-                                       "handles", (bool)true, "pieces", (bool)true)));
+        remote->parent, TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", you, "name",
+                                                       node->name, "handles", (bool)true, "pieces",
+                                                       (bool)true, "meets", (bool)true)));
     tr_spawn_opts opts;
     parent_options(hello, &opts);
     if (rc == 0)
         rc = tr__node_spawn(node, behavior, &opts, (tr_addr){remote->parent->node, parent}, NULL);
     if (rc == 0)
         node->expecting = false;
+    tr__outside_meets(remote->outside, remote->parent->meets);
     tr__groups_listen(remote->loop);
     return rc;
 }
@@ -64,6 +65,8 @@ int tr__parent_greeted(tr__remote *remote, tr_val hello)
 void tr__parent_lost(tr__remote *remote)
 {
     tr_node *node = remote->loop->node;
+    tr__outside_meets(remote->outside, false);
+    tr__siblings_give_up(remote);
     if (node->expecting) {
         node->expecting = false; // it never became anything
         node->error = TR_EREFUSED;

@@ -51,6 +51,8 @@ int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer)
     tr__list_init(&peer->line);
     tr__list_init(&peer->going);
     tr__list_init(&peer->comings);
+    tr__list_init(&peer->holds);
+    tr__list_init(&peer->wanted);
     tr__list_init(&peer->far.link);
     tr__windows_init(&peer->outflows, TR__WINDOW_PEER_BYTES);
     int rc = node == 0 ? 0 : tr__remote_know(remote, node, peer);
@@ -177,20 +179,27 @@ static void peer_down(tr__peer *peer, const tr__envelope *e)
 static void peer_unlink(tr__peer *peer)
 {
     tr__remote *remote = peer->remote;
+    if (peer->link != NULL)
+        peer->read_out = peer->link->read_out;
+    tr__sibling_hands(peer);
     tr__timer_disarm(remote->loop, &peer->handshake);
     tr__timer_disarm(remote->loop, &peer->beat.timer);
-    if (peer->link != NULL) {
-        peer->read_out = peer->link->read_out;
+    if (peer->link != NULL && tr__sibling_waits(peer))
+        tr__sibling_bury(peer);
+    if (peer->coming != NULL)
+        peer->coming->ops->free(&peer->coming);
+    if (peer->link != NULL)
         peer->link->ops->free(&peer->link);
-    }
     tr__frame_free(&peer->frame);
     tr__peer_pieces_drop(peer);
+    tr__peer_holds_drop(peer);
     tr__peer_gates_shut(peer);
     tr__list_remove(&peer->dirty);
     tr__outflows_drop(peer);
     tr__inflows_drop(peer);
     tr__peer_groups_drop(peer);
     peer_watchers_drop(peer);
+    tr__peer_introductions(peer);
 }
 
 void tr__peer_free(tr__peer **peer)
@@ -207,6 +216,8 @@ void tr__peer_free(tr__peer **peer)
     tr__peer_fire(gone, (tr_reason){.kind = TR_REASON_NOCONNECTION, .code = TR_EDOWN}, NULL);
     if (gone->node != 0 && tr__map_get(&remote->nodes, gone->node) == gone)
         tr__remote_forget(remote, gone->node);
+    if (gone->node != 0 && (!gone->sibling || gone->said_bye))
+        tr__outside_remember(remote->outside, gone->node);
     if (remote->last_peer == gone)
         remote->last_peer = NULL;
     if (remote->parent == gone)
@@ -729,6 +740,13 @@ static int peer_handle(tr__peer *peer, const tr__envelope *e, tr_buf *storage)
     case TR__BEGIN:
     case TR__MORE:
         return peer_piece(peer, e);
+    case TR__INTRODUCE:
+        return tr__peer_introduce(peer, e);
+    case TR__MEET:
+        return tr__sibling_met(peer, e);
+    case TR__UNKNOWN:
+        tr__sibling_unknown(peer, e);
+        return 0;
     default:
         return 0; // of a later version: not for us
     }
@@ -805,10 +823,11 @@ static const tr__link_up PEER_UP = {
 int tr__peer_connect(tr__peer *peer, tr_endpoint *endpoint)
 {
     tr_loop *loop = peer->remote->loop;
-    int rc = tr__link_sp_open(endpoint, &PEER_UP, peer, &peer->link);
-    peer->inherited = peer->child != NULL || peer == peer->remote->parent;
-    if (rc == 0 && peer->inherited)
-        tr__link_sp_carry(peer->link);
+    tr__link **link = peer->sibling ? &peer->coming : &peer->link;
+    int rc = tr__link_sp_open(endpoint, &PEER_UP, peer, link);
+    peer->local = peer->child != NULL || peer == peer->remote->parent || peer->sibling;
+    if (rc == 0 && peer->local)
+        tr__link_sp_carry(*link);
     else if (rc == 0)
         rc = tr__timer_arm(loop, &peer->handshake,
                            loop->world->ops->now(loop->world) +

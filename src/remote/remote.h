@@ -15,6 +15,8 @@
 // dial.c      being the stranger, again and again
 // groups.c    groups that have members on both sides of a link
 // handed.c    handles that go over a link, and come back
+// introduce.c children that are to have a link to each other
+// sibling.c   being one of those
 // relay.c     what goes to a peer of another loop
 // route.c     the table that the core calls, and the end of a node
 #ifndef TROUPE_REMOTE_REMOTE_H
@@ -81,7 +83,7 @@ struct tr__peer {
     tr__link *link;          // NULL: down
     tr__frame *frame;        // being filled; NULL: nothing to send
     uint64_t node;           // 0: not known yet
-    tr__child *child;        // the peer is its process; NULL: a stranger or the parent
+    tr__child *child;        // the peer is its process; NULL: a stranger, the parent or a sibling
     bool greeted;            // its hello has come and was good
     bool said_bye;           // it has
     bool wants;              // a WANT is on its way
@@ -125,13 +127,21 @@ struct tr__peer {
     size_t coming_bytes; // their sizes
     unsigned coming_count;
 
-    bool inherited;         // it is a child, or the parent: handles may go over the link
+    bool sibling;     // another child of the parent
+    tr__link *coming; // of one whose hello has not come yet: then it is `link`
+    uint64_t number;  // of the introduction that its link has come from; 0: none, or no sibling
+    bool meets;       // a child or the parent: its hello knows of introductions
+    tr__list wanted;  // a child: introductions to it that wait for its hello
+    bool parted;      // bye has been said to it
+
+    bool local;             // a child, the parent or a sibling: handles may go over the link
     bool takes_none;        // its hello has said so
     uint64_t handed_last;   // the number of the last message with handles that it was sent
     uint64_t handed_first;  // none before this one is kept
     tr__map handed;         // by that: tr_msg, as long as nobody has taken them
     tr__envelope announced; // of the message that comes next. handle_count 0: nothing
-    tr__list gates;         // tr__gate
+    tr__list gates;         // tr__gate, of what it has lent
+    tr__list holds;         // tr__gate, of what others have lent and goes on to it
 };
 
 int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer);
@@ -188,6 +198,26 @@ void tr__peer_finish(tr__peer *peer);         // no more will be sent
 // errors: TR_EBADMSG, TR_ETOOBIG, TR_EFULL (too many at a time), TR_ENOMEM
 int tr__peer_piece(tr__peer *peer, const tr__envelope *e, tr_buf **ret_whole);
 void tr__peer_pieces_drop(tr__peer *peer);
+// ---- Siblings: the parent's part (introduce.c), and theirs (sibling.c) ----
+
+int tr__peer_introduce(tr__peer *peer, const tr__envelope *e); // a child asks for another one
+void tr__peer_introductions(tr__peer *peer); // those that wait for its hello, or for its end
+
+// What waits in its frames has not left: nobody is known to be there.
+static inline bool tr__sibling_waits(const tr__peer *peer)
+{
+    return peer->sibling && !peer->greeted;
+}
+
+// A peer to say something to, until the parent says that there is none.
+// errors: TR_EDOWN (there is none, or no parent that would know), TR_ENOMEM
+int tr__sibling_seek(tr__remote *remote, uint64_t node, tr__peer **ret_peer);
+int tr__sibling_met(tr__peer *parent, const tr__envelope *e);
+void tr__sibling_unknown(tr__peer *parent, const tr__envelope *e);
+void tr__sibling_greeted(tr__peer *peer);      // what waits may leave
+void tr__sibling_bury(tr__peer *peer);         // it never will
+void tr__sibling_hands(tr__peer *peer);        // its link is lost: whose handles are, see there
+void tr__siblings_give_up(tr__remote *remote); // those that the parent has not answered for
 
 // ---- Handles (handed.c) ----
 
@@ -214,6 +244,7 @@ int tr__peer_claim(tr__peer *peer, const tr__envelope *announced, tr_buf *const 
 void tr__peer_cargo_done(tr__peer *peer, const tr_msg *msg);     // consumed. peer: NULL: gone
 int tr__remote_taken(tr_loop *loop, const tr__receipt *receipt); // as of a tr__route
 int tr__remote_await(tr_loop *loop, tr__gate *gate);             // likewise
+void tr__peer_holds_drop(tr__peer *peer);                        // the link is lost
 void tr__peer_gates_mark(tr__peer *peer);                        // its frame has just been sent
 void tr__peer_gates_open(tr__peer *peer);                        // those whose time has come
 void tr__peer_gates_shut(tr__peer *peer);                        // the link is lost
@@ -329,6 +360,8 @@ void tr__relays_drop(tr__remote *remote); // those that wait here are dead lette
 
 // ---- A node with an outside (route.c) ----
 
+#define TR__STRANGE 64u // nodes that are known to be no siblings
+
 // What the loops of a node share.
 typedef struct tr__outside {
     const tr_app *app;            // NULL: none
@@ -343,7 +376,10 @@ typedef struct tr__outside {
     const tr_behavior **spawns; // that other nodes may start
     size_t spawn_count;
     tr__lock lock;
-    tr__map where; // by node: the tr_loop of its peer. Under the lock
+    tr__map where; // by node: the tr_loop of its peer. Under the lock, as what follows
+    bool meets;    // the parent makes links to siblings
+    uint64_t strange[TR__STRANGE]; // the last ones that were found to be none, or not any more
+    size_t strange_at;
 } tr__outside;
 
 // The last stranger that was told of for what it did wrong.
@@ -359,6 +395,9 @@ struct tr__remote {
     tr__list peers, children, listeners, dialers, dirty;
     tr__carriage *carriage; // of the outside's transport; NULL: it was not wanted yet
     uint64_t epochs;        // links to strangers so far
+    uint64_t introductions; // of children so far, on the first loop
+    uint64_t introduced;    // the number of the last one that this node has heard of
+    uint64_t given_up;      // the highest one of a link to a sibling that was closed here
     tr__blamed blamed;
     tr__map nodes;       // peers by node
     tr__peer *parent;    // NULL: none
@@ -391,7 +430,11 @@ int tr__remote_open_child(const tr__remote_opts *opts, tr_world **world, tr_endp
 
 #define TR__SILENCE_MS 5000u
 int tr__remote_links(tr_node *node, const tr_link_opts *opts);
-void tr__outside_forget(tr__outside *outside); // what that has set
+void tr__outside_forget(tr__outside *outside);                  // what that has set
+tr_loop *tr__outside_find(tr__outside *outside, uint64_t node); // NULL: nobody has a link to it
+void tr__outside_meets(tr__outside *outside, bool meets);
+void tr__outside_remember(tr__outside *outside, uint64_t node); // that it is none
+bool tr__outside_seeks(tr__outside *outside, uint64_t node);    // the parent may know it
 // returns: how many sites a url stands for; 0: its host is a name. TR_EINVAL, TR_ENAMETOOLONG
 int tr__remote_sites(const tr__remote *remote, const char *url, tr_site ret_sites[TR__SITES_KNOWN]);
 int tr__remote_listen(tr_node *node, const char *url);

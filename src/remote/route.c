@@ -50,7 +50,7 @@ void tr__remote_forget(tr__remote *remote, uint64_t node)
     tr__lock_give(&remote->outside->lock);
 }
 
-static tr_loop *outside_find(tr__outside *outside, uint64_t node)
+tr_loop *tr__outside_find(tr__outside *outside, uint64_t node)
 {
     tr__lock_take(&outside->lock);
     tr_loop *loop = tr__map_get(&outside->where, node);
@@ -58,14 +58,29 @@ static tr_loop *outside_find(tr__outside *outside, uint64_t node)
     return loop;
 }
 
-// The loop to go through; NULL: the peer is this one's, or nobody's.
+// The loop to go through; NULL: the peer is this one's, or nobody's. Siblings are the first loop's.
 static tr_loop *route_through(const tr_loop *loop, const tr__peer *peer, uint64_t node)
 {
     const tr__remote *first = tr__node_loop(loop->node, 0)->remote; // this one may be parked
     if (peer != NULL || first == NULL)
         return NULL;
-    tr_loop *through = outside_find(first->outside, node);
+    tr_loop *through = tr__outside_find(first->outside, node);
+    if (through == NULL && tr__outside_seeks(first->outside, node))
+        through = first->loop;
     return through == loop ? NULL : through;
+}
+
+// Its peer, which may be made for this, or the loop to go through.
+static int route_find(tr_loop *loop, uint64_t node, tr__peer **ret_peer, tr_loop **ret_through)
+{
+    *ret_through = NULL;
+    *ret_peer = tr__peer_find(loop->remote, node);
+    if (*ret_peer != NULL)
+        return 0;
+    *ret_through = route_through(loop, NULL, node);
+    if (*ret_through != NULL)
+        return 0;
+    return loop->index == 0 ? tr__sibling_seek(loop->remote, node, ret_peer) : TR_EDOWN;
 }
 
 static int letter_weight(const tr__letter *letter, size_t *ret_body, size_t *ret_weight)
@@ -170,11 +185,12 @@ int tr__peer_send(tr__peer *peer, const tr__letter *letter)
 
 static int route_send(tr_loop *loop, const tr__letter *letter)
 {
-    tr__peer *peer = tr__peer_find(loop->remote, letter->to.node);
-    if (peer != NULL)
-        return peer->link == NULL ? TR_EDOWN : tr__peer_send(peer, letter);
-    tr_loop *through = route_through(loop, peer, letter->to.node);
-    return through == NULL ? TR_EDOWN : tr__relay_send(loop, through, letter);
+    tr__peer *peer;
+    tr_loop *through;
+    int rc = route_find(loop, letter->to.node, &peer, &through);
+    if (rc == 0 && peer != NULL)
+        rc = peer->link == NULL ? TR_EDOWN : tr__peer_send(peer, letter);
+    return rc < 0 || peer != NULL ? rc : tr__relay_send(loop, through, letter);
 }
 
 static int letter_answer(tr_loop *loop, tr__frame *frame, const tr_msg *answer)
@@ -223,21 +239,23 @@ static int route_spawn(tr_actor *self, const tr_behavior *behavior, const char *
 
 static int route_watch(tr_loop *loop, tr_addr addr, tr__watcher *watcher)
 {
-    tr__peer *peer = tr__peer_find(loop->remote, addr.node);
-    if (peer != NULL)
-        return tr__peer_watch(peer, addr.actor, watcher);
-    tr_loop *through = route_through(loop, peer, addr.node);
-    return through == NULL ? TR_EDOWN : tr__watch_from(loop, through, addr, watcher);
+    tr__peer *peer;
+    tr_loop *through;
+    int rc = route_find(loop, addr.node, &peer, &through);
+    if (rc == 0 && peer != NULL)
+        rc = tr__peer_watch(peer, addr.actor, watcher);
+    return rc < 0 || peer != NULL ? rc : tr__watch_from(loop, through, addr, watcher);
 }
 
 static int route_stop(tr_loop *loop, tr_addr addr)
 {
-    tr__peer *peer = tr__peer_find(loop->remote, addr.node);
-    tr_loop *through = route_through(loop, peer, addr.node);
-    if (through != NULL)
-        return tr__relay_stop(loop, through, addr);
-    bool process = peer != NULL && peer->child != NULL && addr.actor == TR__ROOT_ID;
-    if (peer == NULL || (peer->link == NULL && !process))
+    tr__peer *peer;
+    tr_loop *through;
+    int rc = route_find(loop, addr.node, &peer, &through);
+    if (rc < 0 || peer == NULL)
+        return rc < 0 ? rc : tr__relay_stop(loop, through, addr);
+    bool process = peer->child != NULL && addr.actor == TR__ROOT_ID;
+    if (peer->link == NULL && !process)
         return TR_EDOWN;
     if (!process)
         return tr__peer_post_for(peer, (tr__pair){TR__ANY, addr.actor},
@@ -248,11 +266,11 @@ static int route_stop(tr_loop *loop, tr_addr addr)
 
 static int route_signal(tr_loop *loop, tr__signal **signal)
 {
-    uint64_t node = (*signal)->to.node;
-    tr__peer *peer = tr__peer_find(loop->remote, node);
-    tr_loop *through = route_through(loop, peer, node);
-    if (through == NULL)
-        return peer == NULL ? TR_EDOWN : tr__peer_signal(peer, *signal);
+    tr__peer *peer;
+    tr_loop *through;
+    int rc = route_find(loop, (*signal)->to.node, &peer, &through);
+    if (rc < 0 || peer != NULL)
+        return rc < 0 ? rc : tr__peer_signal(peer, *signal);
     tr__signal_post(loop, through, signal);
     return 0;
 }
@@ -298,15 +316,30 @@ static void remote_stop_children(tr__remote *remote)
         tr__child_stop(tr__container(at, tr__child, link_in_remote));
 }
 
-static void remote_leave(tr__remote *remote)
+static bool remote_seeks(const tr__remote *remote)
+{
+    const tr__list *at = remote->peers.next;
+    while (at != &remote->peers && !tr__sibling_waits(tr__container(at, tr__peer, link_in_remote)))
+        at = at->next;
+    return at != &remote->peers;
+}
+
+// What was sent to a sibling that is still to be met is waited for, and so is the parent then.
+static bool peer_may_leave(const tr__peer *peer)
+{
+    return !tr__sibling_waits(peer) &&
+           (peer != peer->remote->parent || !remote_seeks(peer->remote));
+}
+
+static void remote_bid_farewell(tr__remote *remote)
 {
     tr_loop *loop = remote->loop;
-    tr__listeners_close(remote);
-    tr__dialers_close(remote);
-    route_flush(loop); // credits, before the bye
     for (tr__list *at = remote->peers.next; at != &remote->peers; at = at->next) {
         tr__peer *peer = tr__container(at, tr__peer, link_in_remote);
         tr_reason reason = loop->node->first_reason;
+        if (peer->parted || !peer_may_leave(peer))
+            continue;
+        peer->parted = true;
         if (peer->greeted) // others take it for a breach
             tr__peer_post_for(peer, (tr__pair){TR__ANY, TR__ANY},
                               TR_LIST((int)TR__BYE, (int)reason.kind, reason.code, reason.core));
@@ -314,9 +347,18 @@ static void remote_leave(tr__remote *remote)
     route_flush(loop);
     for (tr__list *at = remote->peers.next; at != &remote->peers; at = at->next) {
         tr__peer *peer = tr__container(at, tr__peer, link_in_remote);
-        if (peer->link != NULL)
+        if (peer->link != NULL && peer->parted)
             tr__peer_finish(peer);
     }
+}
+
+static void remote_leave(tr__remote *remote)
+{
+    tr_loop *loop = remote->loop;
+    tr__listeners_close(remote);
+    tr__dialers_close(remote);
+    route_flush(loop); // credits, before the bye
+    remote_bid_farewell(remote);
     uint64_t now = loop->world->ops->now(loop->world);
     if (tr__timer_arm(loop, &remote->deadline, now + remote->outside->flush_ns) < 0)
         remote->stage = TR__LATE;
@@ -344,6 +386,8 @@ static bool route_end(tr_loop *loop)
     if (remote->stage == TR__STOPPING) {
         remote->stage = TR__LEAVING;
         remote_leave(remote);
+    } else {
+        remote_bid_farewell(remote);
     }
     size_t left = remote_queued(remote);
     if (left > 0 && remote->stage == TR__LATE)

@@ -228,6 +228,7 @@ ssize_t tr__sim_endpoint_receive(tr_endpoint *endpoint, const tr_iov *iov, int i
                                  tr_parcel **ret_parcels, int *ret_count, bool *ret_lost);
 int tr__sim_endpoint_leave(tr_endpoint **endpoint, tr_parcel **ret_parcel);
 int tr__sim_endpoint_enter(tr_world *world, tr_parcel **parcel, tr_endpoint **ret_endpoint);
+int tr__sim_parcel_pair(tr_world *world, tr_parcel *ret_parcels[2]);
 int tr__sim_parcel_copy(const tr_parcel *parcel, tr_parcel **ret_parcel);
 void tr__sim_parcel_site(const tr_parcel *parcel, tr_site *ret_site);
 void tr__sim_parcel_free(tr_parcel *parcel);

@@ -59,6 +59,27 @@ void tr__sim_parcel_site(const tr_parcel *base, tr_site *ret_site)
         *ret_site = parcel_of(base)->site;
 }
 
+int tr__sim_parcel_pair(tr_world *world, tr_parcel *ret_parcels[2])
+{
+    struct sim_half *halves[2];
+    struct sim_parcel *one = NULL, *other = NULL;
+    int rc = tr__sim_halves_new(sim_process_of(world)->sim, halves);
+    if (rc < 0)
+        return rc;
+    rc = parcel_new(&halves[0], &one);
+    if (rc == 0)
+        rc = parcel_new(&halves[1], &other);
+    if (rc == 0) {
+        ret_parcels[0] = &one->base;
+        ret_parcels[1] = &other->base;
+    } else if (one != NULL) {
+        tr__sim_parcel_free(&one->base);
+    }
+    tr__sim_half_unref(&halves[0], NULL);
+    tr__sim_half_unref(&halves[1], NULL);
+    return rc;
+}
+
 // ---- Out of a world and into one ----
 
 int tr__sim_endpoint_leave(tr_endpoint **endpoint, tr_parcel **ret_parcel)

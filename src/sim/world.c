@@ -165,6 +165,7 @@ const tr_world_ops tr__sim_world_ops = {
     .endpoint_enter = tr__sim_endpoint_enter,
     .endpoint_send = tr__sim_endpoint_send,
     .endpoint_receive = tr__sim_endpoint_receive,
+    .parcel_pair = tr__sim_parcel_pair,
     .parcel_of = world_parcel_of,
     .parcel_copy = tr__sim_parcel_copy,
     .parcel_site = tr__sim_parcel_site,

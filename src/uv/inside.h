@@ -218,6 +218,7 @@ int tr__uv_parcel_new(tr__parcel_kind kind, int fd, struct real_parcel **ret_par
 int tr__uv_parcel_fd(const struct real_parcel *parcel);
 void tr__uv_parcel_spent(tr_parcel **parcel, int fd); // that is the one which was taken out
 void tr__uv_path_unlink(const char *path, const struct stat *file); // unless it is another's now
+int tr__uv_parcel_pair(tr_world *world, tr_parcel *ret_parcels[2]);
 int tr__uv_parcel_of(tr_world *world, int fd, tr_parcel **ret_parcel);
 int tr__uv_parcel_copy(const tr_parcel *parcel, tr_parcel **ret_parcel);
 void tr__uv_parcel_site(const tr_parcel *parcel, tr_site *ret_site);

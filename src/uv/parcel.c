@@ -88,6 +88,36 @@ int tr__uv_parcel_copy(const tr_parcel *base, tr_parcel **ret_parcel)
     return rc;
 }
 
+static int pair_new(const int fds[2], tr_parcel *ret_parcels[2])
+{
+    struct real_parcel *one, *other;
+    int rc = tr__uv_parcel_new(TR__PARCEL_SOCKET, fds[0], &one);
+    if (rc < 0)
+        return rc;
+    rc = tr__uv_parcel_new(TR__PARCEL_SOCKET, fds[1], &other);
+    if (rc < 0) {
+        tr__free(one);
+        return rc;
+    }
+    ret_parcels[0] = &one->base;
+    ret_parcels[1] = &other->base;
+    return 0;
+}
+
+int tr__uv_parcel_pair(tr_world *world, tr_parcel *ret_parcels[2])
+{
+    int fds[2];
+    (void)world;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        return -errno;
+    int rc = pair_new(fds, ret_parcels);
+    if (rc < 0) {
+        close(fds[0]);
+        close(fds[1]);
+    }
+    return rc;
+}
+
 // ---- What a descriptor is ----
 
 static int socket_kind(int fd, tr__parcel_kind *ret_kind)

@@ -209,6 +209,7 @@ const tr_world_ops tr__uv_world_ops = {
     .endpoint_enter = tr__uv_endpoint_enter,
     .endpoint_send = tr__uv_endpoint_send,
     .endpoint_receive = tr__uv_endpoint_receive,
+    .parcel_pair = tr__uv_parcel_pair,
     .parcel_of = tr__uv_parcel_of,
     .parcel_copy = tr__uv_parcel_copy,
     .parcel_site = tr__uv_parcel_site,

@@ -1589,6 +1589,35 @@ static void test_a_listener_is_opened_and_shared(void **state)
     }
 }
 
+// Goal:   two parcels that are a pair are connected, and either may be dropped.
+static void test_a_pair_of_parcels_is_connected(void **state)
+{
+    (void)state;
+    static struct side a, b;
+    tr_parcel *ends[2];
+    assert_int_equal(0, w->ops->parcel_pair(w, ends));
+    assert_int_equal(TR__PARCEL_SOCKET, ends[0]->kind);
+    a.got = b.got = 0;
+    enter(&a, &ends[0]);
+    enter(&b, &ends[1]);
+    side_say(&a, 1000);
+    side_say(&b, 500);
+    side_listen(&a);
+    side_listen(&b);
+    UNTIL(b.got == 1000 && a.got == 500);
+    side_close(&a);
+    UNTIL(b.end == 0);
+    side_close(&b);
+    UNTIL(a.closed && b.closed);
+
+    assert_int_equal(0, w->ops->parcel_pair(w, ends));
+    tr__parcel_unref(&ends[0]);
+    enter(&b, &ends[1]);
+    UNTIL(b.end == 0);
+    side_close(&b);
+    UNTIL(b.closed);
+}
+
 // Goal:   a parcel that nobody takes is closed with what is in it.
 static void test_a_parcel_is_dropped(void **state)
 {
@@ -1672,6 +1701,7 @@ int world_suite(const struct world_harness *of)
         TEST(test_parcels_go_along_with_bytes),
         TEST(test_parcels_that_are_read_past_are_closed),
         TEST(test_a_listener_is_opened_and_shared),
+        TEST(test_a_pair_of_parcels_is_connected),
         TEST(test_a_parcel_is_dropped),
         TEST(test_nobody_there_is_an_error),
         TEST(test_what_is_no_address_is_an_error),

@@ -489,8 +489,85 @@ static void as_a_stranger_it_asks_monitors_and_hears_of_the_end(void **state)
     assert_int_equal(0, status);
 }
 
+// ---- Another child of its parent ----
+
+// Nobody introduces to it those that it has not said it would meet.
+struct neighbour {
+    bool answered, down, right;
+};
+
+static int neighbour_over(tr_actor *self, bool right)
+{
+    struct neighbour *n = tr_state(self);
+    n->right &= right;
+    return n->answered && n->down ? tr_send(self, tr_parent(self), "done", TR_V((bool)n->right))
+                                  : 0;
+}
+
+static void neighbour_answered(tr_actor *self, const tr_answer *answer, void *arg)
+{
+    struct neighbour *n = tr_state(self);
+    (void)arg;
+    n->answered = true;
+    neighbour_over(self, answer->status == TR_EDOWN);
+}
+
+static int neighbour_start(tr_actor *self, const tr_val *args)
+{
+    struct neighbour *n = tr_state(self);
+    tr_addr to;
+    int rc = tr_as_addr(*args, &to);
+    n->right = true;
+    if (rc == 0)
+        rc = tr_monitor(self, to, NULL);
+    return rc < 0 ? rc
+                  : tr_ask(self, to, "count", TR_NULL, PATIENT, NULL, neighbour_answered, NULL);
+}
+
+static int neighbour_receive(tr_actor *self, const tr_msg *msg)
+{
+    struct neighbour *n = tr_state(self);
+    const tr_down *down = tr_msg_down(msg);
+    n->down = true;
+    return neighbour_over(self, down != NULL && down->reason.kind == TR_REASON_NOCONNECTION);
+}
+static const tr_behavior neighbour = {.name = "neighbour",
+                                      .state_size = sizeof(struct neighbour),
+                                      .start = neighbour_start,
+                                      .receive = neighbour_receive};
+
+static int street_start(tr_actor *self, const tr_val *args)
+{
+    tr_addr kid;
+    (void)args;
+    int rc = tr_fork(self, JS_PEER, TR_SPAWN(.argv = ARGV), &kid);
+    return rc < 0 ? rc
+                  : tr_spawn(self, &neighbour, TR_SPAWN(.isolation = TR_PROCESS, .args = TR_V(kid)),
+                             NULL);
+}
+
+static int street_receive(tr_actor *self, const tr_msg *msg)
+{
+    bool right = false;
+    TR_CHECK(tr_as_bool(tr_msg_body(msg), &right) == 0 && right);
+    all.got++;
+    return tr_exit(self, TR_NORMAL);
+}
+static const tr_behavior street = {
+    .name = "street", .start = street_start, .receive = street_receive};
+
+static void its_siblings_are_not_introduced_to_it(void **state)
+{
+    (void)state;
+    memset(&all, 0, sizeof all);
+    assert_int_equal(0, TR_RUN(TR_APP(&neighbour), &street, TR_NULL));
+    assert_int_equal(1, all.got);
+}
+
 int main(int argc, char **argv)
 {
+    if (tr_is_child())
+        return tr_main(argc, argv, TR_APP(&neighbour));
     int rc = server_main(argc, argv);
     if (rc >= 0)
         return rc;
@@ -507,6 +584,7 @@ int main(int argc, char **argv)
         TR_PROCESS_TEST(one_whose_handler_throws_ends_with_that_error),
         TR_PROCESS_TEST(one_that_leaves_ends_normally),
         TR_PROCESS_TEST(its_monitor_hears_of_the_end_of_an_actor_here),
+        TR_PROCESS_TEST(its_siblings_are_not_introduced_to_it),
         TR_PROCESS_TEST(it_sends_no_more_than_its_window_and_wants_credit_then),
         TR_PROCESS_TEST(it_refuses_another_version_and_what_is_no_hello),
         TR_PROCESS_TEST(it_leaves_a_parent_that_sends_no_frames),

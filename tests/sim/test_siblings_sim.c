@@ -1,0 +1,439 @@
+// Links between the children of one parent, whatever the schedule: who meets whom first, and who
+// dies when. Every test runs over many seeds, each twice: the same seed is the same run.
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/node.h"
+#include "remote/remote.h"
+#include "support/cmocka.h"
+#include "support/counted_memory.h"
+#include "support/sim_node.h"
+
+#define SEEDS 200
+
+static struct sim_nodes nodes;
+static uint64_t seed;
+static char heard[256];
+
+static void note(const char *word)
+{
+    size_t size = strlen(heard);
+    snprintf(heard + size, sizeof heard - size, "%s%s", size == 0 ? "" : " ", word);
+}
+
+static void warn_nobody(const char *id, const char *text, void *arg)
+{
+    (void)id, (void)text, (void)arg;
+}
+
+static uint64_t run(const tr_app *app, uint32_t loops)
+{
+    heard[0] = '\0';
+    counted_memory_start(0);
+    sim_nodes_open(&nodes, seed, app);
+    nodes.loops = loops;
+    assert_true(sim_nodes_run(&nodes, 60));
+    assert_int_equal(0, nodes.code);
+    uint64_t hash = tr__sim_hash(nodes.sim);
+    sim_nodes_close(&nodes);
+    assert_int_equal(0, counted_memory_stop());
+    return hash;
+}
+
+static void perform(const tr_app *app, const char *words)
+{
+    tr_log_set(warn_nobody, NULL);
+    for (seed = 0; seed < SEEDS; seed++) {
+        uint64_t hash = run(app, 1);
+        assert_string_equal(words, heard);
+        assert_int_equal(hash, run(app, 1));
+    }
+}
+
+// ---- All at once ----
+
+// A house has kids, whose links are on different loops of it. Each has two clerks for each of its
+// siblings, spread over its own loops: a clerk monitors that one, sends it numbers, and asks it how
+// many it has got. In half of the runs one of the kids dies in the midst of it.
+enum { KIDS = 3, CLERKS = 2 * (KIDS - 1), NUMBERS = 25, NOBODY = KIDS };
+
+// What kids have seen. They are all of this process.
+static struct {
+    unsigned got, disorder;
+    unsigned asked[KIDS], answered[KIDS], failed[KIDS], downs[KIDS];
+    uint64_t introductions;
+    unsigned victim;
+} seen;
+
+struct clerk {
+    unsigned me;
+    tr_addr to;
+    int next;
+};
+
+static void clerk_answered(tr_actor *self, const tr_answer *answer, void *arg)
+{
+    struct clerk *c = tr_state(self);
+    uint64_t got = 0;
+    (void)arg;
+    if (answer->status != 0)
+        seen.failed[c->me]++;
+    else if (tr_as_uint(answer->body, &got) == 0 && got >= NUMBERS)
+        seen.answered[c->me]++;
+}
+
+static void clerk_go(tr_actor *self, void *arg)
+{
+    struct clerk *c = tr_state(self);
+    int rc = 0;
+    (void)arg;
+    while (rc == 0 && c->next < NUMBERS) {
+        rc = tr_send(self, c->to, "number", TR_MAP("from", tr_self(self), "n", c->next));
+        c->next += rc == 0;
+    }
+    if (rc == TR_EFULL) {
+        tr_on_writable(self, c->to, clerk_go, NULL);
+        return;
+    }
+    seen.asked[c->me]++;
+    rc = tr_ask(self, c->to, "sum", TR_NULL, NULL, NULL, clerk_answered, NULL);
+    seen.failed[c->me] += rc < 0;
+}
+
+static int clerk_start(tr_actor *self, const tr_val *args)
+{
+    struct clerk *c = tr_state(self);
+    int rc = TR_READ(*args, "me", &c->me, "to", &c->to);
+    if (rc == 0)
+        rc = tr_monitor(self, c->to, NULL);
+    if (rc == 0)
+        clerk_go(self, NULL);
+    return rc;
+}
+
+static int clerk_receive(tr_actor *self, const tr_msg *msg)
+{
+    const tr_down *down = tr_msg_down(msg);
+    struct clerk *c = tr_state(self);
+    seen.downs[c->me] += down != NULL && down->reason.kind == TR_REASON_NOCONNECTION;
+    return 0;
+}
+static const tr_behavior clerk = {.name = "clerk",
+                                  .state_size = sizeof(struct clerk),
+                                  .start = clerk_start,
+                                  .receive = clerk_receive};
+
+struct kid {
+    unsigned me, got;
+    struct {
+        tr_addr from;
+        int next;
+    } heard[CLERKS];
+};
+
+static void kid_crash(tr_actor *self, void *arg)
+{
+    (void)arg;
+    sim_nodes_kill(&nodes, self, SIGKILL);
+}
+
+static int kid_start(tr_actor *self, const tr_val *args)
+{
+    struct kid *k = tr_state(self);
+    uint64_t us;
+    int rc = TR_READ(*args, "me", &k->me, "us", &us);
+    if (rc == 0 && k->me == seen.victim)
+        rc = tr_timer_start(self, TR_US(us), kid_crash, NULL, NULL);
+    return rc;
+}
+
+static int kid_go(tr_actor *self, const struct kid *k, const tr_msg *msg)
+{
+    tr_val addr;
+    int rc = 0;
+    for (tr_iter it = tr_iter_of(tr_msg_body(msg)); rc == 0 && tr_iter_next(&it, NULL, &addr);) {
+        tr_addr to;
+        rc = tr_as_addr(addr, &to);
+        for (int i = 0; rc == 0 && i < 2 && !tr_addr_eq(to, tr_self(self)); i++)
+            rc = tr_spawn(self, &clerk,
+                          TR_SPAWN(.placement = TR_SPREAD, .args = TR_MAP("me", k->me, "to", to)),
+                          NULL);
+    }
+    return rc;
+}
+
+static int kid_number(struct kid *k, const tr_msg *msg)
+{
+    tr_addr from;
+    int number, i = 0;
+    int rc = TR_READ(tr_msg_body(msg), "from", &from, "n", &number);
+    if (rc < 0)
+        return rc;
+    while (i < CLERKS - 1 && k->heard[i].from.node != 0 && !tr_addr_eq(k->heard[i].from, from))
+        i++;
+    seen.disorder += k->heard[i].next > 0 && !tr_addr_eq(k->heard[i].from, from);
+    seen.disorder += number != k->heard[i].next++;
+    k->heard[i].from = from;
+    k->got++;
+    seen.got++;
+    return 0;
+}
+
+static int kid_receive(tr_actor *self, const tr_msg *msg)
+{
+    struct kid *k = tr_state(self);
+    if (tr_msg_is(msg, "number"))
+        return kid_number(k, msg);
+    return tr_msg_is(msg, "sum") ? tr_reply(self, msg, TR_V(k->got)) : kid_go(self, k, msg);
+}
+static const tr_behavior kid = {
+    .name = "kid", .state_size = sizeof(struct kid), .start = kid_start, .receive = kid_receive};
+
+// Has a kid, on whatever loop it is placed.
+static int nurse_start(tr_actor *self, const tr_val *args)
+{
+    tr_addr addr;
+    int rc = tr_spawn(self, &kid, TR_SPAWN(.isolation = TR_PROCESS, .args = *args), &addr);
+    return rc < 0 ? rc : tr_send(self, tr_parent(self), "kid", TR_V(addr));
+}
+static const tr_behavior nurse = {.name = "nurse", .start = nurse_start};
+
+struct house {
+    tr_val kids[KIDS];
+    tr_addr addrs[KIDS];
+    unsigned count;
+};
+
+static void house_over(tr_actor *self, void *arg)
+{
+    const tr__remote *remote = self->loop->remote;
+    (void)arg;
+    seen.introductions = remote->introductions;
+    for (unsigned i = 0; i < KIDS; i++) {
+        unsigned ended = seen.answered[i] + seen.failed[i];
+        if (i != seen.victim && (ended != seen.asked[i] || ended != CLERKS))
+            note("an ask has not ended");
+        if (i != seen.victim && seen.downs[i] != (seen.victim == NOBODY ? 0 : 2))
+            note("not one down each");
+        if (seen.victim == NOBODY && seen.failed[i] > 0)
+            note("an ask has failed");
+    }
+    tr_exit(self, TR_NORMAL);
+}
+
+static int house_start(tr_actor *self, const tr_val *args)
+{
+    int rc = tr_timer_start(self, TR_S(20), house_over, NULL, NULL);
+    (void)args;
+    for (unsigned i = 0; rc == 0 && i < KIDS; i++)
+        rc = tr_spawn(
+            self, &nurse,
+            TR_SPAWN(.placement = TR_SPREAD, .args = TR_MAP("me", i, "us", seed * 37 % 4000)),
+            NULL);
+    return rc;
+}
+
+// All are told of all as soon as they have an address: some have no process that has begun yet.
+static int house_receive(tr_actor *self, const tr_msg *msg)
+{
+    struct house *h = tr_state(self);
+    int rc = tr_as_addr(tr_msg_body(msg), &h->addrs[h->count++]);
+    if (rc < 0 || h->count < KIDS)
+        return rc;
+    for (unsigned i = 0; i < KIDS; i++)
+        h->kids[i] = TR_V(h->addrs[i]);
+    for (unsigned i = 0; rc == 0 && i < KIDS; i++) {
+        rc = tr_send(self, h->addrs[i], "go", tr_val_list(h->kids, KIDS));
+        rc = rc == TR_EDOWN ? 0 : rc;
+    }
+    return rc;
+}
+static const tr_behavior house = {.name = "house",
+                                  .state_size = sizeof(struct house),
+                                  .start = house_start,
+                                  .receive = house_receive};
+
+static uint64_t run_house(unsigned victim, uint32_t loops)
+{
+    memset(&seen, 0, sizeof seen);
+    seen.victim = victim;
+    uint64_t hash = run(TR_APP(&house, &kid), loops);
+    assert_string_equal("", heard);
+    assert_int_equal(0, seen.disorder);
+    return hash;
+}
+
+static void all_reach_each_other_in_order_and_once(void **state)
+{
+    (void)state;
+    tr_log_set(warn_nobody, NULL);
+    for (seed = 0; seed < SEEDS; seed++) {
+        uint32_t loops = 1 + (uint32_t)(seed % 3);
+        uint64_t hash = run_house(NOBODY, loops);
+        assert_int_equal(KIDS * CLERKS * NUMBERS, seen.got);
+        assert_in_range(seen.introductions, KIDS,
+                        2 * KIDS); // three pairs, asked for by one or both
+        assert_int_equal(0, nodes.dead_letters);
+        assert_int_equal(hash, run_house(NOBODY, loops));
+    }
+}
+
+static void whoever_dies_is_told_of_once_and_whatever_it_was_asked_ends(void **state)
+{
+    (void)state;
+    tr_log_set(warn_nobody, NULL);
+    for (seed = 0; seed < SEEDS; seed++) {
+        uint32_t loops = 1 + (uint32_t)(seed % 3);
+        uint64_t hash = run_house((unsigned)(seed % KIDS), loops);
+        assert_int_equal(hash, run_house((unsigned)(seed % KIDS), loops));
+    }
+}
+
+// ---- Nobody there ----
+
+// Asks, monitors and sends to a node that there never was, and to a sibling that has left.
+struct seeker {
+    tr_addr whom[2];
+    unsigned at, ends;
+};
+
+static void seeker_go(tr_actor *self);
+
+static void seeker_ended(tr_actor *self, bool right)
+{
+    struct seeker *s = tr_state(self);
+    if (!right)
+        note("wrong");
+    if (++s->ends < 2)
+        return;
+    if (tr_send(self, s->whom[s->at], "again", TR_NULL) != TR_EDOWN)
+        note("it is asked for again");
+    s->ends = 0;
+    s->at++;
+    seeker_go(self);
+}
+
+static void seeker_answered(tr_actor *self, const tr_answer *answer, void *arg)
+{
+    (void)arg;
+    seeker_ended(self, answer->status == TR_EDOWN);
+}
+
+static void seeker_go(tr_actor *self)
+{
+    struct seeker *s = tr_state(self);
+    if (s->at == 2) {
+        note(tr_node_dead_letters(tr_node_of(self)) == 4 ? "four" : "not four");
+        tr_send(self, tr_parent(self), "done", TR_NULL);
+        return;
+    }
+    tr_addr to = s->whom[s->at];
+    if (tr_send(self, to, "hello", TR_NULL) != 0 || tr_monitor(self, to, NULL) != 0 ||
+        tr_ask(self, to, "who", TR_NULL, NULL, NULL, seeker_answered, NULL) != 0)
+        note("not accepted");
+}
+
+static int seeker_start(tr_actor *self, const tr_val *args)
+{
+    struct seeker *s = tr_state(self);
+    s->whom[0] = (tr_addr){12345, 1};
+    int rc = tr_as_addr(*args, &s->whom[1]);
+    seeker_go(self);
+    return rc;
+}
+
+static int seeker_receive(tr_actor *self, const tr_msg *msg)
+{
+    const tr_down *down = tr_msg_down(msg);
+    if (down != NULL)
+        seeker_ended(self, down->reason.kind == TR_REASON_NOCONNECTION);
+    return 0;
+}
+static const tr_behavior seeker = {.name = "seeker",
+                                   .state_size = sizeof(struct seeker),
+                                   .start = seeker_start,
+                                   .receive = seeker_receive};
+
+static int gone_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    return tr_exit(self, TR_NORMAL);
+}
+static const tr_behavior gone = {.name = "gone", .start = gone_start};
+
+static int lost_start(tr_actor *self, const tr_val *args)
+{
+    tr_addr addr;
+    (void)args;
+    int rc = tr_spawn(self, &gone, TR_SPAWN(.isolation = TR_PROCESS), &addr);
+    return rc < 0 ? rc : tr_monitor(self, addr, NULL);
+}
+
+static int lost_receive(tr_actor *self, const tr_msg *msg)
+{
+    const tr_down *down = tr_msg_down(msg);
+    return down == NULL
+               ? tr_exit(self, TR_NORMAL)
+               : tr_spawn(self, &seeker,
+                          TR_SPAWN(.isolation = TR_PROCESS, .args = TR_V(down->addr)), NULL);
+}
+static const tr_behavior lost = {.name = "lost", .start = lost_start, .receive = lost_receive};
+
+static void where_nobody_is_what_was_accepted_is_a_dead_letter_and_no_more_is(void **state)
+{
+    (void)state;
+    perform(TR_APP(&lost, &gone, &seeker), "four");
+}
+
+// ---- Last words ----
+
+static int heir_receive(tr_actor *self, const tr_msg *msg)
+{
+    note(tr_msg_name(msg));
+    return tr_msg_is(msg, "three") ? tr_send(self, tr_parent(self), "done", TR_NULL) : 0;
+}
+static const tr_behavior heir = {.name = "heir", .receive = heir_receive};
+
+static int dying_start(tr_actor *self, const tr_val *args)
+{
+    tr_addr to;
+    int rc = tr_as_addr(*args, &to);
+    if (rc == 0)
+        rc = tr_send(self, to, "one", TR_NULL);
+    if (rc == 0)
+        rc = tr_send(self, to, "two", TR_NULL);
+    if (rc == 0)
+        rc = tr_send(self, to, "three", TR_NULL);
+    return rc < 0 ? rc : tr_exit(self, TR_NORMAL);
+}
+static const tr_behavior dying = {.name = "dying", .start = dying_start};
+
+static int family_start(tr_actor *self, const tr_val *args)
+{
+    tr_addr addr;
+    (void)args;
+    int rc = tr_spawn(self, &heir, TR_SPAWN(.isolation = TR_PROCESS), &addr);
+    return rc < 0 ? rc
+                  : tr_spawn(self, &dying, TR_SPAWN(.isolation = TR_PROCESS, .args = TR_V(addr)),
+                             NULL);
+}
+static const tr_behavior family = {
+    .name = "family", .start = family_start, .receive = lost_receive};
+
+static void what_was_said_to_a_sibling_before_the_end_arrives(void **state)
+{
+    (void)state;
+    perform(TR_APP(&family, &heir, &dying), "one two three");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_reach_each_other_in_order_and_once),
+        cmocka_unit_test(whoever_dies_is_told_of_once_and_whatever_it_was_asked_ends),
+        cmocka_unit_test(where_nobody_is_what_was_accepted_is_a_dead_letter_and_no_more_is),
+        cmocka_unit_test(what_was_said_to_a_sibling_before_the_end_arrives),
+    };
+    return cmocka_run_group_tests_name("sim/siblings", tests, NULL, NULL);
+}
