@@ -610,7 +610,94 @@ static int client_receive(tr_actor *self, const tr_msg *msg)
 static const tr_behavior client_house = {
     .name = "client", .start = client_start, .receive = client_receive};
 
-#define APP TR_APP(&street, &house, &counter, &teller, &twin, &mortal, &witness, &server, &doorman)
+// ---- A large message before there is a link, and a stream ----
+
+enum { LARGE = 1 << 20 };
+
+struct reader {
+    bool right;
+};
+
+static void reader_has_all(tr_actor *self, int status, tr_buf *all, void *arg)
+{
+    const struct reader *r = tr_state(self);
+    (void)arg;
+    done(self, r->right && status == 0 && tr_buf_size(all) == LARGE);
+}
+
+static void reader_through(tr_actor *self, int status, void *arg)
+{
+    (void)self, (void)status, (void)arg; // reader_has_all has heard
+}
+
+static int reader_receive(tr_actor *self, const tr_msg *msg)
+{
+    struct reader *r = tr_state(self);
+    tr_offer offer;
+    tr_stream streams[2];
+    if (tr_msg_is(msg, "large")) {
+        r->right = tr_msg_buf_count(msg) == 1 && tr_buf_size(tr_msg_buf(msg, 0)) == LARGE;
+        return 0;
+    }
+    int rc = tr_as_offer(tr_msg_body(msg), &offer);
+    if (rc == 0)
+        rc = tr_stream_accept(self, &offer, NULL, &streams[0]);
+    if (rc == 0)
+        rc = tr_collector(self, NULL, &streams[1], reader_has_all, NULL);
+    return rc < 0 ? rc : tr_pipeline(self, streams, 2, NULL, reader_through, NULL);
+}
+static const tr_behavior reader = {
+    .name = "reader", .state_size = sizeof(struct reader), .receive = reader_receive};
+
+static int giver_send(tr_actor *self, tr_addr to, tr_buf **large)
+{
+    tr_msg *msg = NULL;
+    int rc = tr_msg_new("large", TR_NULL, &msg);
+    if (rc == 0)
+        rc = tr_msg_attach(msg, large);
+    if (rc == 0)
+        rc = tr_send_msg(self, to, &msg);
+    tr_msg_free(&msg);
+    return rc;
+}
+
+static int giver_start(tr_actor *self, const tr_val *args)
+{
+    tr_buf *large = NULL, *chunk = NULL;
+    tr_stream source;
+    tr_offer offer;
+    tr_addr to;
+    int rc = tr_as_addr(*args, &to);
+    if (rc == 0)
+        rc = tr_buf_zeroed(LARGE, &large);
+    if (rc == 0) {
+        chunk = tr_buf_ref(large);
+        rc = giver_send(self, to, &large);
+    }
+    if (rc == 0)
+        rc = tr_source(self, &chunk, 1, NULL, &source);
+    if (rc == 0)
+        rc = tr_stream_offer_read(self, source, NULL, &offer);
+    if (rc == 0)
+        rc = tr_send(self, to, "read", tr_val_offer(&offer));
+    tr_buf_unref(&large);
+    tr_buf_unref(&chunk);
+    return rc;
+}
+static const tr_behavior giver = {.name = "giver", .start = giver_start};
+
+static int gifts_start(tr_actor *self, const tr_val *args)
+{
+    tr_addr addr;
+    (void)args;
+    int rc = tr_spawn(self, &reader, PROCESS(TR_NULL), &addr);
+    return rc < 0 ? rc : tr_spawn(self, &giver, PROCESS(TR_V(addr)), NULL);
+}
+static const tr_behavior gifts = {.name = "gifts", .start = gifts_start, .receive = street_receive};
+
+#define APP                                                                                        \
+    TR_APP(&street, &house, &counter, &teller, &twin, &mortal, &witness, &server, &doorman,        \
+           &reader, &giver)
 
 // ---- The tests ----
 
@@ -697,7 +784,15 @@ static void a_connection_comes_back_from_a_sibling_that_is_killed(void **state)
     assert_memory_equal("ok", client.got, 2);
 }
 
+static void large_messages_and_streams_go_between_siblings(void **state)
+{
+    (void)state;
+    run(&gifts, TR_NULL);
+    assert_int_equal(1, seen.done);
+}
+
 static const struct CMUnitTest tests[] = {
+    TR_PROCESS_TEST(large_messages_and_streams_go_between_siblings),
     TR_PROCESS_TEST(siblings_talk_while_their_parent_is_stopped),
     TR_PROCESS_TEST(two_who_ask_at_once_have_one_link),
     TR_PROCESS_TEST(siblings_may_be_on_any_loop),
