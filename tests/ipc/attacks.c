@@ -178,6 +178,20 @@ static void items_of_a_later_version(struct raw *r)
     raw_send(r, TR_LIST((int)DEMONITOR, 12345, "and more", TR_EMPTY_MAP));
 }
 
+static void introductions(struct raw *r)
+{
+    raw_greet(r);
+    raw_send(r, TR_LIST(26, 5, 0));
+    raw_send(r, TR_LIST(27, 5, 1, 0));
+    raw_send(r, TR_LIST(28, 5, TR_EDOWN));
+}
+
+static void an_introduction_to_no_node(struct raw *r)
+{
+    raw_greet(r);
+    raw_send(r, TR_LIST(26, 0, 0));
+}
+
 static void messages_to_nobody(struct raw *r)
 {
     raw_greet(r);
@@ -211,6 +225,8 @@ const struct attack attacks[] = {
     {"more messages than the window closes", more_messages_than_the_window, CLOSES, 0},
     {"an unknown envelope is passed over", an_unknown_envelope, GOES_ON, 0},
     {"unknown items are passed over", items_of_a_later_version, GOES_ON, 0},
+    {"introductions by others than a parent or a child are passed over", introductions, GOES_ON, 0},
+    {"an introduction to no node closes", an_introduction_to_no_node, CLOSES, 0},
     {"messages to nobody are dropped", messages_to_nobody, GOES_ON, 0},
 };
 const size_t attack_count = sizeof attacks / sizeof *attacks;
