@@ -62,12 +62,13 @@ static void bell_take(tr__carriage *home, tr__list *ret_done)
     tr__lock_give(&home->lock);
 }
 
+// Whatever was told is as good as bytes that were moved: who asks sleeps if there was nothing.
 static bool carriage_heard(void *owner)
 {
     tr__carriage *home = owner;
     tr__list done, ready;
-    bool moved = false;
     bell_take(home, &done);
+    bool heard = !tr__list_empty(&done) || !tr__list_empty(&home->ready);
     for (tr__list *node; (node = tr__list_pop(&done)) != NULL;) {
         struct nng_op *op = tr__container(node, struct nng_op, node);
         op->busy = false;
@@ -76,10 +77,10 @@ static bool carriage_heard(void *owner)
     tr__list_init(&ready);
     tr__list_splice(&ready, &home->ready);
     while (!tr__list_empty(&ready))
-        moved |= tr__nng_tell(ready.next);
+        tr__nng_tell(ready.next);
     if (!tr__list_empty(&home->ready))
         tr__nng_ring(home);
-    return moved;
+    return heard;
 }
 
 // ---- Operations ----
@@ -161,10 +162,10 @@ void tr__nng_dispose(tr__carriage *home, void (*dispose)(void *what), void *what
 // ---- Urls ----
 
 static const struct nng_scheme schemes[] = {
-    {"nng+ipc://", "ipc://", TR__PROOF_USER, false},
-    {"tls+tcp://", "tls+tcp://", TR__PROOF_PAPERS, true},
-    {"wss://", "wss://", TR__PROOF_PAPERS, true},
-    {"ws://", "ws://", TR__PROOF_NONE, true},
+    {"nng+ipc://", "ipc://", TR__PROOF_USER, false, false},
+    {"tls+tcp://", "tls+tcp://", TR__PROOF_PAPERS, true, false},
+    {"wss://", "wss://", TR__PROOF_PAPERS, true, true},
+    {"ws://", "ws://", TR__PROOF_NONE, true, true},
 };
 
 const struct nng_scheme *tr__nng_scheme(const char *url)

@@ -106,7 +106,7 @@ void tr__nng_dispose(tr__carriage *home, void (*dispose)(void *what), void *what
 struct nng_scheme {
     const char *ours, *theirs;
     tr__proof proof;
-    bool tcp;
+    bool tcp, ws;
 };
 const struct nng_scheme *tr__nng_scheme(const char *url); // NULL: it is none
 // errors: TR_ENAMETOOLONG
@@ -127,7 +127,7 @@ int tr__nng_end_new(tr__carriage *home, const struct nng_scheme *scheme, nng_str
                     tr_endpoint **ret_endpoint);
 int tr__nng_connect(tr__carriage *home, const char *url, const tr__papers *papers,
                     tr_endpoint **ret_endpoint);
-bool tr__nng_tell(tr__list *node);      // of ready. Returns whether bytes were moved
+void tr__nng_tell(tr__list *node);      // of ready
 void tr__nng_end_cut(tr__list *node);   // of ends: without what has not left
 void tr__nng_end_close(tr__list *node); // likewise: as its owner does, who hears closed
 

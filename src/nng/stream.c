@@ -1,20 +1,30 @@
 // Endpoints over libnng's streams.
 //
-//     dialling -> connected -> (shut down, or closed: what was written leaves) -> cut -> gone
+//     dialling -> connected -> (shut down, or closed: what was written leaves)
+//     -> cut -> gone
 //
-// Reading. libnng fills `in`, and the loop reads from it; when it is empty libnng has it again. So
-// an owner that does not read stops the peer.
+// Reading. libnng fills `in`, and the loop reads from it; when it is empty
+// libnng has it again. So an owner that does not read stops the peer.
 //
-// Writing. What is written is copied to one half of `out` while libnng sends the other one: a small
-// part at a time, of which only the last is told to the loop. An owner finds no room when one half
-// is on its way and the other one is full.
+// Writing. What is written is copied to one half of `out` while libnng sends
+// the other one: a small part at a time, of which only the last is told to the
+// loop. An owner finds no room when one half is on its way and the other one is
+// full.
 //
-// Ending. libnng's streams have no half to close, and with TLS what it has taken may still lie in
-// its own buffer, which close throws away. So who is done is not cut off before the peer has ended,
-// which shows that it has read all, or LINGER_MS have passed since the last byte was taken. Peers
-// that speak the protocol end when they hear bye.
+// Ending. libnng's streams have no half to close, and with TLS what it has
+// taken may still lie in its own buffer if the socket was full, which close
+// throws away. So who is done is not cut off before the peer has ended, which
+// shows that it has read all, or LINGER_MS have passed since the last byte was
+// taken. Peers that speak the protocol end when they hear bye. Of LITTLE all
+// has found room in the socket.
 //
-// After the cut, which has libnng end all operations, the endpoint is gone when they have ended.
+// A peer's end that comes between two reads may be lost: libnng 1.5 then never ends the second one,
+// over TLS and WebSocket. So a read that waits is looked after now and then: a connection that is
+// gone has no peer's address any more, and a WebSocket that the peer has closed takes no empty
+// write, which one that is open does not show to the peer.
+//
+// After the cut, which has libnng end all operations, the endpoint is gone when
+// they have ended.
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +38,10 @@
 
 #define IN_BYTES  0x10000u
 #define OUT_BYTES 0x20000u // of one half
-#define LINGER_MS 1000
+#define LINGER_MS 500
+#define LITTLE    2048u
+#define LOOK_MS   50 // at first, and twice as long each time
+#define LOOK_MAX  2000
 
 struct end {
     tr_endpoint base;
@@ -49,15 +62,19 @@ struct end {
     size_t in_at, in_size;
     bool in_ended;
     int in_error; // 0: it is the end
+    bool heard;   // since it was looked after
 
     struct nng_op out_op;
     uint8_t *out;
     unsigned filled;           // the half that is being filled: 0 or 1,
     size_t filled_size;        // up to here
     size_t sent_at, sent_size; // of the other one: libnng's while out_op is busy
+    uint64_t written;          // in all
     int out_error;             // 0: more can be written
 
-    struct nng_op side_op; // dialling, and later lingering
+    struct nng_op side_op; // dialling, then sleeping until the next look, then lingering
+    int look_ms;           // how long; 0: the scheme needs no looks
+    enum { LINGER_NOT, LINGER_NEXT, LINGER_NOW } lingers;
 };
 
 static struct end *end_of(const tr_endpoint *base)
@@ -104,7 +121,8 @@ static void end_stir(struct end *e)
     tr__nng_ring(home);
 }
 
-// A dialler waits for what it has begun. Its stream knows it, and goes after it.
+// A dialler waits for what it has begun. Its stream knows it, and goes after
+// it.
 static void end_dispose(void *arg)
 {
     struct end *e = arg;
@@ -130,23 +148,21 @@ static void end_free(struct end *e)
     tr__free(e);
 }
 
-bool tr__nng_tell(tr__list *node)
+void tr__nng_tell(tr__list *node)
 {
     struct end *e = tr__container(node, struct end, ready);
-    bool moved = false;
     tr__list_remove(&e->ready);
     if (end_is_gone(e)) {
         if (e->up != NULL)
             e->up->closed(e->owner);
         end_free(e);
-        return false;
+        return;
     }
     if ((e->want & TR__READ) && end_has_input(e))
-        moved = e->up->readable(e->owner);
+        e->up->readable(e->owner);
     if ((e->want & TR__WRITE) && end_has_room(e))
         e->up->writable(e->owner);
     end_stir(e);
-    return moved;
 }
 
 // ---- Ending ----
@@ -166,17 +182,31 @@ static void end_cut(struct end *e)
 
 static void end_receive(struct end *e);
 
-// It has nothing to say any more: cut it off as soon as the peer has heard that.
+static void end_sleep(struct end *e)
+{
+    int ms = e->lingers == LINGER_NOT ? e->look_ms : LINGER_MS;
+    if (e->side_op.busy || e->cut || ms == 0)
+        return;
+    if (e->lingers == LINGER_NEXT)
+        e->lingers = LINGER_NOW;
+    tr__nng.sleep_aio(ms, tr__nng_op_begin(&e->side_op));
+}
+
+// It has nothing to say any more: cut it off as soon as the peer has heard
+// that.
 static void end_finish(struct end *e)
 {
     bool waits = e->out_op.busy || e->filled_size > 0;
     if ((!e->shut && !e->closed) || e->cut || (waits && e->out_error == 0))
         return;
     bool heard = e->in_ended || e->out_error != 0 || e->stream == NULL;
-    if (heard || (e->closed && e->scheme->proof != TR__PROOF_PAPERS)) {
+    bool safe = e->scheme->proof != TR__PROOF_PAPERS || e->written <= LITTLE;
+    if (heard || (e->closed && safe)) {
         end_cut(e);
-    } else if (!e->side_op.busy) {
-        tr__nng.sleep_aio(LINGER_MS, tr__nng_op_begin(&e->side_op));
+    } else if (e->lingers == LINGER_NOT) {
+        e->lingers = LINGER_NEXT;
+        tr__nng_op_cancel(&e->side_op);
+        end_sleep(e);
         end_receive(e);
     }
 }
@@ -216,6 +246,16 @@ void tr__nng_end_cut(tr__list *node)
 
 // ---- Reading ----
 
+static void end_write_nothing(struct end *e)
+{
+    if (!e->scheme->ws || e->out_op.busy || e->out_error != 0)
+        return;
+    e->sent_at = e->sent_size = 0;
+    nng_aio *aio = tr__nng_op_begin(&e->out_op);
+    tr__nng.aio_set_iov(aio, 1, &(nng_iov){e->out, 0});
+    tr__nng.stream_send(e->stream, aio);
+}
+
 static void end_receive(struct end *e)
 {
     if (e->in_op.busy || end_has_input(e) || e->stream == NULL)
@@ -225,6 +265,20 @@ static void end_receive(struct end *e)
     tr__nng.stream_recv(e->stream, aio);
 }
 
+static void end_look(struct end *e)
+{
+    nng_sockaddr address;
+    if (e->heard || !e->in_op.busy) {
+        e->look_ms = LOOK_MS;
+    } else if (tr__nng.stream_get_addr(e->stream, NNG_OPT_REMADDR, &address) != 0) {
+        end_cut(e);
+    } else {
+        e->look_ms = e->look_ms < LOOK_MAX ? 2 * e->look_ms : LOOK_MAX;
+        end_write_nothing(e);
+    }
+    e->heard = false;
+}
+
 static void end_received(struct nng_op *op)
 {
     struct end *e = tr__container(op, struct end, in_op);
@@ -232,6 +286,7 @@ static void end_received(struct nng_op *op)
     size_t size = rv == 0 ? tr__nng.aio_count(op->aio) : 0;
     e->in_at = 0;
     e->in_size = e->closed ? 0 : size;
+    e->heard = true;
     if (size == 0 && !e->in_ended) {
         e->in_ended = true;
         e->in_error = tr__nng_stream_error(rv);
@@ -309,6 +364,8 @@ static void end_sent(struct nng_op *op)
         end_send(e);
     else
         e->filled_size = 0;
+    if (e->out_error != 0 && e->scheme->ws)
+        end_cut(e);
     end_finish(e);
     end_stir(e);
 }
@@ -325,6 +382,7 @@ ssize_t tr__nng_write(tr_endpoint *base, const tr_iov *iov, int count)
         e->filled_size += part;
         n += part;
     }
+    e->written += n;
     end_send(e);
     return n > 0 ? (ssize_t)n : TR_EAGAIN;
 }
@@ -415,8 +473,8 @@ int tr__nng_cred(tr_endpoint *base, tr_peer_cred *ret_cred)
 
 // ---- Beginning ----
 
-// Connected. What is written leaves at once: libnng writes in small parts, each of which would wait
-// for the peer to have heard of the one before.
+// Connected. What is written leaves at once: libnng writes in small parts, each
+// of which would wait for the peer to have heard of the one before.
 static void end_begin(struct end *e, nng_stream *stream)
 {
     e->stream = stream;
@@ -424,6 +482,8 @@ static void end_begin(struct end *e, nng_stream *stream)
         tr__nng.stream_set_bool(stream, NNG_OPT_TCP_NODELAY, true);
     if (e->cut)
         tr__nng.stream_close(stream);
+    e->look_ms = e->scheme->tcp ? LOOK_MS : 0;
+    end_sleep(e);
 }
 
 static void end_sided(struct nng_op *op)
@@ -431,7 +491,11 @@ static void end_sided(struct nng_op *op)
     struct end *e = tr__container(op, struct end, side_op);
     int rv = tr__nng.aio_result(op->aio);
     if (e->stream != NULL) {
-        end_cut(e); // it has waited long enough, or need not any more
+        if (e->lingers == LINGER_NOW)
+            end_cut(e); // it has waited long enough, or need not any more
+        else if (e->lingers == LINGER_NOT && !e->cut)
+            end_look(e);
+        end_sleep(e);
     } else if (rv == 0) {
         end_begin(e, tr__nng.aio_get_output(op->aio, 0));
     } else {

@@ -51,6 +51,15 @@ const struct server_papers *server_papers(void)
     return &papers;
 }
 
+void server_use_libnng(void)
+{
+    tr_node *node;
+    if (tr_node_open(NULL, &node) < 0)
+        abort();
+    tr_node_listen(node, "nng+ipc:///nowhere/at/all");
+    tr_node_close(&node);
+}
+
 // ---- The server ----
 
 static int square_start(tr_actor *self, const tr_val *args)

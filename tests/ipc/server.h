@@ -28,6 +28,7 @@ struct server_papers {
 };
 const struct server_papers *server_papers(void);
 bool server_has_tls(const char *url);
+void server_use_libnng(void); // which has descriptors of its own from its first use on
 
 // Start one that listens at the path or url, with at most so many descriptors (0: no limit);
 // returns when it does.

@@ -9,6 +9,7 @@
 
 #include "ipc/server.h"
 #include "support/ipc.h"
+#include "support/papers.h"
 
 #define NNGCAT     "/usr/bin/nngcat"
 #define TIMEOUT_MS 10000
@@ -49,19 +50,48 @@ static void assert_is_hello(const char *bytes, size_t size)
     assert_memory_equal("\x92\x00\x87\xa6troupe\x01", bytes, 10);
 }
 
-static void a_program_written_with_libnng_talks_with_a_node(void **state)
+// nng wants a certificate and its key in one file.
+static void join_files(const char *one, const char *two, const char *both)
 {
-    (void)state;
-    const char *path = tr_test_path("socket");
-    char url[128];
+    char text[8192];
+    FILE *out = fopen(both, "w");
+    const char *const paths[] = {one, two};
+    assert_non_null(out);
+    for (int i = 0; i < 2; i++) {
+        FILE *in = fopen(paths[i], "r");
+        assert_non_null(in);
+        fwrite(text, 1, fread(text, 1, sizeof text, in), out);
+        fclose(in);
+    }
+    assert_int_equal(0, fclose(out));
+}
+
+static void dialer_set_tls(nng_dialer dialer)
+{
+    const struct server_papers *papers = server_papers();
+    const char *both = tr_test_path("both");
+    join_files(papers->cert, papers->key, both);
+    assert_int_equal(0, nng_dialer_set_string(dialer, NNG_OPT_TLS_CA_FILE, papers->ca));
+    assert_int_equal(0, nng_dialer_set_string(dialer, NNG_OPT_TLS_CERT_KEY_FILE, both));
+    assert_int_equal(0, nng_dialer_set_string(dialer, NNG_OPT_TLS_SERVER_NAME, PAPERS_NAME));
+}
+
+// listen: the node's url. prefix: what is nng's, before the scheme that both have
+static void talk(const char *listen, const char *prefix)
+{
     int status;
     nng_socket socket;
-    snprintf(url, sizeof url, "ipc://%s", path);
-    pid_t pid = server_start(path, 0);
+    nng_dialer dialer;
+    if (server_has_tls(listen))
+        server_papers();
+    pid_t pid = server_start(listen, 0);
     assert_int_equal(0, nng_pair1_open(&socket));
     nng_socket_set_ms(socket, NNG_OPT_SENDTIMEO, TIMEOUT_MS);
     nng_socket_set_ms(socket, NNG_OPT_RECVTIMEO, TIMEOUT_MS);
-    assert_int_equal(0, nng_dial(socket, url, NULL, 0));
+    assert_int_equal(0, nng_dialer_create(&dialer, socket, server_url() + strlen(prefix)));
+    if (server_has_tls(listen))
+        dialer_set_tls(dialer);
+    assert_int_equal(0, nng_dialer_start(dialer, 0));
 
     nng_msg *msg = nng_take(socket);
     assert_is_hello(nng_msg_body(msg), nng_msg_len(msg));
@@ -85,7 +115,22 @@ static void a_program_written_with_libnng_talks_with_a_node(void **state)
     waitpid(pid, &status, 0);
     assert_int_equal(0, status);
     nng_close(socket); // its peer is gone: nng 1.5's close can hang while one sends
-    nng_fini();        // waits for its threads, which close descriptors when they come to it
+}
+
+static void a_program_written_with_libnng_talks_with_a_node(void **state)
+{
+    (void)state;
+    char url[128];
+    snprintf(url, sizeof url, "ipc://%s", tr_test_path("socket"));
+    talk(url, "");
+    snprintf(url, sizeof url, "nng+ipc://%s", tr_test_path("socket"));
+    talk(url, "nng+");
+}
+
+static void a_program_written_with_libnng_talks_with_a_node_over_tls(void **state)
+{
+    (void)state;
+    talk("tls+tcp://127.0.0.1:0", "");
 }
 
 // ---- nngcat ----
@@ -148,8 +193,10 @@ int main(int argc, char **argv)
     int rc = server_main(argc, argv);
     if (rc >= 0)
         return rc;
+    server_use_libnng();
     const struct CMUnitTest tests[] = {
         TR_PROCESS_TEST(a_program_written_with_libnng_talks_with_a_node),
+        TR_PROCESS_TEST(a_program_written_with_libnng_talks_with_a_node_over_tls),
         TR_PROCESS_TEST(nngcat_talks_with_a_node),
     };
     return cmocka_run_group_tests_name("ipc/nng", tests, NULL, NULL);

@@ -437,21 +437,12 @@ static void tcp_needs_a_secret_and_bad_urls_are_refused(void **state)
     tr_node_close(&node);
 }
 
-// libnng has descriptors of its own from its first use on: they are not a test's.
-static void use_libnng(void)
-{
-    tr_node *node;
-    assert_int_equal(0, tr_node_open(NULL, &node));
-    tr_node_listen(node, "nng+ipc:///nowhere/at/all");
-    tr_node_close(&node);
-}
-
 int main(int argc, char **argv)
 {
     int rc = server_main(argc, argv);
     if (rc >= 0)
         return rc;
-    use_libnng();
+    server_use_libnng();
     const struct CMUnitTest tests[] = {
         TR_PROCESS_TEST(a_node_that_is_killed_is_down_once_and_its_successor_is_met),
         TR_PROCESS_TEST(a_node_that_is_stopped_is_lost_and_met_again_when_it_goes_on),
