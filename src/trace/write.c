@@ -164,17 +164,6 @@ static uint16_t string_of(part *p, const char *text, size_t len)
     return string;
 }
 
-// Of a message's name, behind which there is always more of the message: a word of it can be read.
-static inline uint16_t string_of_name(part *p, const tr_msg *msg)
-{
-    uint32_t size = msg->name_len;
-    uint64_t key;
-    memcpy(&key, msg->name, sizeof key);
-    key &= size < sizeof key ? ((uint64_t)1 << 8 * size) - 1 : UINT64_MAX;
-    const struct known *known = known_at(p, key, size);
-    return known_is(p, known, key, msg->name, size) ? known->string : string_of(p, msg->name, size);
-}
-
 static uint16_t node_of(part *p, uint64_t node)
 {
     return node == 0 || node == p->node ? 0 : string_of(p, (const char *)&node, sizeof node);
@@ -377,10 +366,11 @@ static inline uint64_t put_no_stamp(tr__word *cell)
 }
 
 // As a tr__record has it, right into its place and word by word: to write its members one by one and
-// then read them as words would wait for the writes.
-static void trace_message(tr__tap *tap, const tr_actor *actor, const tr_msg *msg, bool bodies)
+// then read them as words would wait for the writes. node: 0: this one
+static inline void message_put(part *p, const tr_actor *actor, const tr_msg *msg, bool bodies,
+                               uint64_t name, uint64_t node)
 {
-    part *p = part_of(tap);
+    const tr__tap *tap = &p->tap;
     uint64_t number = p->messages++, start = tap->start, run = tap->tick - start;
     tr__word *cell = message_cell(p, number);
     __builtin_prefetch(message_cell(p, number + 1), 1);
@@ -391,10 +381,8 @@ static void trace_message(tr__tap *tap, const tr_actor *actor, const tr_msg *msg
     bool stamped = msg->stamped != TR__UNSTAMPED;
     uint64_t wait = stamped ? put_stamp(cell, msg, start) : put_no_stamp(cell);
     tr__word_set(&cell[6], times_pack(wait, run));
-    seat_count(p, actor->id, tap->depth, wait, run);
     uint64_t size = tap->code < 0 ? (uint32_t)tap->code : msg->body_size;
-    uint64_t name = string_of_name(p, msg);
-    tr__word_set(&cell[7], size | name << 32 | (uint64_t)node_of(p, msg->from.node) << 48);
+    tr__word_set(&cell[7], size | name << 32 | node << 48);
     bool body = bodies && body_fits(msg);
     uint64_t flags = (stamped ? TR_TRACE_STAMPED : 0) |
                      (msg->stamped == TR__STAMPED_ELSEWHERE ? TR_TRACE_REMOTE : 0) |
@@ -404,8 +392,34 @@ static void trace_message(tr__tap *tap, const tr_actor *actor, const tr_msg *msg
     tr__word_set(&cell[0], (uint32_t)(number + 1) | (uint64_t)TR_TRACE_MESSAGE << 32 | flags << 40 |
                                depth << 48);
     tr__word_set(&p->head->messages, number + 1);
+    seat_count(p, actor->id, tap->depth, wait, run);
     if (body)
         put_body(p, msg);
+}
+
+// One that has to be looked for in the table of strings.
+__attribute__((noinline)) static void message_put_named(part *p, const tr_actor *actor,
+                                                        const tr_msg *msg, bool bodies)
+{
+    uint16_t name = string_of(p, msg->name, msg->name_len);
+    message_put(p, actor, msg, bodies, name, node_of(p, msg->from.node));
+}
+
+// The others make no call. Behind a name there is always more of the message: a word of it can be
+// read.
+static void trace_message(tr__tap *tap, const tr_actor *actor, const tr_msg *msg, bool bodies)
+{
+    part *p = part_of(tap);
+    uint32_t size = msg->name_len;
+    uint64_t key;
+    memcpy(&key, msg->name, sizeof key);
+    key &= size < sizeof key ? ((uint64_t)1 << 8 * size) - 1 : UINT64_MAX;
+    const struct known *known = known_at(p, key, size);
+    if (size <= sizeof key && known->key == key && known->size == size &&
+        (msg->from.node == p->node || msg->from.node == 0))
+        message_put(p, actor, msg, bodies, known->string, 0);
+    else
+        message_put_named(p, actor, msg, bodies);
 }
 
 static void trace_sent(tr__tap *tap, const tr__letter *letter, size_t body_size)
