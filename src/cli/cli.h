@@ -83,7 +83,7 @@ typedef struct events {
 bool events_add(events *to, const fleet *f, const tr_trace_event *event); // false: no memory
 void events_sort(events *all);                                            // by time
 // Of several recordings: say which process names are of, and who it is that has sent from another.
-void events_name(events *all, bool several);
+void events_name(events *all);
 void events_clear(events *all);
 
 // ---- Filters (filter.c, where.c) ----

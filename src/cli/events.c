@@ -91,10 +91,10 @@ static void name_pid(char *name, size_t size, int64_t pid)
     snprintf(name, size, "%.40s@%lld", plain, (long long)pid);
 }
 
-void events_name(events *all, bool several)
+void events_name(events *all)
 {
     size_t count;
-    for (size_t i = 0; i < all->count && several; i++) {
+    for (size_t i = 0; i < all->count; i++) {
         tr_trace_event *e = &all->all[i];
         name_pid(e->actor_name, sizeof e->actor_name, e->pid);
         if (e->from.node == e->actor.node)

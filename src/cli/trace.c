@@ -326,7 +326,8 @@ static int read_files(session *s)
     all_if_not_said(s);
     for (int i = 0; i < s->target_count && rc == CLI_OK; i++)
         rc = read_file(s, s->targets[i], &all);
-    events_name(&all, s->target_count > 1);
+    if (s->target_count > 1)
+        events_name(&all);
     for (size_t i = 0; i < all.count && rc == CLI_OK && !full(s); i++)
         keep(s, NULL, &all.all[i]);
     if (streams(s))
