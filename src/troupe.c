@@ -174,16 +174,23 @@ int tr_node_open(const tr_node_opts *opts, tr_node **ret_node)
     return rc;
 }
 
+// Links are the first loop's: it sees to them, or nobody runs the node yet.
+static bool links_are_here(const tr_node *node)
+{
+    return node != NULL && (tr__loop_here == NULL || tr__loop_here == tr__node_loop(node, 0));
+}
+
 int tr_node_listen(tr_node *node, const char *url)
 {
-    return node == NULL || url == NULL ? TR_EINVAL : tr__remote_listen(node, url);
+    return !links_are_here(node) || url == NULL ? TR_EINVAL : tr__remote_listen(node, url);
 }
 
 int tr_node_links(tr_node *node, const tr_link_opts *opts)
 {
     tr_link_opts given;
-    if (node == NULL || tr__opts_copy(opts, &given, sizeof given) < 0 ||
-        (given.secret != NULL && given.secret_size < TR__SECRET_MIN))
+    if (!links_are_here(node) || tr__opts_copy(opts, &given, sizeof given) < 0 ||
+        (given.secret != NULL &&
+         (given.secret_size < TR__SECRET_MIN || given.secret_size > TR__SECRET_MAX)))
         return TR_EINVAL;
     return tr__remote_links(node, &given);
 }
@@ -191,19 +198,19 @@ int tr_node_links(tr_node *node, const tr_link_opts *opts)
 int tr_node_dial(tr_node *node, const char *url, const tr_dial_opts *opts)
 {
     tr_dial_opts given;
-    if (node == NULL || url == NULL || tr__opts_copy(opts, &given, sizeof given) < 0)
+    if (!links_are_here(node) || url == NULL || tr__opts_copy(opts, &given, sizeof given) < 0)
         return TR_EINVAL;
     return tr__remote_dial(node, url, &given);
 }
 
 int tr_node_undial(tr_node *node, const char *url)
 {
-    return node == NULL || url == NULL ? TR_EINVAL : tr__remote_undial(node, url);
+    return !links_are_here(node) || url == NULL ? TR_EINVAL : tr__remote_undial(node, url);
 }
 
 int tr_node_url(const tr_node *node, size_t n, char url[TR_URL_MAX])
 {
-    return node == NULL || url == NULL ? TR_EINVAL : tr__remote_url(node, n, url);
+    return !links_are_here(node) || url == NULL ? TR_EINVAL : tr__remote_url(node, n, url);
 }
 
 int tr_node_run(tr_node *node)

@@ -36,7 +36,10 @@
  * meanwhile waits, as much as there is room for on a link; if there is no such child any more
  * messages become dead letters, asks end with TR_EDOWN, and monitors and links with
  * TR_REASON_NOCONNECTION. From then on the parent has nothing to do with it: not with what they say,
- * nor with when they say it. Nodes that are further off in a tree of processes are not met so. */
+ * nor with when they say it. Nodes that are further off in a tree of processes are not met so.
+ *
+ * Links are the business of a node's first loop: what is called here for a node is called before it
+ * runs, or in turns of that loop, and is TR_EINVAL in those of its other loops. */
 #ifndef TROUPE_LINK_H
 #define TROUPE_LINK_H
 
@@ -52,14 +55,15 @@ extern "C" {
 typedef struct tr_link_opts {
     size_t size; /* set by TR_LINKS */
 
-    /* What nodes must share that meet over TCP: at least 16 bytes, that nobody can guess. NULL: no
+    /* What nodes must share that meet over TCP: 16 to 65536 bytes, that nobody can guess. NULL: no
      * TCP. */
     const void *secret;
     size_t secret_size;
 
     /* A node that nothing has come from for so long is taken for lost: a host that is off, a cable
      * that is cut, a process that is stopped or in an endless loop. Nodes tell each other how long
-     * that is, and say something in time when they have nothing to say. 0: 5000 */
+     * that is, and say something in time when they have nothing to say. 0: 5000; less than 100 counts
+     * as 100 */
     uint32_t silence_ms;
 
     /* The behaviours that other nodes may start here (tr_spawn_at). NULL: none. The list is copied,
@@ -83,8 +87,8 @@ typedef struct tr_link_opts {
 /* How links are from now on. Call it before listening and dialling.
  * borrows: opts, until it returns; the secret is copied, and files are read
  * thread:  as tr_node_spawn
- * errors:  TR_EINVAL (a secret that is too short, only some of TLS's three), TR_ETLS (what is no
- *          certificate, or no key of its own), a system error of a file, TR_ENOMEM */
+ * errors:  TR_EINVAL (a secret that is too short or too long, only some of TLS's three), TR_ETLS (what
+ *          is no certificate, or no key of its own), a system error of a file, TR_ENOMEM */
 TR_API int tr_node_links(tr_node *node, const tr_link_opts *opts);
 
 typedef struct tr_dial_opts {
@@ -109,6 +113,7 @@ typedef struct tr_dial_opts {
 TR_API int tr_node_dial(tr_node *node, const char *url, const tr_dial_opts *opts);
 
 /* Never mind; the link is closed, if it is there.
+ * thread: as tr_node_spawn
  * errors: TR_EINVAL, TR_ENOENT (it is not dialled) */
 TR_API int tr_node_undial(tr_node *node, const char *url);
 

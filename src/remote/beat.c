@@ -79,6 +79,7 @@ void tr__peer_beat_start(tr__peer *peer, tr_val hello)
     tr_world *world = peer->remote->loop->world;
     uint64_t ms = 0, bears = peer->remote->outside->silence_ns, now = world->ops->now(world);
     beat->both = tr_get_uint(hello, "silence", &ms) == 0 && ms > 0 && ms <= SILENCE_MAX_MS;
+    ms = ms < TR__SILENCE_MIN_MS ? TR__SILENCE_MIN_MS : ms;
     beat->period = (beat->both && TR_MS(ms) < bears ? TR_MS(ms) : bears) / 4;
     beat->heard = peer->link->heard;
     beat->told = peer->link->told;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/site.h"
@@ -52,10 +53,12 @@ static uint64_t dialer_now(const tr__dialer *d)
     return world->ops->now(world);
 }
 
+// The timer has its place among all from the dialler's beginning to its end, so this cannot fail.
 static void dialer_arm(tr__dialer *d, uint64_t delay)
 {
-    if (tr__timer_arm(dialer_loop(d), &d->timer, dialer_now(d) + delay) < 0)
-        tr__warn("node.dial", "url=%s error=TR_ENOMEM: it is not dialled any more", d->url);
+    int rc = tr__timer_arm(dialer_loop(d), &d->timer,
+                           delay == TR__NEVER ? delay : dialer_now(d) + delay);
+    tr_assert(rc == 0);
 }
 
 // ---- Failing ----
@@ -104,7 +107,7 @@ static void dialer_connected(tr__dialer *d)
     tr_endpoint *endpoint = d->endpoint;
     const tr_world_ops *ops = endpoint->world->ops;
     d->endpoint = NULL;
-    tr__timer_disarm(dialer_loop(d), &d->timer);
+    dialer_arm(d, TR__NEVER);
     ops->endpoint_want(endpoint, 0);
     ops->endpoint_tune(endpoint, &(tr_tuning){.no_delay = true});
     int rc = tr__peer_meet(d->remote, endpoint, d);
@@ -196,6 +199,7 @@ static void dialer_look_up(tr__dialer *d)
 static void dialer_go(tr__timer *timer)
 {
     tr__dialer *d = tr__container(timer, tr__dialer, timer);
+    dialer_arm(d, TR__NEVER);
     if (d->endpoint != NULL)
         dialer_failed(d, TR_ETIMEDOUT);
     else if (d->name.name[0] != '\0')

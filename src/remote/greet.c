@@ -19,6 +19,7 @@
 #include "remote/remote.h"
 
 #define GUARDED_MAX 4096u // bytes in a frame of somebody who has proven nothing
+#define UNMET_MAX   256u  // of them, and of those at a path that have not said hello, at a time
 
 struct tr__auth {
     bool challenged; // theirs has come
@@ -154,6 +155,7 @@ static int greet_hello(tr__peer *peer, tr_val hello)
     tr_get_bool(hello, "handles", &handles);
     tr_get_bool(hello, "meets", &peer->meets);
     peer->greeted = true;
+    tr__peer_met(peer);
     if (peer->sibling)
         tr__sibling_greeted(peer);
     TR__TELL(peer->remote->loop, .kind = TR_TRACE_UP, .other = {peer->node, 0});
@@ -235,11 +237,46 @@ static int greet_proof(tr__peer *peer, tr_val given)
     if (!tr__proof_same(proof, theirs.ptr))
         return greet_refuse(peer, TR_EACCES, "another secret");
     peer->auth->proven = true;
+    tr__peer_met(peer);
     tr__link_sp_limit(peer->link, TR__FRAME_MAX);
     if (peer->dialer != NULL)
         return 0; // its hello is behind it
     rc = say_proof(peer);
     return rc < 0 ? rc : say_hello(peer);
+}
+
+// ---- Those that are not in ----
+
+// Who connects costs memory and a descriptor until it has said who it is, or the time for that is
+// over. The oldest ones go when there are too many: who means well is through soon.
+static void unmet_add(tr__peer *peer)
+{
+    tr__remote *remote = peer->remote;
+    if (remote->unmet_count >= UNMET_MAX)
+        tr__unmet_drop(remote);
+    tr__list_append(&remote->unmet, &peer->unmet);
+    remote->unmet_count++;
+}
+
+void tr__peer_met(tr__peer *peer)
+{
+    if (tr__list_empty(&peer->unmet))
+        return;
+    tr__list_remove(&peer->unmet);
+    peer->remote->unmet_count--;
+}
+
+void tr__unmet_drop(tr__remote *remote)
+{
+    if (tr__list_empty(&remote->unmet))
+        return;
+    tr__peer *oldest = tr__container(remote->unmet.next, tr__peer, unmet);
+    if (!remote->crowded)
+        tr__warn("peer.crowded",
+                 "strangers=%u: too many that have not said who they are; the oldest go",
+                 remote->unmet_count);
+    remote->crowded = true;
+    tr__peer_lost(oldest);
 }
 
 // ---- From outside ----
@@ -303,6 +340,8 @@ int tr__peer_meet(tr__remote *remote, tr_endpoint *endpoint, tr__dialer *dialer)
     meet_from(peer, endpoint);
     peer->dialer = dialer;
     bool proven = meet_is_proven(remote, endpoint);
+    if (dialer == NULL && !proven)
+        unmet_add(peer);
     rc = tr__peer_connect(peer, endpoint);
     if (rc == 0 && tcp && !proven)
         rc = say_challenge(peer);

@@ -27,6 +27,8 @@ static void listener_dropped(void *owner, int error)
         tr__warn("peer.dropped", "error=%s (%s): connections cannot be accepted", tr_errname(error),
                  tr_strerror(error));
     l->warned = true;
+    if (error == -EMFILE || error == -ENFILE)
+        tr__unmet_drop(l->remote); // the next one finds a descriptor
 }
 
 static const tr_listener_up LISTENER_UP = {.accepted = listener_accepted,

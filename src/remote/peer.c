@@ -45,6 +45,7 @@ int tr__peer_new(tr__remote *remote, uint64_t node, tr__peer **ret_peer)
     peer->handed_first = 1;
     peer->handshake.fire = peer_handshake_late;
     tr__list_init(&peer->dirty);
+    tr__list_init(&peer->unmet);
     tr__list_init(&peer->crediting);
     tr__list_init(&peer->watched);
     tr__list_init(&peer->gates);
@@ -184,6 +185,7 @@ static void peer_unlink(tr__peer *peer)
     tr__sibling_hands(peer);
     tr__timer_disarm(remote->loop, &peer->handshake);
     tr__timer_disarm(remote->loop, &peer->beat.timer);
+    tr__peer_met(peer);
     if (peer->link != NULL && tr__sibling_waits(peer))
         tr__sibling_bury(peer);
     if (peer->coming != NULL)

@@ -80,6 +80,7 @@ struct tr__peer {
     tr__remote *remote;
     tr__list link_in_remote; // remote->peers
     tr__list dirty;          // in remote->dirty: there is something to flush
+    tr__list unmet;          // in remote->unmet
     tr__link *link;          // NULL: down
     tr__frame *frame;        // being filled; NULL: nothing to send
     uint64_t node;           // 0: not known yet
@@ -256,6 +257,8 @@ void tr__peer_gates_shut(tr__peer *peer);                        // the link is 
 int tr__peer_meet(tr__remote *remote, tr_endpoint *endpoint, tr__dialer *dialer);
 // An envelope of a peer that has not been greeted, or a hello. On an error the peer is gone.
 int tr__peer_greet(tr__peer *peer, const tr__envelope *e);
+void tr__peer_met(tr__peer *peer);       // it is none of the unmet any more
+void tr__unmet_drop(tr__remote *remote); // the oldest of them, to make room for others
 void tr__peer_asked(tr__peer *peer, const tr__envelope *e, tr_val body); // of the node: asked.c
 void tr__peer_beat_start(tr__peer *peer, tr_val hello);
 
@@ -399,6 +402,9 @@ struct tr__remote {
     uint64_t introduced;    // the number of the last one that this node has heard of
     uint64_t given_up;      // the highest one of a link to a sibling that was closed here
     tr__blamed blamed;
+    tr__list unmet; // peers that came and have proven, or said, nothing yet: the oldest first
+    unsigned unmet_count;
+    bool crowded;        // that there were too many of them has been told
     tr__map nodes;       // peers by node
     tr__peer *parent;    // NULL: none
     tr__peer *last_peer; // found by the last send
@@ -428,7 +434,8 @@ int tr__remote_open(const tr__remote_opts *opts, tr_world **world, tr_node **ret
 int tr__remote_open_child(const tr__remote_opts *opts, tr_world **world, tr_endpoint *endpoint,
                           tr_node **ret_node);
 
-#define TR__SILENCE_MS 5000u
+#define TR__SILENCE_MS     5000u
+#define TR__SILENCE_MIN_MS 100u // less counts as this: each has a timer that fires all the time
 int tr__remote_links(tr_node *node, const tr_link_opts *opts);
 void tr__outside_forget(tr__outside *outside);                  // what that has set
 tr_loop *tr__outside_find(tr__outside *outside, uint64_t node); // NULL: nobody has a link to it

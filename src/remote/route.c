@@ -447,6 +447,7 @@ static int remote_new(tr_loop *loop, tr__outside *outside)
     tr__list_init(&remote->listeners);
     tr__list_init(&remote->dialers);
     tr__list_init(&remote->dirty);
+    tr__list_init(&remote->unmet);
     loop->remote = remote;
     return 0;
 }
@@ -568,6 +569,7 @@ int tr__remote_links(tr_node *node, const tr_link_opts *opts)
     outside->secret_size = opts->secret_size;
     outside->spawns = spawns;
     outside->spawn_count = app->count;
-    outside->silence_ns = TR_MS(opts->silence_ms == 0 ? TR__SILENCE_MS : opts->silence_ms);
+    uint32_t silence_ms = opts->silence_ms == 0 ? TR__SILENCE_MS : opts->silence_ms;
+    outside->silence_ns = TR_MS(silence_ms < TR__SILENCE_MIN_MS ? TR__SILENCE_MIN_MS : silence_ms);
     return 0;
 }

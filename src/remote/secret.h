@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define TR__SECRET_MIN  16u
+#define TR__SECRET_MAX  65536u
 #define TR__NONCE_BYTES 32
 #define TR__PROOF_BYTES 32
 
