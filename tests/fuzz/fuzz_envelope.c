@@ -202,6 +202,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (rc == 0 && hostile.link == NULL)
         rc = tr_node_spawn(node, &echo, NULL, NULL);
     if (rc == 0)
+        rc = tr__remote_links(node, &(tr_link_opts){.spawns = TR_APP(&echo)});
+    if (rc == 0)
         rc = tr__remote_listen(node, "ipc:///node");
     tr_assert(rc == 0);
 
