@@ -549,7 +549,7 @@ int tr__nng_end_new(tr__carriage *home, const struct nng_scheme *scheme, nng_str
 static int end_dialer(struct end *e, const char *url, const tr__papers *papers)
 {
     char theirs[NNG_URL_MAX];
-    nng_tls_config *tls;
+    nng_tls_config *tls = NULL;
     int rc = tr__nng_url(e->scheme, url, theirs, sizeof theirs);
     if (rc == 0)
         rc = tr__nng_tls(e->scheme, false, url, papers, &tls);

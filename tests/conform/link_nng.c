@@ -68,11 +68,10 @@ static tr_world *stage_open(void)
     return world;
 }
 
-static void stage_close(tr_world **world)
+static void stage_leave(void)
 {
     stage.listener->world->ops->listener_close(&stage.listener);
     tr__nng_transport.close(&stage.carriage);
-    (*world)->ops->close(world);
 }
 
 static void stage_pair(tr_world *world, tr_endpoint *ret_ends[2])
@@ -87,7 +86,7 @@ static void stage_pair(tr_world *world, tr_endpoint *ret_ends[2])
 int link_suite_nng(const char *name, const char *scheme)
 {
     const struct link_theatre theatre = {
-        .name = name, .open = stage_open, .close = stage_close, .pair = stage_pair};
+        .name = name, .open = stage_open, .leave = stage_leave, .pair = stage_pair};
     stage.scheme = scheme;
     snprintf(stage.directory, sizeof stage.directory, "/tmp/troupe-link-XXXXXX");
     if (mkdtemp(stage.directory) == NULL)

@@ -32,10 +32,9 @@ static tr_world *stage_open(void)
     return world;
 }
 
-static void stage_close(tr_world **world)
+static void stage_leave(void)
 {
-    (*world)->ops->listener_close(&stage.listener);
-    (*world)->ops->close(world);
+    stage.listener->world->ops->listener_close(&stage.listener);
 }
 
 static void stage_pair(tr_world *world, tr_endpoint *ret_ends[2])
@@ -49,7 +48,7 @@ static void stage_pair(tr_world *world, tr_endpoint *ret_ends[2])
 int link_suite_listening(const char *name, bool tcp)
 {
     const struct link_theatre theatre = {
-        .name = name, .open = stage_open, .close = stage_close, .pair = stage_pair};
+        .name = name, .open = stage_open, .leave = stage_leave, .pair = stage_pair};
     stage.tcp = tcp;
     snprintf(stage.directory, sizeof stage.directory, "/tmp/troupe-link-XXXXXX");
     if (mkdtemp(stage.directory) == NULL)
@@ -67,11 +66,6 @@ static tr_world *child_open(void)
     return world;
 }
 
-static void child_close(tr_world **world)
-{
-    (*world)->ops->close(world);
-}
-
 static void child_pair(tr_world *world, tr_endpoint *ret_ends[2])
 {
     int fds[2];
@@ -82,7 +76,6 @@ static void child_pair(tr_world *world, tr_endpoint *ret_ends[2])
 
 int link_suite_inherited(const char *name)
 {
-    const struct link_theatre theatre = {
-        .name = name, .open = child_open, .close = child_close, .pair = child_pair};
+    const struct link_theatre theatre = {.name = name, .open = child_open, .pair = child_pair};
     return link_suite(&theatre);
 }

@@ -4,12 +4,13 @@
 //         protocol byte by byte, cuts it off anywhere, and reads or does not.
 #include "conform/link_suite.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <troupe/error.h>
 
-#include "remote/link.h"
+#include "remote/remote.h"
 #include "support/cmocka.h"
 
 #define WAIT_NS (UINT64_C(60) * 1000000000)
@@ -17,6 +18,7 @@
 
 static const struct link_theatre *theatre;
 static tr_world *world;
+static tr_node *node; // that has it; NULL: nobody
 
 static bool is_full_scale(void)
 {
@@ -36,9 +38,16 @@ static int suite_open(void **state)
 static int suite_close(void **state)
 {
     (void)state;
-    for (int i = 0; i < 3; i++) // closed endpoints are told of in later polls
+    for (int i = 0; i < 3 && node == NULL; i++) // closed endpoints are told of in later polls
         world->ops->poll(world, 0);
-    theatre->close(&world);
+    if (theatre->leave != NULL)
+        theatre->leave();
+    if (node != NULL)
+        tr__node_free(&node); // with the world
+    else
+        world->ops->close(&world);
+    if (theatre->end != NULL)
+        theatre->end();
     return 0;
 }
 
@@ -47,7 +56,10 @@ static void run_until(bool (*is_so)(void *arg), void *arg)
     uint64_t deadline = world->ops->now(world) + WAIT_NS;
     while (!is_so(arg)) {
         assert_true(world->ops->now(world) < deadline);
-        world->ops->poll(world, deadline);
+        if (node != NULL)
+            assert_true(tr__node_step(node));
+        else
+            world->ops->poll(world, deadline);
     }
 }
 
@@ -169,7 +181,7 @@ struct raw {
 static bool raw_readable(void *owner)
 {
     struct raw *r = owner;
-    tr_iov room = {r->bytes, sizeof r->bytes};
+    tr_iov room = {r->bytes + r->read % (MIB / 2), MIB / 2};
     ssize_t n = r->endpoint->world->ops->endpoint_read(r->endpoint, &room, 1);
     r->read += n > 0 ? (size_t)n : 0;
     r->ended = n <= 0 && n != TR_EAGAIN;
@@ -234,21 +246,28 @@ static bool raw_has_read_hello(void *arg)
     return ((struct raw *)arg)->read >= HELLO;
 }
 
-// The bytes of a hello and of one frame, as this scheme has them, of a large
-// one only the head. Returns how many.
-static size_t wire_of(tr_endpoint *endpoint, size_t body, uint8_t *wire)
+static const uint8_t hello[HELLO] = {0, 'S', 'P', 0, 0, 0x11, 0, 0};
+
+// The head of a frame, as this scheme has it. Returns how many bytes.
+static size_t head_of(tr_endpoint *endpoint, size_t body, uint8_t *wire)
 {
-    static const uint8_t hello[HELLO] = {0, 'S', 'P', 0, 0, 0x11, 0, 0};
     tr_site site;
+    size_t size = 0;
     bool typed = endpoint->world->ops->endpoint_site(endpoint, false, &site) < 0 || !site.tcp;
-    size_t size = sizeof hello;
-    memcpy(wire, hello, sizeof hello);
     if (typed)
         wire[size++] = 1;
     for (int i = 7; i >= 0; i--)
         wire[size++] = (uint8_t)((uint64_t)(body + 4) >> (8 * i));
     for (int i = 0; i < 4; i++)
         wire[size++] = i == 3;
+    return size;
+}
+
+// The bytes of a hello and of one frame, of a large one only the head.
+static size_t wire_of(tr_endpoint *endpoint, size_t body, uint8_t *wire)
+{
+    memcpy(wire, hello, sizeof hello);
+    size_t size = sizeof hello + head_of(endpoint, body, wire + sizeof hello);
     size_t shown = body < 16 ? body : 0;
     memcpy(wire + size, frame_bytes(0), shown);
     return size + shown;
@@ -469,6 +488,130 @@ static void connections_come_and_go_beside_one_that_stays(void **state)
     both_close(stays);
 }
 
+// ---- A node that is met by somebody who dies ----
+
+enum { SELF = 42 };
+static const char secret[] = "what both of them know";
+
+static int rest_start(tr_actor *self, const tr_val *args)
+{
+    (void)self, (void)args;
+    return 0;
+}
+static const tr_behavior rest = {.name = "rest", .start = rest_start};
+
+static void say_nothing(const char *id, const char *text, void *arg)
+{
+    (void)id, (void)text, (void)arg;
+}
+
+static void node_open(void)
+{
+    const tr__remote_opts opts = {.name = "node"};
+    tr_world *moved = world;
+    assert_int_equal(0, tr__remote_open(&opts, &moved, &node));
+    assert_int_equal(0, tr__remote_links(node, &(tr_link_opts){.size = sizeof(tr_link_opts),
+                                                               .secret = secret,
+                                                               .secret_size = sizeof secret}));
+    assert_int_equal(0, tr_node_spawn(node, &rest, NULL, NULL));
+}
+
+static bool node_has_no_peer(void *arg)
+{
+    (void)arg;
+    const tr__remote *remote = tr__node_loop(node, 0)->remote;
+    return tr__list_empty(&remote->peers);
+}
+
+// Write so much of it as there are bytes left to be written.
+static void put(struct raw *r, size_t *left, const void *bytes, size_t size)
+{
+    size = size < *left ? size : *left;
+    raw_write(r, bytes, size);
+    *left -= size;
+}
+
+static void put_envelope(struct raw *r, size_t *left, tr_val envelope)
+{
+    uint8_t head[16];
+    tr_buf *packed;
+    assert_int_equal(0, tr_val_pack(envelope, &packed));
+    put(r, left, head, head_of(r->endpoint, tr_buf_size(packed), head));
+    put(r, left, tr_buf_data(packed), tr_buf_size(packed));
+    tr_buf_unref(&packed);
+}
+
+// What follows the key in what has come; NULL: it has not come yet.
+static const uint8_t *value_of(const struct raw *r, const char *key, size_t size)
+{
+    const uint8_t *at = memmem(r->bytes, r->read, key, strlen(key));
+    return at != NULL && at + strlen(key) + size <= r->bytes + r->read ? at + strlen(key) : NULL;
+}
+
+static bool raw_is_challenged(void *arg)
+{
+    return value_of(arg, "\xa5nonce\xc4\x20", TR__NONCE_BYTES) != NULL;
+}
+
+static void put_proof(struct raw *r, size_t *left, const uint8_t nonce[TR__NONCE_BYTES])
+{
+    uint8_t proof[TR__PROOF_BYTES];
+    uint64_t theirs;
+    tr__claim claim = {.dialled = true, .version = TR__PROTOCOL, .prover = SELF};
+    run_until(raw_is_challenged, r);
+    memcpy(&theirs, value_of(r, "\xa4node\xcf", sizeof theirs), sizeof theirs);
+    claim.verifier = be64toh(theirs);
+    memcpy(claim.prover_nonce, nonce, TR__NONCE_BYTES);
+    memcpy(claim.verifier_nonce, value_of(r, "\xa5nonce\xc4\x20", TR__NONCE_BYTES),
+           TR__NONCE_BYTES);
+    assert_int_equal(0, tr__secret_prove(secret, sizeof secret, &claim, proof));
+    put_envelope(r, left, TR_LIST((int)TR__PROOF, ((tr_bytes){proof, sizeof proof})));
+}
+
+static bool raw_is_greeted(void *arg)
+{
+    return value_of(arg, "\xa7silence", 0) != NULL;
+}
+
+// Returns whether all of the handshake was said before the death.
+static bool die_behind(size_t left)
+{
+    static struct raw r;
+    static const uint8_t nonce[TR__NONCE_BYTES] = "not used twice but in this test";
+    tr_peer_cred cred;
+    tr_endpoint *ends[2];
+    theatre->pair(world, ends);
+    raw_open(&r, ends[0], true);
+    bool proves = ends[1]->world->ops->endpoint_cred(ends[1], &cred) == TR_ENOSYS;
+    assert_int_equal(0, tr__peer_meet(tr__node_loop(node, 0)->remote, ends[1], NULL));
+    put(&r, &left, hello, sizeof hello);
+    if (proves)
+        put_envelope(
+            &r, &left,
+            TR_LIST((int)TR__CHALLENGE, TR_MAP("troupe", TR__PROTOCOL, "node", (int)SELF, "nonce",
+                                               ((tr_bytes){nonce, sizeof nonce}))));
+    if (proves && left > 0)
+        put_proof(&r, &left, nonce);
+    put_envelope(&r, &left,
+                 TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", (int)SELF)));
+    run_until(left > 0 ? raw_is_greeted : raw_has_read_hello, &r);
+    raw_close(&r);
+    run_until(node_has_no_peer, NULL);
+    return left > 0;
+}
+
+// Goal:   whoever dies in the handshake, behind whatever byte, leaves nothing in the node.
+static void a_peer_may_die_at_each_step_of_the_handshake(void **state)
+{
+    size_t step = is_full_scale() ? 1 : 13;
+    (void)state;
+    node_open();
+    tr_log_set(say_nothing, NULL);
+    for (size_t bytes = 0; !die_behind(bytes); bytes += step)
+        continue;
+    tr_log_set(NULL, NULL);
+}
+
 #define LINK_TEST(test) cmocka_unit_test_setup_teardown(test, suite_open, suite_close)
 
 int link_suite(const struct link_theatre *of)
@@ -479,6 +622,7 @@ int link_suite(const struct link_theatre *of)
         LINK_TEST(a_frame_above_the_largest_is_an_error_before_its_first_byte),
         LINK_TEST(a_peer_that_does_not_read_stops_the_sender),
         LINK_TEST(a_peer_may_die_behind_each_byte),
+        LINK_TEST(a_peer_may_die_at_each_step_of_the_handshake),
         LINK_TEST(all_frames_arrive_before_the_end),
         LINK_TEST(what_was_written_arrives_when_the_writer_has_gone),
         LINK_TEST(connections_come_and_go_beside_one_that_stays),

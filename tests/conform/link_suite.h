@@ -9,7 +9,8 @@ struct link_theatre {
     const char *name;
     bool slow; // fewer bytes are enough
     tr_world *(*open)(void);
-    void (*close)(tr_world **world);
+    void (*leave)(void); // before the world is closed; NULL: there is nothing else
+    void (*end)(void);   // and afterwards, likewise
     // Two endpoints, connected with each other: who has dialled, and who was accepted.
     void (*pair)(tr_world *world, tr_endpoint *ret_ends[2]);
 };

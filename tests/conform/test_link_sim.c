@@ -18,9 +18,8 @@ static tr_world *stage_open(void)
     return world;
 }
 
-static void stage_close(tr_world **world)
+static void stage_end(void)
 {
-    (*world)->ops->close(world);
     tr__sim_close(&sim);
 }
 
@@ -34,7 +33,7 @@ int main(void)
     const struct link_theatre theatre = {.name = "conform/link_sim",
                                          .slow = true,
                                          .open = stage_open,
-                                         .close = stage_close,
+                                         .end = stage_end,
                                          .pair = stage_pair};
     int failed = 0;
     for (seed = 1; seed <= SEEDS; seed++)
