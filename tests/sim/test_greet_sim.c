@@ -10,6 +10,7 @@
 
 #define UNMET_MAX 256 // as greet.c
 #define MORE      40
+#define BULK      0x60000u
 #define URL       "tcp://10.0.0.1:7000"
 #define ELSEWHERE "tcp://10.0.0.2:7000"
 #define PATH      "/node"
@@ -22,11 +23,15 @@ static unsigned started;
 static unsigned crowds; // that were told of
 static unsigned ups;    // "node up" that actors have heard
 static int listened, dialled;
+static bool bulky;       // the second one has something large to say
+static uint64_t bulk_at; // when that was there
+static unsigned losses;  // that were told of
 
 static void note_warning(const char *id, const char *text, void *arg)
 {
     (void)text, (void)arg;
     crowds += strcmp(id, "peer.crowded") == 0;
+    losses += strcmp(id, "peer.lost") == 0;
 }
 
 // ---- A node, with an actor that hears who comes ----
@@ -56,10 +61,22 @@ static int actor_start(tr_actor *self, const tr_val *args)
     return rc < 0 ? rc : tr_node_listen(node, URL);
 }
 
+static int send_bulk(tr_actor *self, tr_val up)
+{
+    static uint8_t bytes[BULK];
+    tr_addr addr;
+    int rc = TR_READ(up, "addr", &addr);
+    return rc < 0 ? rc : tr_send(self, addr, "bulk", TR_V(((tr_bytes){bytes, sizeof bytes})));
+}
+
 static int actor_receive(tr_actor *self, const tr_msg *msg)
 {
     tr_node *node = tr_node_of(self);
     ups += tr_msg_is(msg, "node up");
+    if (tr_msg_is(msg, "node up") && bulky && node == known[1])
+        return send_bulk(self, tr_msg_body(msg));
+    if (tr_msg_is(msg, "bulk"))
+        bulk_at = tr_now(self);
     if (tr_msg_is(msg, "listen")) {
         listened = tr_node_listen(node, ELSEWHERE);
         dialled = tr_node_dial(node, "tcp://10.0.0.3:7000", NULL);
@@ -237,6 +254,28 @@ static void one_that_bears_no_silence_does_not_hurry_the_node(void **state)
     close_all();
 }
 
+// Goal: who sends or gets a message for longer than either bears silence is not taken for silent.
+static void a_large_message_over_a_slow_link_loses_nobody(void **state)
+{
+    (void)state;
+    open_all();
+    bulky = true;
+    bulk_at = 0;
+    losses = 0;
+    tr__sim_set_capacity(nodes.sim, 1024);
+    tr__sim_set_delay(nodes.sim, TR_MS(50));
+    uint64_t start = outside->ops->now(outside);
+    assert_int_equal(0, sim_nodes_start(&nodes));
+    for (int i = 0; i < 100 && bulk_at == 0; i++)
+        run_for(TR_S(1));
+    assert_in_range(bulk_at, start + TR_MS(TR__SILENCE_MS), start + TR_S(100));
+    run_for(TR_S(10));
+    assert_int_equal(0, losses);
+    assert_int_equal(2, ups);
+    bulky = false;
+    close_all();
+}
+
 // ---- Without memory ----
 
 // Whether both have a link; that they had one may have been told to nobody.
@@ -335,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_too_many_that_say_nothing_the_oldest_go),
         cmocka_unit_test(one_that_bears_no_silence_does_not_hurry_the_node),
+        cmocka_unit_test(a_large_message_over_a_slow_link_loses_nobody),
         cmocka_unit_test(nodes_meet_that_had_no_memory_for_it),
         cmocka_unit_test(who_cannot_listen_or_dial_for_want_of_memory_is_told),
         cmocka_unit_test(what_a_node_is_asked_is_answered_or_the_link_is_lost),
