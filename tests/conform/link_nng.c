@@ -86,7 +86,7 @@ static void stage_pair(tr_world *world, tr_endpoint *ret_ends[2])
 int link_suite_nng(const char *name, const char *scheme)
 {
     const struct link_theatre theatre = {
-        .name = name, .open = stage_open, .leave = stage_leave, .pair = stage_pair};
+        .name = name, .dear = true, .open = stage_open, .leave = stage_leave, .pair = stage_pair};
     stage.scheme = scheme;
     snprintf(stage.directory, sizeof stage.directory, "/tmp/troupe-link-XXXXXX");
     if (mkdtemp(stage.directory) == NULL)

@@ -8,6 +8,7 @@
 struct link_theatre {
     const char *name;
     bool slow; // fewer bytes are enough
+    bool dear; // or fewer connections
     tr_world *(*open)(void);
     void (*leave)(void); // before the world is closed; NULL: there is nothing else
     void (*end)(void);   // and afterwards, likewise
