@@ -149,8 +149,6 @@ static inline void tap_begin(tr__tap *tap, const tr_actor *actor, const tr__what
     tap->msg = msg;
     tap->code = 0;
     tap->depth = actor->mail_count;
-    if (msg != NULL && msg->stamped != TR__UNSTAMPED)
-        tap->turn = &tr__msg_stamp(msg)->at;
     running_set(tap->running, actor->id, ticks, what);
 }
 
@@ -188,6 +186,8 @@ void tr__eyes_begin(const tr_actor *actor, const tr__what *what)
 void tr__eyes_begin_msg(const tr_actor *actor, const tr_msg *msg)
 {
     const tr_loop *loop = actor->loop;
+    if (msg->stamped != TR__UNSTAMPED && (loop->eyes & TR__EYE_MESSAGES) != 0)
+        loop->tap->turn = &tr__msg_stamp(msg)->at;
     if ((loop->eyes & TR__EYE_DOG) == 0 && loop->tap->tick != 0)
         tap_begin(loop->tap, actor, tr__msg_what(msg), msg, loop->tap->tick);
     else
