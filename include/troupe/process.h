@@ -76,6 +76,10 @@ typedef struct tr_process_opts {
     uint32_t term_ms;    /* from that to SIGKILL; 0: 2000 */
     uint32_t stdio_ms;   /* how long after its end its pipes may still be held by others, who have
                           * inherited them, before that is told without them; 0: 2000 */
+
+    const int *more_fds; /* descriptors of this process that it has as 3, 4, ...: a pipe's or a
+                          * socket pair's end, a listener, a file. -1: none there */
+    size_t more_count;   /* at most 1024 */
 } tr_process_opts;
 #define TR_PROGRAM(...) (&(const tr_process_opts){.size = sizeof(tr_process_opts), __VA_ARGS__})
 
@@ -98,7 +102,7 @@ typedef void (*tr_process_ended)(tr_actor *self, tr_process process, const tr_pr
 
 /* Start a program. A file without a slash is looked for along PATH, its own where env sets one.
  * args are the arguments after its name, NULL-terminated; NULL: none. Files are not opened by name,
- * and descriptors above 2 not inherited.
+ * and no descriptors above 2 are inherited but more_fds.
  *
  * What it costs does not depend on the memory of this process.
  * borrows: file, args, opts (NULL: all defaults), until the call ends; arg, until cb has returned
@@ -107,7 +111,7 @@ typedef void (*tr_process_ended)(tr_actor *self, tr_process process, const tr_pr
  * errors:  TR_EINVAL (also: an option; an entry of env without a name), TR_ENOENT (no such file, or
  *          cwd, or cgroup), TR_EACCES, -ENOTDIR, -ENOEXEC (not a program; a script needs its #!),
  *          -E2BIG, TR_EAGAIN (too many processes), -EMFILE, -ENFILE, -EPERM (user, limits, nice),
- *          -EBADF (fds), TR_ENOMEM, other system errors; TR_ECANCELED (opts->cancel has been),
+ *          -EBADF (fds, more_fds), TR_ENOMEM, other system errors; TR_ECANCELED (opts->cancel has been),
  *          TR_SHUTDOWN (the node is ending), TR_ENOSYS (in the kit; in a simulation, some options)
  */
 TR_API int tr_process_open(tr_actor *self, const char *file, const char *const *args,

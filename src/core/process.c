@@ -29,6 +29,7 @@
 #define GONE_NS  TR_MS(200) // from SIGKILL
 #define SIGNALS  64
 #define CPUS_MAX 1024u
+#define MORE_MAX 1024u
 
 typedef enum ladder_stage { LADDER_NONE, LADDER_ASKED, LADDER_TERMED, LADDER_KILLED } ladder_stage;
 
@@ -375,11 +376,19 @@ static bool cpus_are_sound(const tr_process_opts *opts)
     return (opts->cpus == NULL) == (opts->cpu_count == 0);
 }
 
+static bool more_is_sound(const tr_process_opts *opts)
+{
+    for (size_t i = 0; opts->more_fds != NULL && i < opts->more_count; i++)
+        if (opts->more_fds[i] < -1)
+            return false;
+    return opts->more_count <= MORE_MAX && (opts->more_fds != NULL || opts->more_count == 0);
+}
+
 static bool opts_are_sound(const tr_process_opts *opts)
 {
     const tr_process_user *user = opts->user;
     return stdio_is_sound(opts) && env_is_sound(opts->env) && cpus_are_sound(opts) &&
-           !(opts->detached && opts->same_group) && opts->stop_signal >= 0 &&
+           more_is_sound(opts) && !(opts->detached && opts->same_group) && opts->stop_signal >= 0 &&
            opts->stop_signal <= SIGNALS && (opts->limits != NULL || opts->limit_count == 0) &&
            (user == NULL || user->groups != NULL || user->group_count == 0);
 }

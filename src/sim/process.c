@@ -359,6 +359,8 @@ int tr__sim_spawn(tr_world *world, const tr_program *program, const tr_process_u
     for (int fd = 0; fd < TR__STDIO; fd++)
         if (program->stdio[fd] == TR_STDIO_FD)
             return TR_ENOSYS;
+    if (program->how != NULL && program->how->more_count > 0)
+        return TR_ENOSYS;
     if (sim->spawn_error_in > 0 && --sim->spawn_error_in == 0)
         return sim->spawn_error;
     const tr_sim_program *code =

@@ -134,7 +134,7 @@ static int helper_start(int from)
     theirs[TR__STDIO] = file;
     tr__uv_kin_begin();
     if (rc == 0)
-        rc = tr__uv_start(&program, theirs, &guard.pid, &guard.pidfd);
+        rc = tr__uv_start(&program, theirs, NULL, &guard.pid, &guard.pidfd);
     if (rc == 0)
         tr__uv_kin_add(&guard.kin, guard.pid);
     tr__uv_kin_end();

@@ -182,10 +182,11 @@ int64_t tr__uv_process_pid(const tr__process *process);
 void tr__uv_process_close(tr__process **process);
 
 // start.c
-// Start a program with these as its descriptors, where they are not 0.
+// Start a program with these as its descriptors, where they are not 0; and `more` of them, as many
+// as program->how says, from 3 on, where they are not -1.
 // gives: *ret_pidfd
-int tr__uv_start(const tr_program *program, const int theirs[TR__ENDS], pid_t *ret_pid,
-                 int *ret_pidfd);
+int tr__uv_start(const tr_program *program, const int theirs[TR__ENDS], const int *more,
+                 pid_t *ret_pid, int *ret_pidfd);
 
 // guard.c
 // Have a process group killed when this process is gone. Returns a number for it; 0: it will not.

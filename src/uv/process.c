@@ -170,6 +170,8 @@ void tr__uv_process_close(tr__process **base)
 struct process_ends {
     tr_endpoint *ours[TR__ENDS]; // NULL: none
     int theirs[TR__ENDS];        // lifted; 0: left as it is
+    int *more;                   // those from 3 on that it is given, lifted; -1: none there
+    size_t more_count;
 };
 
 // pair: ours, theirs
@@ -207,10 +209,15 @@ static int null_open(void)
     return fd < 0 ? -errno : fd;
 }
 
+static int fd_copy_above(int fd, size_t least)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, (int)least);
+    return copy < 0 ? -errno : copy;
+}
+
 static int fd_copy(int fd)
 {
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, TR__ENDS);
-    return copy < 0 ? -errno : copy;
+    return fd_copy_above(fd, TR__ENDS);
 }
 
 // Out of the way of those that are set in the child, one after the other.
@@ -252,6 +259,24 @@ static int ends_open(struct real_world *world, const tr_program *program, struct
     return 0;
 }
 
+// None of them lies where another one is to be.
+static int more_open(const tr_process_opts *how, struct process_ends *ends)
+{
+    if (how == NULL || how->more_count == 0)
+        return 0;
+    ends->more = tr__alloc(how->more_count * sizeof *ends->more);
+    if (ends->more == NULL)
+        return TR_ENOMEM;
+    for (size_t i = 0; i < how->more_count; i++) {
+        int fd = how->more_fds[i];
+        int copy = fd < 0 ? -1 : fd_copy_above(fd, TR__ENDS + how->more_count);
+        if (fd >= 0 && copy < 0)
+            return copy;
+        ends->more[ends->more_count++] = copy;
+    }
+    return 0;
+}
+
 static void ends_close_ours(struct process_ends *ends)
 {
     for (int fd = 0; fd < TR__ENDS; fd++)
@@ -264,6 +289,10 @@ static void ends_close_theirs(struct process_ends *ends)
     for (int fd = 0; fd < TR__ENDS; fd++)
         if (ends->theirs[fd] > 0)
             close(ends->theirs[fd]);
+    for (size_t i = 0; i < ends->more_count; i++)
+        if (ends->more[i] >= 0)
+            close(ends->more[i]);
+    tr__free(ends->more);
 }
 
 // ---- Starting it ----
@@ -290,12 +319,12 @@ static int process_open(struct real_world *world, pid_t pid, int pidfd,
 }
 
 static int process_spawn(struct real_world *world, const tr_program *program,
-                         const int theirs[TR__ENDS], struct real_process **ret_process)
+                         const struct process_ends *ends, struct real_process **ret_process)
 {
     pid_t pid;
     int pidfd;
     const tr_process_opts *how = program->how;
-    int rc = tr__uv_start(program, theirs, &pid, &pidfd);
+    int rc = tr__uv_start(program, ends->theirs, ends->more, &pid, &pidfd);
     if (rc < 0)
         return rc;
     rc = process_open(world, pid, pidfd, ret_process);
@@ -316,9 +345,11 @@ int tr__uv_spawn(tr_world *base, const tr_program *program, const tr_process_up 
     struct real_process *process = NULL;
     struct process_ends ends = {0};
     int rc = ends_open(world, program, &ends);
+    if (rc == 0)
+        rc = more_open(program->how, &ends);
     if (rc == 0) {
         tr__uv_kin_begin();
-        rc = process_spawn(world, program, ends.theirs, &process);
+        rc = process_spawn(world, program, &ends, &process);
         tr__uv_kin_end();
     }
     ends_close_theirs(&ends);

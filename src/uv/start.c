@@ -33,7 +33,7 @@
 struct start {
     const tr_program *program;
     const tr_process_opts *how;
-    const int *theirs;
+    const int *theirs, *more;
     char **env;
     char **files; // to be tried, one after the other
     cpu_set_t cpus;
@@ -190,6 +190,12 @@ IN_CHILD static int child_set_descriptors(const struct start *start)
             TRY(syscall(SYS_dup3, start->theirs[fd], fd, 0));
     if (start->program->stdio[STDERR_FILENO] == TR_STDIO_OUTPUT)
         TRY(syscall(SYS_dup3, STDOUT_FILENO, STDERR_FILENO, 0));
+    for (size_t i = 0; start->how != NULL && i < start->how->more_count; i++, end++) {
+        if (start->more[i] >= 0)
+            TRY(syscall(SYS_dup3, start->more[i], end, 0));
+        else
+            syscall(SYS_close, end);
+    }
     TRY(syscall(SYS_close_range, end, ~0u, 0));
     return 0;
 }
@@ -300,12 +306,13 @@ static int start_run(struct start *start, pid_t *ret_pid, int *ret_pidfd)
     return 0;
 }
 
-int tr__uv_start(const tr_program *program, const int theirs[TR__ENDS], pid_t *ret_pid,
-                 int *ret_pidfd)
+int tr__uv_start(const tr_program *program, const int theirs[TR__ENDS], const int *more,
+                 pid_t *ret_pid, int *ret_pidfd)
 {
     struct start start = {.program = program,
                           .how = program->how,
                           .theirs = theirs,
+                          .more = more,
                           .cgroup = -1,
                           .parent = getpid()};
     int rc = start_prepare(&start);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -459,6 +460,59 @@ static void one_in_our_group_is_stopped_alone(void **state)
     assert_int_equal(SIGTERM, m.end.reason.code);
 }
 
+// ---- Descriptors above 2 ----
+
+enum { MANY = 40 };
+
+// Goal:   a program has the descriptors that it is given, each under its number, and no other.
+// Method: files whose own numbers lie where others are to be, in the other order; one left out.
+static void it_has_the_descriptors_that_it_is_given(void **state)
+{
+    (void)state;
+    int fds[MANY];
+    char name[16], expected[8 * MANY + 8] = "";
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "file%d", i);
+        snprintf(expected + strlen(expected), 8, "%d ", MANY - 1 - i);
+        char text[8];
+        snprintf(text, sizeof text, "%d ", i);
+        fds[MANY - 1 - i] = open(file_with(name, text, 0600), O_RDONLY | O_CLOEXEC);
+        assert_true(fds[MANY - 1 - i] > 2);
+    }
+    assert_int_equal(0, run_with("for fd in $(seq 3 42); do cat /dev/fd/$fd; done;"
+                                 " [ ! -e /dev/fd/43 ] && echo none",
+                                 TR_PROGRAM(.more_fds = fds, .more_count = MANY)));
+    snprintf(expected + strlen(expected), 8, "none\n");
+    assert_string_equal(expected, m.out);
+    int some[] = {fds[0], -1, fds[1]};
+    assert_int_equal(0, run_with("cat <&5; [ ! -e /dev/fd/4 ] && [ ! -e /dev/fd/6 ]",
+                                 TR_PROGRAM(.more_fds = some, .more_count = 3)));
+    assert_string_equal("38 ", m.out);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(0, close(fds[i])); // they are still ours
+    assert_int_equal(-EBADF, run_with("true", TR_PROGRAM(.more_fds = fds, .more_count = 1)));
+    assert_int_equal(TR_EINVAL, run_with("true", TR_PROGRAM(.more_count = 1)));
+    fds[0] = -2;
+    assert_int_equal(TR_EINVAL, run_with("true", TR_PROGRAM(.more_fds = fds, .more_count = 1)));
+}
+
+// A pair of sockets is a way to speak with it beside its standard descriptors.
+static void a_pair_of_sockets_goes_both_ways(void **state)
+{
+    (void)state;
+    int pair[2];
+    char text[16] = "";
+    assert_int_equal(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+    assert_int_equal(5, write(pair[0], "ping\n", 5));
+    assert_int_equal(0, run_with("read word <&3; [ $word = ping ] && echo pong >&3",
+                                 TR_PROGRAM(.more_fds = &pair[1], .more_count = 1)));
+    close(pair[1]);
+    assert_int_equal(5, read(pair[0], text, sizeof text));
+    assert_string_equal("pong\n", text);
+    assert_int_equal(0, read(pair[0], text, sizeof text));
+    close(pair[0]);
+}
+
 // ---- Endless output ----
 
 static void stop_when_full(tr_actor *self, tr_process process, int fd, void *arg)
@@ -817,6 +871,8 @@ static const struct CMUnitTest tests[] = {
     TR_PROCESS_TEST(others_that_go_on_writing_are_not_waited_for),
     TR_PROCESS_TEST(others_that_end_in_time_are_heard),
     TR_PROCESS_TEST(one_in_our_group_is_stopped_alone),
+    TR_PROCESS_TEST(it_has_the_descriptors_that_it_is_given),
+    TR_PROCESS_TEST(a_pair_of_sockets_goes_both_ways),
     TR_PROCESS_TEST(endless_output_takes_no_memory),
     TR_PROCESS_TEST(the_end_of_its_actor_is_that_of_the_tree),
     TR_PROCESS_TEST(the_end_of_the_node_is_that_of_the_tree),
