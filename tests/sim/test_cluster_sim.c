@@ -186,9 +186,7 @@ static void guest_data(tr_actor *self, tr_stream stream, tr_buf *chunk, void *n)
     if (!has(chunk, 's'))
         return;
     scene.served++;
-    if (!scene.one_by_one)
-        tr_stream_end(self, stream);
-    else if ((intptr_t)n + 1 < GUESTS)
+    if (scene.one_by_one && (intptr_t)n + 1 < GUESTS)
         tr_stream_write_bytes(self, stream, "bye", 3);
     else
         tr_stream_end(self, stream);

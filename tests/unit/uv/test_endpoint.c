@@ -204,8 +204,11 @@ static void receive_all(int fd)
                              .msg_controllen = sizeof control};
         if (recvmsg(fd, &msg, MSG_DONTWAIT) <= 0)
             return;
-        memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof got);
-        close(got);
+        const struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+        if (head != NULL) {
+            memcpy(&got, CMSG_DATA(head), sizeof got);
+            close(got);
+        }
     }
 }
 
