@@ -249,7 +249,7 @@ bool tr__http_head_scan(const char *bytes, size_t size, tr__http_head *ret_head)
     head_words(&head, line, stop);
     head.headers.ptr = stop + 2;
     for (line = stop + 2; (stop = line_end(line, end)) != line; line = stop + 2) {
-        if (stop == NULL || char_is_space(*line))
+        if (stop == NULL || char_is_space(*line) || *line == ':')
             return false;
         head_header(&head, line, (size_t)(stop - line));
     }

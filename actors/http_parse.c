@@ -3,7 +3,7 @@
 // It runs over a message up to its end and stops there, so that nothing of the next one is taken
 // before this one has been dealt with. The head is called for while llhttp is at its last byte, so
 // a request without a body costs one call. All leniency is off; what llhttp lets pass all the same
-// (folded lines) http_head.c finds.
+// (folded lines, headers without a name) http_head.c finds.
 #include "http_parse.h"
 
 #include <llhttp.h>

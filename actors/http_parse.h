@@ -68,7 +68,8 @@ typedef struct tr__http_head {
 } tr__http_head;
 
 // Look at a head that the parser has found good, with what comes behind it, for what that lets
-// pass. returns: whether it is good: every line ends with CR LF, and none is folded
+// pass. returns: whether it is good: every line ends with CR LF, none is folded, and each header
+// has a name
 bool tr__http_head_scan(const char *bytes, size_t size, tr__http_head *ret_head);
 
 bool tr__http_name_is(tr_str name, const char *lower); // in whatever case

@@ -114,6 +114,7 @@ static void what_is_no_http_is_refused(void **state)
         {"GET / HTTP/1.1\r\n Host: a\r\n\r\n", REFUSED("400 Bad Request")},
         {"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n\tb\r\n\r\n", REFUSED("400 Bad Request")},
         {"GET / HTTP/1.1\r\nHost: a\r\nX : a\r\n\r\n", REFUSED("400 Bad Request")},
+        {"GET / HTTP/1.1\r\nHost: a\r\n: a\r\n\r\n", REFUSED("400 Bad Request")},
         {"GET / HTTP/1.1\nHost: a\n\n", REFUSED("400 Bad Request")},
         {"GET / HTTP/1.1\r\nHost: a\r\nX: a\rY: b\r\n\r\n", REFUSED("400 Bad Request")},
         {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", REFUSED("505 HTTP Version Not Supported")},
