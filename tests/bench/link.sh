@@ -22,7 +22,7 @@ erlang_count() { # FIGURE: of messages, for about half a second
     rtt) echo 5000 ;;
     pipeline) echo 100000 ;;
     oneway) echo 300000 ;;
-    *) echo 5000 ;;
+    *) echo 1000 ;;
     esac
 }
 
