@@ -471,7 +471,7 @@ static int desk_serve(tr_actor *self, const tr_msg *msg)
     if (rc == 0)
         rc = tr_stream_attach(self, &handle, NULL, &stream);
     if (rc == 0)
-        rc = tr_stream_on(self, stream, &events, NULL);
+        tr_stream_on(self, stream, &events, NULL);
     tr_handle_close(&handle);
     return 0; // of one whose link is lost there is nothing to serve
 }
