@@ -80,7 +80,7 @@ TROUPE_SECRET='the stage knows it' says '"over"' "$troupe" ask "$tcp" stage echo
 TROUPE_SECRET='the stage does not' exits 3 'refuse' "$troupe" ask "$tcp" stage echo
 exits 4 'nobody is called audience' "$troupe" ask "$here" audience echo
 exits 1 'TR_EUNKNOWN' ask nonsense
-exits 5 'answer|deadline' "$troupe" ask -t 0.1 "$here" stage late
+exits 5 'answer|deadline' "$troupe" ask -t 1 "$here" stage late
 exits 0 '' "$troupe" send "$here" stage echo
 says "$(($(ask nodes) + 1))" ask nodes
 # A process of its is this command with the same shared object.
