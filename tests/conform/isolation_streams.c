@@ -308,9 +308,8 @@ static void a_reader_that_closes_closes_the_source(void **state)
 static void on_item_then_kill(tr_actor *self, tr_stream stream, tr_buf *item, void *arg)
 {
     (void)stream, (void)item, (void)arg;
-    if (taker.left == 2)
-        tr_send(self, taker.from, "exit", TR_NULL);
-    taker.left = 1;
+    if (taker.left == 2 && tr_send(self, taker.from, "exit", TR_NULL) == 0)
+        taker.left = 1; // else with the next one: there is no end to them
 }
 
 static int receive_and_kill(tr_actor *self, const tr_msg *msg)
