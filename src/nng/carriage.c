@@ -93,14 +93,17 @@ int tr__nng_op_init(struct nng_op *op, tr__carriage *home, void (*done)(void *ar
     return tr__nng_error(tr__nng.aio_alloc(&op->aio, done, arg));
 }
 
-// On one of libnng's threads.
+// On one of libnng's threads. A dialler of its that is freed may say once more that a dial has ended.
 void tr__nng_op_done(void *arg)
 {
     struct nng_op *op = arg;
     tr__carriage *home = op->home;
     tr__lock_take(&home->lock);
-    tr__list_append(&home->done, &op->node);
-    bell_ring(home);
+    if (op->begun) {
+        op->begun = false;
+        tr__list_append(&home->done, &op->node);
+        bell_ring(home);
+    }
     tr__lock_give(&home->lock);
 }
 

@@ -81,6 +81,7 @@ struct nng_op {
     tr__carriage *home;
     nng_aio *aio;
     bool busy;                        // libnng has it
+    bool begun;                       // and has not said that it ended. Under home's lock
     void (*ended)(struct nng_op *op); // on the loop
 };
 
@@ -95,6 +96,9 @@ void tr__nng_op_free(struct nng_op *op); // which is not busy. No-op on one that
 static inline nng_aio *tr__nng_op_begin(struct nng_op *op)
 {
     op->busy = true;
+    tr__lock_take(&op->home->lock);
+    op->begun = true;
+    tr__lock_give(&op->home->lock);
     return op->aio;
 }
 
