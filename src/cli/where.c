@@ -17,7 +17,7 @@
 #include "cli/cli.h"
 
 #define KEYS_MAX  16
-#define TEXT_SIZE 256u // of a path, or a text that is matched
+#define TEXT_SIZE 256u // of a path
 
 typedef enum how { THERE, EQUAL, UNEQUAL, LESS, AT_MOST, MORE, AT_LEAST, GLOB } how;
 
@@ -229,12 +229,14 @@ static bool order(tr_val a, tr_val b, int *ret_order)
 
 static bool matches(tr_val glob, tr_val value)
 {
-    char pattern[TEXT_SIZE], text[TEXT_SIZE];
     if (value.type != TR_TYPE_STR)
         return false;
-    snprintf(pattern, sizeof pattern, "%.*s", (int)glob.len, (const char *)glob.as.ptr);
-    snprintf(text, sizeof text, "%.*s", (int)value.len, (const char *)value.as.ptr);
-    return fnmatch(pattern, text, 0) == 0;
+    char *pattern = strndup((const char *)glob.as.ptr, glob.len);
+    char *text = strndup((const char *)value.as.ptr, value.len);
+    bool takes = pattern != NULL && text != NULL && fnmatch(pattern, text, 0) == 0;
+    free(pattern);
+    free(text);
+    return takes;
 }
 
 static bool clause_takes(const clause *c, tr_val doc)

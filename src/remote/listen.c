@@ -96,14 +96,14 @@ void tr__listeners_close(tr__remote *remote)
     }
 }
 
-// What was given, with its true port.
+// What was given, with its true port: a transport's urls need not name one.
 static void url_print(const char *given, unsigned port, char url[TR_URL_MAX])
 {
     const char *host = strstr(given, "://") + 3;
-    const char *colon = host + strcspn(host, "]");
-    colon = strchr(*colon == ']' ? colon : host, ':');
-    snprintf(url, TR_URL_MAX, "%.*s:%u%s", (int)(colon - given), given, port,
-             colon + 1 + strspn(colon + 1, "0123456789"));
+    const char *end = host + (*host == '[' ? strcspn(host, "]") : 0);
+    end += strcspn(end, ":/");
+    const char *rest = *end == ':' ? end + 1 + strspn(end + 1, "0123456789") : end;
+    snprintf(url, TR_URL_MAX, "%.*s:%u%s", (int)(end - given), given, port, rest);
 }
 
 int tr__remote_url(const tr_node *node, size_t n, char url[TR_URL_MAX])

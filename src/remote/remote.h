@@ -199,6 +199,7 @@ void tr__peer_finish(tr__peer *peer);         // no more will be sent
 // errors: TR_EBADMSG, TR_ETOOBIG, TR_EFULL (too many at a time), TR_ENOMEM
 int tr__peer_piece(tr__peer *peer, const tr__envelope *e, tr_buf **ret_whole);
 void tr__peer_pieces_drop(tr__peer *peer);
+
 // ---- Siblings: the parent's part (introduce.c), and theirs (sibling.c) ----
 
 int tr__peer_introduce(tr__peer *peer, const tr__envelope *e); // a child asks for another one
@@ -229,7 +230,7 @@ size_t tr__handed_bufs(const tr_msg *msg, tr_buf *bufs[TR_BUFS_MAX]); // with it
 int tr__peer_hand(tr__peer *peer, tr__frame *frame, const tr__letter *letter);
 bool tr__peer_hand_waits(const tr__peer *peer, const tr_msg *msg); // the frame will be held
 void tr__peer_hand_undo(tr__peer *peer);
-void tr__peer_handed(tr__peer *peer, const tr__letter *letter); // moves: *letter->transport
+void tr__peer_handed(tr__peer *peer, const tr__letter *letter); // moves: *letter->carrier
 int tr__peer_announced(tr__peer *peer, const tr__envelope *e);
 int tr__peer_taken(tr__peer *peer, const tr__envelope *e);
 int tr__peer_returned(tr__peer *peer, const tr__envelope *e);

@@ -91,6 +91,10 @@ takes 2 'name ~ "t?ke"'
 takes 1 'name == "take"' 'kind == "sent"'
 takes 5 'time > 1700000000000000000'
 takes 1 '"body" . "price" > 2'
+event message 100 100010 100000 till/1 clock/0 sale '"stamped"' 4 0 '1,1,1,2' \
+    "{\"long\":\"$(printf '%0300d' 1)\"}" >"$stock"
+takes 1 'body.long ~ "*1"'
+record 0 0
 # refuses PATTERN EXPRESSION
 refuses() {
     "$troupe" trace --where "$2" "$shop" >"$dir/out" 2>"$dir/said"

@@ -437,6 +437,26 @@ static void tcp_needs_a_secret_and_bad_urls_are_refused(void **state)
     tr_node_close(&node);
 }
 
+#ifdef TROUPE_NNG
+// Not everybody may have that port.
+static void a_url_without_a_port_is_told_with_the_one_that_it_has(void **state)
+{
+    (void)state;
+    tr_node *node;
+    char url[TR_URL_MAX] = "ws://127.0.0.1:80/here";
+    assert_int_equal(0, tr_node_open(NULL, &node));
+    assert_int_equal(
+        0, tr_node_links(node, TR_LINKS(.secret = "sixteen bytes...", .secret_size = 16)));
+    int rc = tr_node_listen(node, "ws://127.0.0.1/here");
+    if (rc == 0)
+        rc = tr_node_url(node, 0, url);
+    tr_node_close(&node);
+    assert_string_equal("ws://127.0.0.1:80/here", url);
+    if (rc < 0)
+        skip();
+}
+#endif
+
 int main(int argc, char **argv)
 {
     int rc = server_main(argc, argv);
@@ -450,6 +470,9 @@ int main(int argc, char **argv)
         TR_PROCESS_TEST(a_link_over_which_nothing_is_said_lives),
         TR_PROCESS_TEST(another_secret_is_refused_and_told_of_once),
         TR_PROCESS_TEST(tcp_needs_a_secret_and_bad_urls_are_refused),
+#ifdef TROUPE_NNG
+        TR_PROCESS_TEST(a_url_without_a_port_is_told_with_the_one_that_it_has),
+#endif
     };
     return cmocka_run_group_tests_name("ipc/nodes", tests, NULL, NULL);
 }
