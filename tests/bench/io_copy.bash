@@ -17,7 +17,7 @@ copy_begin() {
     copy_dir=$tmp
     if [ "${room:-0}" -gt $((bytes * 3)) ]; then
         copy_dir=$(mktemp -d /dev/shm/troupe-copy.XXXXXX)
-        trap 'rm -rf "$copy_dir" "$tmp"' EXIT
+        trap 'rm -rf "$copy_dir"; finish' EXIT
     fi
     head -c "$bytes" /dev/urandom >"$copy_dir/from"
 }

@@ -40,8 +40,8 @@ program_of() { # PEER [FIGURE SCHEME]
     troupe) program=("$build/bench_ipc" "${@:2:1}") ;;
     nng) program=("$build/bench_peer_nng" "${@:2:1}") ;;
     erlang)
-        program=(erl -noshell -noinput -name "bench@127.0.0.1" -setcookie bench -pa "$tmp"
-            -s link_erlang main -extra "${2-}" "$(erlang_count "${2-}")")
+        program=(erl -noshell -noinput -start_epmd false -name "bench_$$@127.0.0.1" -setcookie bench
+            -pa "$tmp" -s link_erlang main -extra "${2-}" "$(erlang_count "${2-}")")
         ;;
     esac
     if [ $# -gt 2 ] && [ "$1" != erlang ]; then
@@ -57,6 +57,23 @@ find_present() {
         [ -z "$(command -v "${program[0]}")" ] || present+=("$peer")
     done
     ! among erlang "${present[@]}" || erlc -o "$tmp" "$here/peers/link_erlang.erl" || exit 1
+}
+
+# Erlang's nodes find each other by a daemon, which is one of our own, at a free port. One that they start
+# themselves is not there yet when they ask it, on a busy machine, and stays when they have ended.
+start_epmd() {
+    local tries
+    for ((tries = 0; tries < 400; tries++)); do
+        if [ -z "$epmd" ] || ! kill -0 "$epmd" 2>/dev/null; then # somebody else has that port
+            ERL_EPMD_PORT=$("$build/bench_peer_http_port")
+            export ERL_EPMD_PORT
+            epmd -address 127.0.0.1 >"$tmp/epmd" 2>&1 &
+            epmd=$!
+        fi
+        ! epmd -names >"$tmp/names" 2>&1 || return 0
+        read -r -t 0.025 <> <(:) || true
+    done
+    echo "# failed: epmd: $(head -n 1 "$tmp/epmd")"
 }
 
 make_papers() {
@@ -79,9 +96,9 @@ figure() { # RUNS FIGURE UNIT KEY
 }
 
 begin "$@"
-export ERL_EPMD_PORT=$((20000 + RANDOM % 20000)) # a daemon of our own, to be ended
-trap 'epmd -kill >/dev/null 2>&1; rm -rf "$tmp"' EXIT
+epmd=
 find_present
+! among erlang "${present[@]}" || start_epmd
 make_papers
 facts
 echo "# nng: $("$build/bench_peer_nng" version 2>/dev/null || echo absent)"

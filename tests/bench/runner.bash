@@ -39,13 +39,22 @@ foreign_share() { # BUSY ALL (before) BUSY ALL (after) USER SYSTEM (the program,
         $4 > $2 { print 100 * ($3 - $1 - ($5 + $6) * hz - 2) / ($4 - $2) }'
 }
 
+# In a group of its own, which timeout ends as a whole; a signal for the runner ends this wait.
+run_program() {
+    timeout -k 2 "$run_max_s" "${program[@]}" >"$tmp/out" 2>"$tmp/err" &
+    running=$!
+    wait "$running"
+    local rc=$?
+    running=
+    return $rc
+}
+
 # run PEER FIGURE...: adds lines `peer key value` to samples and its share to foreign
 run() {
     local program before rc
     program_of "$@"
     before=$(machine_ticks)
-    { time timeout --foreground -k 2 "$run_max_s" "${program[@]}" >"$tmp/out" 2>"$tmp/err"; } \
-        2>"$tmp/time"
+    { time run_program; } 2>"$tmp/time"
     rc=$?
     [ $rc != $absent_status ] || return 1
     foreign_share "$before" "$(machine_ticks)" "$(tail -n 1 "$tmp/time")" >>"$tmp/foreign"
@@ -126,6 +135,14 @@ facts() { # those of every run
     [ -z "$absent" ] || echo "# absent:$absent"
 }
 
+# What was started is ended, by its id.
+finish() {
+    local pids=(${running:+"$running"} ${epmd:+"$epmd"})
+    [ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null
+    wait
+    rm -rf "$tmp"
+}
+
 # The runner's own arguments, BUILD_DIR [FIGURE...], and a directory that lives as long as it.
 begin() {
     local figure
@@ -137,7 +154,7 @@ begin() {
     [ $# = 1 ] || figures=("${@:2}")
     tmp=$(mktemp -d) || exit 1
     export TMPDIR=$tmp
-    trap 'rm -rf "$tmp"' EXIT
+    trap finish EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
 }
