@@ -10,13 +10,13 @@
 #include "base/assert.h"
 #include "remote/remote.h"
 #include "sim/sim.h"
+#include "support/far_side.h"
 
 enum { GREETS = 1, PARENT = 2 }; // of the first byte
 enum { STEPS = 6, ECHO_STEPS = 400 };
 
-// A peer made of nothing but a link.
 struct client {
-    tr__link *link;
+    struct far_side far;
     bool echoed; // what it sent to actor 1 has come back
 };
 
@@ -45,44 +45,18 @@ static const tr_behavior echo = {.name = "echo", .receive = echo_receive, .stop 
 
 static const tr__remote_opts opts = {.name = "fuzzed", .program = "fuzzed", .app = TR_APP(&echo)};
 
-static int client_frame(void *owner, tr_buf *storage, const uint8_t *bytes, size_t size)
+static void client_heard(struct far_side *far, const tr__envelope *e, size_t size)
 {
-    (void)storage;
-    struct client *client = owner;
-    while (size > 0) {
-        tr__envelope e;
-        size_t used;
-        int rc = tr__envelope_read(bytes, size, &e, &used);
-        tr_assert(rc == 0 && used > 0 &&
-                  used <= size); // a node says nothing that it would not take
-        client->echoed |= e.kind == TR__MESSAGE && tr_str_eq(e.text, "echo");
-        bytes += used;
-        size -= used;
-    }
-    return 0;
+    (void)size;
+    ((struct client *)far)->echoed |= e->kind == TR__MESSAGE && tr_str_eq(e->text, "echo");
 }
-
-static void client_drained(void *owner)
-{
-    (void)owner;
-}
-
-static void client_down(void *owner, int error)
-{
-    (void)error;
-    ((struct client *)owner)->link->ops->free(&((struct client *)owner)->link);
-}
-
-static const tr__link_up client_up = {
-    .frame = client_frame, .drained = client_drained, .down = client_down};
 
 static void client_open(struct client *client)
 {
     tr_endpoint *endpoint;
     int rc = clients->ops->connect(clients, &(tr_site){.name = "/node"}, &endpoint);
-    if (rc == 0)
-        rc = tr__link_sp_open(endpoint, &client_up, client, &client->link);
     tr_assert(rc == 0);
+    far_side_open(&client->far, endpoint);
 }
 
 // Start the node as the child of this one.
@@ -90,46 +64,21 @@ static void client_open_parent(struct client *client, tr_world **world)
 {
     tr_endpoint *mine, *its;
     int rc = tr__sim_pipe(clients, *world, &mine, &its);
-    if (rc == 0)
-        rc = tr__link_sp_open(mine, &client_up, client, &client->link);
-    if (rc == 0)
-        rc = tr__remote_open_child(&opts, world, its, &node);
     tr_assert(rc == 0);
-}
-
-static void client_send(struct client *client, const void *bytes, size_t size)
-{
-    tr__frame *frame;
-    if (client->link == NULL)
-        return;
-    int rc = tr__frame_new(&frame);
+    far_side_open(&client->far, mine);
+    rc = tr__remote_open_child(&opts, world, its, &node);
     tr_assert(rc == 0);
-    uint8_t *to = tr__frame_reserve(frame, size);
-    tr_assert(to != NULL);
-    if (size > 0)
-        memcpy(to, bytes, size);
-    tr__frame_commit(frame, size);
-    client->link->ops->send(client->link, &frame);
-}
-
-static void client_say(struct client *client, tr_val envelope)
-{
-    tr_buf *packed = NULL;
-    int rc = tr_val_pack(envelope, &packed);
-    tr_assert(rc == 0);
-    client_send(client, tr_buf_data(packed), tr_buf_size(packed));
-    tr_buf_unref(&packed);
 }
 
 static void client_greet(struct client *client, uint64_t id)
 {
-    client_say(client, TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", id)));
+    far_side_say(&client->far, TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", id)));
 }
 
 static void client_greet_child(struct client *client)
 {
-    client_say(client, TR_LIST((int)TR__HELLO,
-                               TR_MAP("troupe", TR__PROTOCOL, "node", 77, "you", 78, "parent", 5)));
+    far_side_say(&client->far, TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", 77,
+                                                              "you", 78, "parent", 5)));
 }
 
 static void step(void)
@@ -140,12 +89,6 @@ static void step(void)
     clients->ops->poll(clients, 0);
 }
 
-static void client_close(struct client *client)
-{
-    if (client->link != NULL)
-        client->link->ops->free(&client->link);
-}
-
 static void attack(struct client *hostile, const uint8_t *bytes, size_t size)
 {
     if (size > 0 && bytes[0] & PARENT)
@@ -154,7 +97,7 @@ static void attack(struct client *hostile, const uint8_t *bytes, size_t size)
         client_greet(hostile, 77);
     for (size_t at = 1; at < size;) {
         size_t left = size - at - 1, n = bytes[at] < left ? bytes[at] : left;
-        client_send(hostile, bytes + at + 1, n);
+        far_side_send(&hostile->far, bytes + at + 1, n);
         at += 1 + n;
         step();
     }
@@ -164,14 +107,14 @@ static void attack(struct client *hostile, const uint8_t *bytes, size_t size)
 
 static void be_served(void)
 {
-    struct client *good = &(struct client){0};
+    struct client *good = &(struct client){.far.heard = client_heard};
     client_open(good);
     client_greet(good, 4711);
-    client_say(good, TR_LIST((int)TR__MESSAGE, TR__ROOT_ID, 9, "echo", "still there?"));
+    far_side_say(&good->far, TR_LIST((int)TR__MESSAGE, TR__ROOT_ID, 9, "echo", "still there?"));
     for (int i = 0; i < ECHO_STEPS && !good->echoed; i++)
         step();
     tr_assert(good->echoed);
-    client_close(good);
+    far_side_close(&good->far);
 }
 
 static void silence(const char *id, const char *text, void *arg)
@@ -184,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     tr_sim *sim;
     tr_world *world;
-    struct client hostile = {0};
+    struct client hostile = {.far.heard = client_heard};
     tr_log_set(silence, NULL);
     stopped = false;
     int rc = tr__sim_open(1, &sim);
@@ -199,7 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         client_open_parent(&hostile, &world);
     else
         rc = tr__remote_open(&opts, &world, &node);
-    if (rc == 0 && hostile.link == NULL)
+    if (rc == 0 && hostile.far.link == NULL)
         rc = tr_node_spawn(node, &echo, NULL, NULL);
     if (rc == 0)
         rc = tr__remote_links(node, &(tr_link_opts){.spawns = TR_APP(&echo)});
@@ -207,12 +150,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         rc = tr__remote_listen(node, "ipc:///node");
     tr_assert(rc == 0);
 
-    if (hostile.link == NULL)
+    if (hostile.far.link == NULL)
         client_open(&hostile);
     attack(&hostile, bytes, size);
     if (!stopped)
         be_served();
-    client_close(&hostile);
+    far_side_close(&hostile.far);
     tr__node_free(&node);
     clients->ops->close(&clients);
     tr__sim_close(&sim);

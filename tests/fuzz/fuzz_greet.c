@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "remote/remote.h"
+#include "support/far_side.h"
 #include "support/sim_node.h"
 
 #define URL    "tcp://10.0.0.1:7000"
@@ -16,9 +17,8 @@ enum { DIALS = 1 }; // of the first byte
 
 enum step { CHALLENGE, PROOF, HELLO, MESSAGE, FALSE_PROOF, ECHO, OWN_ID, FRAME };
 
-// A peer made of nothing but a link.
 struct client {
-    tr__link *link;
+    struct far_side far;
     uint64_t id;
     bool challenged, proven, answered; // theirs has come; ours was right; what it sent came back
     uint64_t server;                   // its id
@@ -63,49 +63,18 @@ static void client_hear(struct client *c, const tr__envelope *e)
     memcpy(c->theirs, nonce.ptr, nonce.len);
 }
 
-static int client_frame(void *owner, tr_buf *storage, const uint8_t *bytes, size_t size)
+static void client_heard(struct far_side *far, const tr__envelope *e, size_t size)
 {
-    (void)storage;
-    struct client *c = owner;
-    while (size > 0) {
-        tr__envelope e;
-        size_t used;
-        int rc = tr__envelope_read(bytes, size, &e, &used);
-        tr_assert(rc == 0 && used > 0 && used <= size);
-        client_hear(c, &e);
-        c->last_size = used <= sizeof c->last ? used : 0;
-        memcpy(c->last, bytes, c->last_size);
-        bytes += used;
-        size -= used;
-    }
-    return 0;
+    struct client *c = (struct client *)far;
+    client_hear(c, e);
+    c->last_size = size <= sizeof c->last ? size : 0;
+    memcpy(c->last, far->bytes, c->last_size);
 }
-
-static void client_drained(void *owner)
-{
-    (void)owner;
-}
-
-static void client_down(void *owner, int error)
-{
-    (void)error;
-    ((struct client *)owner)->link->ops->free(&((struct client *)owner)->link);
-}
-
-static const tr__link_up client_up = {
-    .frame = client_frame, .drained = client_drained, .down = client_down};
 
 static void client_open(struct client *c, uint64_t id, tr_endpoint *endpoint)
 {
-    *c = (struct client){.id = id, .mine = {7}};
-    int rc = tr__link_sp_open(endpoint, &client_up, c, &c->link);
-    tr_assert(rc == 0);
-}
-
-static void client_close(struct client *c)
-{
-    if (c->link != NULL)
-        c->link->ops->free(&c->link);
+    *c = (struct client){.far.heard = client_heard, .id = id, .mine = {7}};
+    far_side_open(&c->far, endpoint);
 }
 
 static void step(void)
@@ -118,28 +87,6 @@ static void step(void)
 
 // ---- What a client says ----
 
-static void client_send(struct client *c, const void *bytes, size_t size)
-{
-    tr__frame *frame;
-    if (c->link == NULL)
-        return;
-    int rc = tr__frame_new(&frame);
-    tr_assert(rc == 0);
-    if (size > 0)
-        memcpy(tr__frame_reserve(frame, size), bytes, size);
-    tr__frame_commit(frame, size);
-    c->link->ops->send(c->link, &frame);
-}
-
-static void client_say(struct client *c, tr_val envelope)
-{
-    tr_buf *packed = NULL;
-    int rc = tr_val_pack(envelope, &packed);
-    tr_assert(rc == 0);
-    client_send(c, tr_buf_data(packed), tr_buf_size(packed));
-    tr_buf_unref(&packed);
-}
-
 static void client_prove(struct client *c, bool right)
 {
     uint8_t proof[TR__PROOF_BYTES] = {0};
@@ -151,13 +98,14 @@ static void client_prove(struct client *c, bool right)
     tr_assert(rc == 0);
     proof[3] ^= !right;
     c->proven |= right && c->challenged;
-    client_say(c, TR_LIST((int)TR__PROOF, ((tr_bytes){proof, sizeof proof})));
+    far_side_say(&c->far, TR_LIST((int)TR__PROOF, ((tr_bytes){proof, sizeof proof})));
 }
 
 static void client_challenge(struct client *c, uint64_t id)
 {
-    client_say(c, TR_LIST((int)TR__CHALLENGE, TR_MAP("troupe", TR__PROTOCOL, "node", id, "nonce",
-                                                     ((tr_bytes){c->mine, TR__NONCE_BYTES}))));
+    far_side_say(&c->far,
+                 TR_LIST((int)TR__CHALLENGE, TR_MAP("troupe", TR__PROTOCOL, "node", id, "nonce",
+                                                    ((tr_bytes){c->mine, TR__NONCE_BYTES}))));
 }
 
 static void client_step(struct client *c, enum step what)
@@ -171,13 +119,14 @@ static void client_step(struct client *c, enum step what)
         client_prove(c, what == PROOF);
         break;
     case HELLO:
-        client_say(c, TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", c->id)));
+        far_side_say(&c->far,
+                     TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", c->id)));
         break;
     case MESSAGE:
-        client_say(c, TR_LIST((int)TR__MESSAGE, 1, 9, "knock", TR_NULL));
+        far_side_say(&c->far, TR_LIST((int)TR__MESSAGE, 1, 9, "knock", TR_NULL));
         break;
     case ECHO:
-        client_send(c, c->last, c->last_size);
+        far_side_send(&c->far, c->last, c->last_size);
         break;
     default:
         client_challenge(c, c->server);
@@ -193,7 +142,7 @@ static void attack(struct client *c, const uint8_t *bytes, size_t size)
             client_step(c, (enum step)bytes[at]);
         } else {
             n = n < left ? n : left;
-            client_send(c, bytes + at + 1, n);
+            far_side_send(&c->far, bytes + at + 1, n);
             at += n;
         }
         step();
@@ -247,7 +196,7 @@ static void be_let_in(const tr_site *site)
         step();
     }
     tr_assert(good.answered && knocked);
-    client_close(&good);
+    far_side_close(&good.far);
 }
 
 static void silence(const char *id, const char *text, void *arg)
@@ -275,12 +224,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     step();
     if (!node_dials)
         dial(&hostile, 77, site);
-    tr_assert(hostile.link != NULL);
+    tr_assert(hostile.far.link != NULL);
 
     attack(&hostile, bytes, size);
     if (!node_dials)
         be_let_in(site);
-    client_close(&hostile);
+    far_side_close(&hostile.far);
     if (listener != NULL)
         clients->ops->listener_close(&listener);
     clients->ops->close(&clients);

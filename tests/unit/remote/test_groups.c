@@ -8,6 +8,7 @@
 #include "sim/sim.h"
 #include "support/cmocka.h"
 #include "support/counted_memory.h"
+#include "support/far_side.h"
 
 #define CHILD 77 // its node
 #define STEPS 20
@@ -15,8 +16,6 @@
 static tr_sim *sim;
 static tr_world *outside; // the parent's
 static tr_node *node;
-static tr__link *link;
-static bool closed;
 static char heard[1024]; // by the parent
 static char noted[1024]; // by actors
 
@@ -33,43 +32,23 @@ static void add(char *text, size_t size, const char *word)
 
 // ---- The parent ----
 
-static int parent_frame(void *owner, tr_buf *storage, const uint8_t *bytes, size_t size)
+static void parent_heard(struct far_side *far, const tr__envelope *e, size_t size)
 {
-    (void)owner, (void)storage;
     static const char *const words[TR__KINDS] = {[TR__JOIN] = "join",
                                                  [TR__LEAVE] = "leave",
                                                  [TR__PUBLISH] = "publish",
                                                  [TR__CREDIT] = "credit"};
-    while (size > 0) {
-        tr__envelope e;
-        size_t used;
-        char word[64];
-        assert_int_equal(0, tr__envelope_read(bytes, size, &e, &used));
-        if (e.kind == TR__CREDIT && e.actor == 0)
-            snprintf(word, sizeof word, "credit=%d/%d", (int)e.messages, (int)e.bytes);
-        else if (e.kind >= TR__JOIN)
-            snprintf(word, sizeof word, "%s=%.*s", words[e.kind], TR_STR_ARG(e.group));
-        if (e.kind >= TR__JOIN || (e.kind == TR__CREDIT && e.actor == 0))
-            add(heard, sizeof heard, word);
-        bytes += used;
-        size -= used;
-    }
-    return 0;
+    char word[64];
+    (void)far, (void)size;
+    if (e->kind == TR__CREDIT && e->actor == 0)
+        snprintf(word, sizeof word, "credit=%d/%d", (int)e->messages, (int)e->bytes);
+    else if (e->kind >= TR__JOIN)
+        snprintf(word, sizeof word, "%s=%.*s", words[e->kind], TR_STR_ARG(e->group));
+    if (e->kind >= TR__JOIN || (e->kind == TR__CREDIT && e->actor == 0))
+        add(heard, sizeof heard, word);
 }
 
-static void parent_drained(void *owner)
-{
-    (void)owner;
-}
-
-static void parent_down(void *owner, int error)
-{
-    (void)owner, (void)error;
-    closed = true;
-}
-
-static const tr__link_up PARENT_UP = {
-    .frame = parent_frame, .drained = parent_drained, .down = parent_down};
+static struct far_side parent = {.heard = parent_heard};
 
 static void run(void)
 {
@@ -81,10 +60,7 @@ static void run(void)
 
 static void say(tr_val envelope)
 {
-    tr__frame *frame;
-    assert_int_equal(0, tr__frame_new(&frame));
-    assert_int_equal(0, tr__envelope_put(frame, envelope));
-    link->ops->send(link, &frame);
+    far_side_say(&parent, envelope);
     run();
 }
 
@@ -140,7 +116,6 @@ static int setup(void **state)
     tr_world *world;
     tr_endpoint *mine, *its;
     heard[0] = noted[0] = '\0';
-    closed = false;
     tr_log_set(warn_nobody, NULL);
     counted_memory_start(0);
     assert_int_equal(0, tr__sim_open(1, &sim));
@@ -149,7 +124,7 @@ static int setup(void **state)
     tr__sim_set_whole(sim, true);
     tr__sim_set_delay(sim, 0);
     assert_int_equal(0, tr__sim_pipe(outside, world, &mine, &its));
-    assert_int_equal(0, tr__link_sp_open(mine, &PARENT_UP, NULL, &link));
+    far_side_open(&parent, mine);
     const tr__remote_opts opts = {.name = "child", .program = "child", .app = TR_APP(&member)};
     assert_int_equal(0, tr__remote_open_child(&opts, &world, its, &node));
     say(TR_LIST((int)TR__HELLO, TR_MAP("troupe", TR__PROTOCOL, "node", 1, "you", CHILD, "parent", 5,
@@ -161,7 +136,7 @@ static int teardown(void **state)
 {
     (void)state;
     tr__node_free(&node);
-    link->ops->free(&link);
+    far_side_close(&parent);
     outside->ops->close(&outside);
     tr__sim_close(&sim);
     return counted_memory_stop() != 0;
@@ -195,7 +170,7 @@ static void joining_and_leaving_at_once_is_not_told(void **state)
         tr__envelope_put(frame, TR_LIST((int)TR__MESSAGE, TR__ROOT_ID, 5, "join", "g"));
         tr__envelope_put(frame, TR_LIST((int)TR__MESSAGE, TR__ROOT_ID, 5, "leave", "g"));
     }
-    link->ops->send(link, &frame);
+    far_side_give(&parent, frame);
     run();
     assert_words("", heard);
     assert_int_equal(0, node->groups.dict.count);
@@ -263,7 +238,7 @@ static void order_from_one_publisher_is_kept(void **state)
                                      : TR_LIST((int)TR__MESSAGE, TR__ROOT_ID, 5, name, TR_NULL);
         assert_int_equal(0, tr__envelope_put(frame, envelope));
     }
-    link->ops->send(link, &frame);
+    far_side_give(&parent, frame);
     run();
     assert_words("0 1 2 3", noted);
 }
@@ -276,10 +251,7 @@ static void a_publication_that_has_no_room_is_a_dead_letter(void **state)
     say(TR_LIST((int)TR__JOIN, "g"));
     for (unsigned i = 0; i < TR__WINDOW_MESSAGES; i += 64) {
         for (int k = 0; k < 64; k++) {
-            tr__frame *frame;
-            assert_int_equal(0, tr__frame_new(&frame));
-            tr__envelope_put(frame, TR_LIST((int)TR__MESSAGE, TR__ROOT_ID, 5, "publish", "g"));
-            link->ops->send(link, &frame);
+            far_side_say(&parent, TR_LIST((int)TR__MESSAGE, TR__ROOT_ID, 5, "publish", "g"));
         }
         run();
         heard[0] = '\0';
@@ -298,14 +270,14 @@ static void a_publication_that_has_no_room_is_a_dead_letter(void **state)
 static void it_is_closed_after(tr_val envelope)
 {
     say(envelope);
-    assert_true(closed);
+    assert_null(parent.link);
 }
 
 static void joining_twice_closes_the_link(void **state)
 {
     (void)state;
     say(TR_LIST((int)TR__JOIN, "g"));
-    assert_false(closed);
+    assert_non_null(parent.link);
     it_is_closed_after(TR_LIST((int)TR__JOIN, "g"));
 }
 

@@ -1,5 +1,4 @@
-// Messages in pieces, one side of which is the test: a stranger that is made of nothing but a link,
-// and says what no node would.
+// Messages in pieces, one side of which is the test: a stranger that says what no node would.
 #include <stdio.h>
 #include <string.h>
 #include <troupe.h>
@@ -8,6 +7,7 @@
 #include "sim/sim.h"
 #include "support/cmocka.h"
 #include "support/counted_memory.h"
+#include "support/far_side.h"
 #include "support/sweep.h"
 
 #define ID    77 // the stranger's node
@@ -17,8 +17,6 @@
 static tr_sim *sim;
 static tr_world *outside; // the stranger's
 static tr_node *node;
-static tr__link *link;
-static bool closed;
 static char logged[512];
 
 // What the node has said.
@@ -30,40 +28,20 @@ static struct {
 
 // ---- The stranger ----
 
-static int stranger_frame(void *owner, tr_buf *storage, const uint8_t *bytes, size_t size)
+static void stranger_heard(struct far_side *far, const tr__envelope *e, size_t size)
 {
-    (void)owner, (void)storage;
-    while (size > 0) {
-        tr__envelope e;
-        size_t used;
-        assert_int_equal(0, tr__envelope_read(bytes, size, &e, &used));
-        heard.messages += e.kind == TR__MESSAGE;
-        heard.answers += e.kind == TR__ANSWER;
-        heard.begins += e.kind == TR__BEGIN;
-        heard.mores += e.kind == TR__MORE;
-        if (e.kind == TR__MESSAGE && used > heard.message_max)
-            heard.message_max = used;
-        if ((e.kind == TR__BEGIN || e.kind == TR__MORE) && e.bufs[0].len > heard.piece_max)
-            heard.piece_max = e.bufs[0].len;
-        bytes += used;
-        size -= used;
-    }
-    return 0;
+    (void)far;
+    heard.messages += e->kind == TR__MESSAGE;
+    heard.answers += e->kind == TR__ANSWER;
+    heard.begins += e->kind == TR__BEGIN;
+    heard.mores += e->kind == TR__MORE;
+    if (e->kind == TR__MESSAGE && size > heard.message_max)
+        heard.message_max = size;
+    if ((e->kind == TR__BEGIN || e->kind == TR__MORE) && e->bufs[0].len > heard.piece_max)
+        heard.piece_max = e->bufs[0].len;
 }
 
-static void stranger_drained(void *owner)
-{
-    (void)owner;
-}
-
-static void stranger_down(void *owner, int error)
-{
-    (void)owner, (void)error;
-    closed = true;
-}
-
-static const tr__link_up STRANGER_UP = {
-    .frame = stranger_frame, .drained = stranger_drained, .down = stranger_down};
+static struct far_side far = {.heard = stranger_heard};
 
 static void run(void)
 {
@@ -75,10 +53,7 @@ static void run(void)
 
 static void say(tr_val envelope)
 {
-    tr__frame *frame;
-    assert_int_equal(0, tr__frame_new(&frame));
-    assert_int_equal(0, tr__envelope_put(frame, envelope));
-    link->ops->send(link, &frame);
+    far_side_say(&far, envelope);
     run();
 }
 
@@ -148,8 +123,6 @@ static int open_node(void)
 {
     static const tr__remote_opts opts = {.name = "node", .program = "node"};
     tr_world *world;
-    closed = false;
-    link = NULL;
     logged[0] = got[0] = '\0';
     memset(&heard, 0, sizeof heard);
     int rc = tr__sim_open(1, &sim);
@@ -169,7 +142,7 @@ static void connect_and_greet(bool takes_pieces)
 {
     tr_endpoint *endpoint;
     assert_int_equal(0, outside->ops->connect(outside, &(tr_site){.name = "/node"}, &endpoint));
-    assert_int_equal(0, tr__link_sp_open(endpoint, &STRANGER_UP, NULL, &link));
+    far_side_open(&far, endpoint);
     tr_val plain = TR_MAP("troupe", TR__PROTOCOL, "node", ID);
     tr_val able = TR_MAP("troupe", TR__PROTOCOL, "node", ID, "pieces", (bool)true);
     say(TR_LIST((int)TR__HELLO, takes_pieces ? able : plain));
@@ -177,8 +150,7 @@ static void connect_and_greet(bool takes_pieces)
 
 static void close_node(void)
 {
-    if (link != NULL)
-        link->ops->free(&link);
+    far_side_close(&far);
     tr__node_free(&node);
     outside->ops->close(&outside);
     tr__sim_close(&sim);
@@ -234,7 +206,7 @@ static void pieces_of_several_messages_are_told_apart(void **state)
     assert_words("two");
     more(7, one + a - 1, 1);
     assert_words("one");
-    assert_false(closed);
+    assert_non_null(far.link);
 }
 
 // ---- What does not fit together ----
@@ -243,13 +215,11 @@ static void assert_closed(const char *error)
 {
     char words[64];
     snprintf(words, sizeof words, "error=%s ", error);
-    assert_true(closed);
+    assert_null(far.link);
     assert_non_null(strstr(logged, words));
-    link->ops->free(&link);
-    closed = false;
     logged[0] = '\0';
     connect_and_greet(true);
-    assert_false(closed);
+    assert_non_null(far.link);
 }
 
 static void pieces_that_do_not_fit_close_the_link(void **state)
@@ -303,12 +273,12 @@ static void only_so_many_are_begun(void **state)
     size_t size = packed(bytes, sizeof bytes, "m", 16);
     for (unsigned i = 0; i < 16; i++)
         begin(i, size, bytes, 5);
-    assert_false(closed);
+    assert_non_null(far.link);
     begin(16, size, bytes, 5);
     assert_closed("TR_EFULL");
     begin(1, 60 * MIB, bytes, 5);
     begin(2, 36 * MIB, bytes, 5);
-    assert_false(closed);
+    assert_non_null(far.link);
     begin(3, 1, bytes, 1);
     assert_closed("TR_EFULL");
 }
@@ -317,15 +287,15 @@ static void only_so_many_are_begun(void **state)
 static void a_stranger_that_is_not_let_in_begins_nothing(void **state)
 {
     (void)state;
-    link->ops->free(&link);
+    far_side_close(&far);
     run();
     size_t before = counted.live;
     tr_endpoint *endpoint;
     assert_int_equal(0, outside->ops->connect(outside, &(tr_site){.name = "/node"}, &endpoint));
-    assert_int_equal(0, tr__link_sp_open(endpoint, &STRANGER_UP, NULL, &link));
+    far_side_open(&far, endpoint);
     counted.peak = counted.live;
     begin(1, 60 * MIB, "x", 1);
-    assert_true(closed);
+    assert_null(far.link);
     assert_in_range(counted.peak, 0, before + 2 * MIB);
 }
 
@@ -334,7 +304,7 @@ static void a_stranger_that_is_not_let_in_begins_nothing(void **state)
 static void who_does_not_take_pieces_gets_a_whole_message(void **state)
 {
     (void)state;
-    link->ops->free(&link);
+    far_side_close(&far);
     run();
     connect_and_greet(false);
     order_send(MIB, 1);
@@ -373,7 +343,7 @@ static void a_message_larger_than_all_windows_leaves_room_for_others(void **stat
     order_send(2 * MIB, 4);
     assert_int_equal(TR_EFULL, sent);
 
-    link->ops->free(&link);
+    far_side_close(&far);
     run();
     connect_and_greet(false);
     order_send(40 * MIB, 1);
@@ -402,8 +372,9 @@ static void what_comes_and_goes_in_pieces_without_memory(void **state)
             tr__envelope_put(frame, TR_LIST((int)TR__MORE, 1, ((tr_bytes){bytes + 9, size - 9}))) ==
                 0 &&
             tr__envelope_put(frame, TR_LIST((int)TR__MESSAGE, TR__ROOT_ID, 5, "send", 200000)) == 0)
-            link->ops->send(link, &frame);
-        tr__frame_free(&frame);
+            far_side_give(&far, frame);
+        else
+            tr__frame_free(&frame);
         run();
         bool whole = heard.begins == 1 && heard.mores == 3;
         assert_true(whole || sweep.nth > 0);
