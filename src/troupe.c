@@ -174,10 +174,10 @@ int tr_node_open(const tr_node_opts *opts, tr_node **ret_node)
     return rc;
 }
 
-// Links are the first loop's: it sees to them, or nobody runs the node yet.
+// Links are the first loop's.
 static bool links_are_here(const tr_node *node)
 {
-    return node != NULL && (tr__loop_here == NULL || tr__loop_here == tr__node_loop(node, 0));
+    return node != NULL && tr__node_is_here(node);
 }
 
 int tr_node_listen(tr_node *node, const char *url)
@@ -215,7 +215,7 @@ int tr_node_url(const tr_node *node, size_t n, char url[TR_URL_MAX])
 
 int tr_node_run(tr_node *node)
 {
-    if (node == NULL)
+    if (node == NULL || tr__loop_here != NULL)
         return TR_EINVAL;
     while (tr__node_step(node))
         continue;

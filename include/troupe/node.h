@@ -103,9 +103,9 @@ TR_API bool tr_is_child(void);
 TR_API int tr_node_open(const tr_node_opts *opts, tr_node **ret_node);
 
 /* Start an actor that no other actor owns. The node runs until the last such actor has ended.
- * thread: the one that runs the node, before tr_node_run or in a turn
+ * thread: the one that runs the node, before tr_node_run or in a turn there
  * errors: as tr_spawn; TR_EINVAL for another isolation than TR_SHARED, or placement than TR_HERE,
- *         which is the node's first loop */
+ *         which is the node's first loop, and in a turn on another loop */
 TR_API int tr_node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_opts *opts,
                          tr_addr *ret_addr);
 
@@ -115,13 +115,15 @@ TR_API int tr_node_spawn(tr_node *node, const tr_behavior *behavior, const tr_sp
  * troupe/link.h, which says who is let in. What such a peer sends to actor 1 goes to the node's
  * first actor.
  * thread: as tr_node_spawn
- * errors: TR_EINVAL (not a url, or one that needs a secret or certificates), TR_ENAMETOOLONG,
+ * errors: TR_EINVAL (not a url, or one that needs a secret or certificates; a turn on another
+ *         loop), TR_ENAMETOOLONG,
  *         TR_EADDRINUSE, TR_ENOSYS (it needs libnng, which is not there), TR_ETLS, a system error */
 TR_API int tr_node_listen(tr_node *node, const char *url);
 
 /* Run the node on this thread until its last actor has ended, its children have been stopped and
  * reaped, and what was sent has left or flush_ms has passed.
- * returns: 0, or the first error that one of the actors of tr_node_spawn ended with */
+ * returns: 0, or the first error that one of the actors of tr_node_spawn ended with; TR_EINVAL in a
+ *          turn */
 TR_API int tr_node_run(tr_node *node);
 
 /* What a program exits with whose node has ended: what an actor has said (tr_status_set,

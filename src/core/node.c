@@ -247,11 +247,18 @@ void tr_node_stop(tr_node *node)
     node_wake(node);
 }
 
+bool tr__node_is_here(const tr_node *node)
+{
+    return tr__loop_here == NULL || tr__loop_here == tr__node_loop(node, 0);
+}
+
 // A node that is hosted may wait for nothing else.
 int tr_node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_opts *opts,
                   tr_addr *ret_addr)
 {
-    int rc = node == NULL ? TR_EINVAL : tr__node_spawn(node, behavior, opts, TR_NOBODY, ret_addr);
+    int rc = TR_EINVAL;
+    if (node != NULL && tr__node_is_here(node))
+        rc = tr__node_spawn(node, behavior, opts, TR_NOBODY, ret_addr);
     if (rc == 0)
         node_wake(node);
     return rc;

@@ -104,6 +104,9 @@ int tr__node_new(uint64_t id, const char *name, uint32_t shared, tr_world **worl
 void tr__node_free(tr_node **node);
 void tr__node_budget(tr_node *node, const tr_node_opts *opts); // before it runs
 
+// Whether this thread runs the node's first loop, or none: then nobody runs the node yet.
+bool tr__node_is_here(const tr_node *node);
+
 // parent: whose child the actor is, in another node; TR_NOBODY: none
 int tr__node_spawn(tr_node *node, const tr_behavior *behavior, const tr_spawn_opts *opts,
                    tr_addr parent, tr_addr *ret_addr);

@@ -57,9 +57,23 @@ static void on_far_found(tr_actor *self, const tr_answer *answer, void *arg)
         tr_ask(self, addr, "echo", TR_V("far"), NULL, NULL, on_far_echo, NULL);
 }
 
+static const tr_behavior watcher;
+
+// Links are the first loop's.
+static bool node_is_not_here(tr_node *node)
+{
+    char url[TR_URL_MAX];
+    return tr_node_links(node, TR_LINKS(.secret = NULL)) == TR_EINVAL &&
+           tr_node_listen(node, "ipc:///nowhere") == TR_EINVAL &&
+           tr_node_dial(node, all.url, BACKOFF) == TR_EINVAL &&
+           tr_node_undial(node, all.url) == TR_EINVAL && tr_node_url(node, 0, url) == TR_EINVAL &&
+           tr_node_spawn(node, &watcher, NULL, NULL) == TR_EINVAL && tr_node_run(node) == TR_EINVAL;
+}
+
 static int watcher_start(tr_actor *self, const tr_val *args)
 {
     (void)args;
+    TR_CHECK(node_is_not_here(tr_node_of(self)));
     return tr_node_watch(self, true);
 }
 

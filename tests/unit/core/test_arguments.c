@@ -90,6 +90,28 @@ static void an_actor_acts_on_its_own_thread_only(void **state)
     assert_heard("");
 }
 
+// Links and first actors are the first loop's, and a node is not run from inside of a loop.
+static void a_node_is_changed_on_its_first_loop_only(void **state)
+{
+    (void)state;
+    char url[TR_URL_MAX] = "";
+    tr_loop other = {0};
+    tr_node *node = stage.node;
+    tr__loop_here = &other;
+    assert_int_equal(TR_EINVAL, tr_node_spawn(node, &plain, NULL, NULL));
+    assert_int_equal(TR_EINVAL, tr_node_links(node, TR_LINKS(.secret = NULL)));
+    assert_int_equal(TR_EINVAL, tr_node_listen(node, "ipc:///nowhere"));
+    assert_int_equal(TR_EINVAL, tr_node_dial(node, "ipc:///nowhere", NULL));
+    assert_int_equal(TR_EINVAL, tr_node_undial(node, "ipc:///nowhere"));
+    assert_int_equal(TR_EINVAL, tr_node_url(node, 0, url));
+    assert_int_equal(TR_EINVAL, tr_node_run(node));
+    tr__loop_here = stage.loop;
+    assert_int_equal(TR_EINVAL, tr_node_run(node));
+    assert_int_equal(0, tr_node_spawn(node, &plain, NULL, NULL));
+    tr__loop_here = NULL;
+    stage_run();
+}
+
 static void who_asks_without_an_actor_gets_nothing(void **state)
 {
     (void)state;
@@ -211,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STAGE_TEST(an_actor_acts_in_its_own_turns_only),
         STAGE_TEST(an_actor_acts_on_its_own_thread_only),
+        STAGE_TEST(a_node_is_changed_on_its_first_loop_only),
         STAGE_TEST(who_asks_without_an_actor_gets_nothing),
         STAGE_TEST(names_have_1_to_255_bytes),
         STAGE_TEST(options_have_a_size),
