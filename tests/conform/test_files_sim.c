@@ -6,8 +6,9 @@
 #include "conform/file_suite.h"
 #include "core/file_call.h"
 #include "sim/sim.h"
+#include "support/seeds.h"
 
-#define SEEDS 8
+#define SEEDS seeds_of(8)
 
 static tr_sim *sim;
 static uint64_t seed;

@@ -4,8 +4,9 @@
 #include "conform/link_suite.h"
 #include "sim/sim.h"
 #include "support/cmocka.h"
+#include "support/seeds.h"
 
-#define SEEDS 3
+#define SEEDS seeds_of(3)
 
 static tr_sim *sim;
 static uint64_t seed;

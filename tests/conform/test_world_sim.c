@@ -2,13 +2,14 @@
 // slow, short, and deliver in parts.
 #include "conform/world_suite.h"
 #include "sim/sim.h"
+#include "support/seeds.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <troupe/error.h>
 
-#define SEEDS 16
+#define SEEDS seeds_of(16)
 
 static tr_sim *sim;
 static uint64_t seed;

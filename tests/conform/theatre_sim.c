@@ -1,12 +1,10 @@
 #include "conform/theatre_sim.h"
 
 #include <signal.h>
-#include <stdlib.h>
 
 #include "support/counted_memory.h"
+#include "support/seeds.h"
 #include "support/sim_node.h"
-
-#define SEEDS 8
 
 static const struct tr_spawn_opts PLACES[] = {
     {.isolation = TR_SHARED, .placement = TR_HERE},
@@ -20,8 +18,7 @@ static struct sim_nodes nodes;
 
 static unsigned sim_runs(void)
 {
-    const char *seeds = getenv("TROUPE_TEST_SEEDS");
-    return PLACES_COUNT * (seeds == NULL ? SEEDS : (unsigned)strtoul(seeds, NULL, 10));
+    return PLACES_COUNT * seeds_of(SEEDS_USUAL);
 }
 
 static tr_spawn_opts sim_place(unsigned n)

@@ -3,10 +3,11 @@
 // Method: a child copies its input to its output; over many seeds, and with memory that fails.
 #include "support/cmocka.h"
 #include "support/counted_memory.h"
+#include "support/seeds.h"
 #include "support/sim_node.h"
 #include "support/sweep.h"
 
-#define SEEDS     200
+#define SEEDS     seeds_of(200)
 #define BYTES     100000u // more than is on the way at one time
 #define STEPS_MAX 5000
 

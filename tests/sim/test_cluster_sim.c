@@ -7,9 +7,10 @@
 #include "support/cluster_play.h"
 #include "support/cmocka.h"
 #include "support/counted_memory.h"
+#include "support/seeds.h"
 #include "support/sim_node.h"
 
-#define SEEDS 12
+#define SEEDS seeds_of(12)
 
 static struct sim_nodes nodes;
 

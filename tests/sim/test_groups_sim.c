@@ -7,9 +7,10 @@
 #include "core/node.h"
 #include "support/cmocka.h"
 #include "support/counted_memory.h"
+#include "support/seeds.h"
 #include "support/sim_node.h"
 
-#define SEEDS 200
+#define SEEDS seeds_of(200)
 
 static struct sim_nodes nodes;
 static char heard[256];

@@ -7,9 +7,10 @@
 #include "core/node.h"
 #include "support/cmocka.h"
 #include "support/counted_memory.h"
+#include "support/seeds.h"
 #include "support/sim_node.h"
 
-#define SEEDS   50
+#define SEEDS   seeds_of(50)
 #define HUNG_MS 100u
 #define LONG_MS (10 * HUNG_MS)
 

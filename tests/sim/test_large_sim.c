@@ -11,9 +11,10 @@
 #include "core/node.h"
 #include "support/cmocka.h"
 #include "support/counted_memory.h"
+#include "support/seeds.h"
 #include "support/sim_node.h"
 
-#define SEEDS  16
+#define SEEDS  seeds_of(16)
 #define SMALL  64u
 #define LARGE  0x30000u
 #define LARGER 0x68000u

@@ -6,9 +6,10 @@
 
 #include "support/cmocka.h"
 #include "support/counted_memory.h"
+#include "support/seeds.h"
 #include "support/sim_node.h"
 
-#define SEEDS 100
+#define SEEDS seeds_of(100)
 
 static struct sim_nodes nodes;
 static tr_isolation isolation;

@@ -6,9 +6,10 @@
 #include "support/cmocka.h"
 #include "support/counted_memory.h"
 #include "support/random.h"
+#include "support/seeds.h"
 #include "support/sim_node.h"
 
-#define SEEDS      20
+#define SEEDS      seeds_of(20)
 #define FIRST      "tcp://10.0.0.1:7000"
 #define SECOND     "tcp://10.0.0.2:7000"
 #define SECRET     "the two know this one"

@@ -4,10 +4,11 @@
 #include <stdio.h>
 
 #include "support/cmocka.h"
+#include "support/seeds.h"
 #include "support/sim_node.h"
 #include "support/sweep.h"
 
-#define SEEDS   100
+#define SEEDS   seeds_of(100)
 #define STOP_MS 3000
 
 static struct sim_nodes nodes;

@@ -8,9 +8,10 @@
 #include "remote/remote.h"
 #include "support/cmocka.h"
 #include "support/counted_memory.h"
+#include "support/seeds.h"
 #include "support/sim_node.h"
 
-#define SEEDS 200
+#define SEEDS seeds_of(200)
 
 static struct sim_nodes nodes;
 static uint64_t seed;
