@@ -14,15 +14,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/opts.h"
+#include "filter/transport.h"
 #include "remote/remote.h"
 #include "trace/file.h"
 #include "uv/uv.h"
 
 #ifdef TROUPE_NNG
 #include "nng/transport.h"
-#define TRANSPORT (&tr__nng_transport)
-#else
-#define TRANSPORT NULL
 #endif
 
 #define LINK_ENV "TROUPE_LINK"
@@ -92,6 +90,12 @@ uint32_t tr_processors(void)
     return tr__uv_processors("/proc/self/cgroup", "/sys/fs/cgroup");
 }
 
+static const tr__transport *const TRANSPORTS[] = {&tr__filter_transport,
+#ifdef TROUPE_NNG
+                                                  &tr__nng_transport,
+#endif
+                                                  NULL};
+
 static tr__remote_opts remote_opts(const char *program, const tr_app *app)
 {
     return (tr__remote_opts){.name = base_name(program),
@@ -99,7 +103,7 @@ static tr__remote_opts remote_opts(const char *program, const tr_app *app)
                              .app = app,
                              .program = program,
                              .child_env = child_env(),
-                             .transport = TRANSPORT,
+                             .transports = TRANSPORTS,
                              .loops = tr_processors()};
 }
 

@@ -27,15 +27,20 @@ typedef enum tr__proof {
 typedef struct tr__transport {
     // Whether it carries what this url names. ret_proof: how one knows who is at the other end
     bool (*carries)(const char *url, tr__proof *ret_proof);
+    // Where the host of a url that it carries is, as tr__sites_parse says. NULL: connect finds it.
+    int (*sites)(const char *url, tr_site ret_sites[2]);
     // Begin. errors: TR_ENOSYS (the library is not there), TR_ENOMEM, system errors
     int (*open)(tr_world *world, tr__carriage **ret_carriage);
-    // Whoever is not closed is, and hears of it; what was written has a little while to leave.
+    // Bytes that were written and have not left, also of endpoints that are closed: close throws
+    // them away. NULL: there are none.
+    size_t (*queued)(const tr__carriage *carriage);
+    // Whoever is not closed is, and hears of it, at the latest from the world's close.
     void (*close)(tr__carriage **carriage);
-    // papers: only where the url needs some. errors: as of the world's connect; TR_ETLS: they are
-    // not good
-    int (*connect)(tr__carriage *carriage, const char *url, const tr__papers *papers,
-                   tr_endpoint **ret_endpoint);
-    // errors: as of the world's listen; TR_ETLS, likewise
+    // site: one of sites. papers: NULL, if there are none.
+    // errors: as of the world's connect; TR_EINVAL (it needs papers); TR_ETLS (they are not good)
+    int (*connect)(tr__carriage *carriage, const char *url, const tr_site *site,
+                   const tr__papers *papers, tr_endpoint **ret_endpoint);
+    // errors: as of the world's listen; TR_EINVAL, TR_ETLS, likewise
     int (*listen)(tr__carriage *carriage, const char *url, const tr__papers *papers,
                   const tr_listener_up *up, void *owner, tr_listener **ret_listener);
 } tr__transport;

@@ -208,6 +208,9 @@ typedef struct tr_world_ops {
     // where there is none any more.
     int (*endpoint_site)(tr_endpoint *endpoint, bool peer, tr_site *ret_site);
     int (*endpoint_cred)(tr_endpoint *endpoint, tr_peer_cred *ret_cred); // TR_ENOSYS: it is TCP
+    // More about its error, for people; NULL: there is nothing more to say. Of transports alone, and
+    // not of all of them.
+    const char *(*endpoint_why)(const tr_endpoint *endpoint);
 
     // Take an endpoint out of its world: nothing is wanted of it, and nobody hears of it again.
     // moves:  *endpoint
@@ -333,6 +336,12 @@ struct tr_world {
 struct tr_endpoint {
     tr_world *world;
 };
+
+static inline const char *tr__endpoint_why(const tr_endpoint *endpoint)
+{
+    const tr_world_ops *ops = endpoint->world->ops;
+    return ops->endpoint_why == NULL ? NULL : ops->endpoint_why(endpoint);
+}
 
 struct tr__process {
     tr_world *world;

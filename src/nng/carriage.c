@@ -166,7 +166,6 @@ void tr__nng_dispose(tr__carriage *home, void (*dispose)(void *what), void *what
 
 static const struct nng_scheme schemes[] = {
     {"nng+ipc://", "ipc://", TR__PROOF_USER, false, false},
-    {"tls+tcp://", "tls+tcp://", TR__PROOF_PAPERS, true, false},
     {"wss://", "wss://", TR__PROOF_PAPERS, true, true},
     {"ws://", "ws://", TR__PROOF_NONE, true, true},
 };

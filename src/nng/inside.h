@@ -129,8 +129,8 @@ int tr__nng_tls(const struct nng_scheme *scheme, bool server, const char *url,
 // The other end has been accepted. moves: stream, always
 int tr__nng_end_new(tr__carriage *home, const struct nng_scheme *scheme, nng_stream *stream,
                     tr_endpoint **ret_endpoint);
-int tr__nng_connect(tr__carriage *home, const char *url, const tr__papers *papers,
-                    tr_endpoint **ret_endpoint);
+int tr__nng_connect(tr__carriage *home, const char *url, const tr_site *site,
+                    const tr__papers *papers, tr_endpoint **ret_endpoint);
 void tr__nng_tell(tr__list *node);      // of ready
 void tr__nng_end_cut(tr__list *node);   // of ends: without what has not left
 void tr__nng_end_close(tr__list *node); // likewise: as its owner does, who hears closed

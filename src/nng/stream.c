@@ -565,10 +565,11 @@ static int end_dialer(struct end *e, const char *url, const tr__papers *papers)
     return tr__nng_error(rv);
 }
 
-int tr__nng_connect(tr__carriage *home, const char *url, const tr__papers *papers,
-                    tr_endpoint **ret_endpoint)
+int tr__nng_connect(tr__carriage *home, const char *url, const tr_site *site,
+                    const tr__papers *papers, tr_endpoint **ret_endpoint)
 {
     struct end *e;
+    (void)site; // libnng finds it
     const struct nng_scheme *scheme = tr__nng_scheme(url);
     int rc = scheme == NULL ? TR_EINVAL : end_make(home, scheme, &e);
     if (rc < 0)

@@ -1,4 +1,4 @@
-// Links by a transport: what it is asked for, and the certificates that this node has for it, which
+// Links by a transport: which one it is, and the certificates that this node has for it, which
 // are looked at when they are given: OpenSSL says whether they are some, and fit.
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -12,22 +12,36 @@
 
 // ---- Urls ----
 
+// The transport that carries it, by its number; -1: none does.
+static int transport_of(const tr__outside *outside, const char *url, tr__proof *ret_proof)
+{
+    for (int i = 0; i < TR__TRANSPORTS && outside->transports[i] != NULL; i++)
+        if (outside->transports[i]->carries(url, ret_proof))
+            return i;
+    return -1;
+}
+
 int tr__carried(const tr__remote *remote, const char *url)
 {
     const tr__outside *outside = remote->outside;
     tr__proof proof;
-    if (outside->transport == NULL || !outside->transport->carries(url, &proof))
+    if (transport_of(outside, url, &proof) < 0)
         return 0;
     bool lacks = (proof == TR__PROOF_NONE && outside->secret == NULL) ||
                  (proof == TR__PROOF_PAPERS && outside->papers.cert == NULL);
     return lacks ? TR_EINVAL : 1;
 }
 
-static int carriage_get(tr__remote *remote)
+static int carriage_get(tr__remote *remote, const char *url, const tr__transport **ret_transport,
+                        tr__carriage **ret_carriage)
 {
-    if (remote->carriage != NULL)
-        return 0;
-    return remote->outside->transport->open(remote->loop->world, &remote->carriage);
+    tr__proof proof;
+    int i = transport_of(remote->outside, url, &proof);
+    tr__carriage **carriage = &remote->carriages[i];
+    *ret_transport = remote->outside->transports[i];
+    int rc = *carriage != NULL ? 0 : (*ret_transport)->open(remote->loop->world, carriage);
+    *ret_carriage = *carriage;
+    return rc;
 }
 
 static const tr__papers *papers_of(const tr__remote *remote)
@@ -36,27 +50,49 @@ static const tr__papers *papers_of(const tr__remote *remote)
     return papers->cert == NULL ? NULL : papers;
 }
 
-int tr__carry_connect(tr__remote *remote, const char *url, tr_endpoint **ret_endpoint)
+int tr__carry_sites(const tr__remote *remote, const char *url, tr_site ret_sites[TR__SITES_KNOWN])
 {
-    int rc = carriage_get(remote);
-    return rc < 0 ? rc
-                  : remote->outside->transport->connect(remote->carriage, url, papers_of(remote),
-                                                        ret_endpoint);
+    tr__proof proof;
+    const tr__outside *outside = remote->outside;
+    const tr__transport *transport = outside->transports[transport_of(outside, url, &proof)];
+    return transport->sites == NULL ? 1 : transport->sites(url, ret_sites);
+}
+
+int tr__carry_connect(tr__remote *remote, const char *url, const tr_site *site,
+                      tr_endpoint **ret_endpoint)
+{
+    const tr__transport *transport;
+    tr__carriage *carriage;
+    int rc = carriage_get(remote, url, &transport, &carriage);
+    return rc < 0 ? rc : transport->connect(carriage, url, site, papers_of(remote), ret_endpoint);
 }
 
 int tr__carry_listen(tr__remote *remote, const char *url, const tr_listener_up *up, void *owner,
                      tr_listener **ret_listener)
 {
-    int rc = carriage_get(remote);
+    const tr__transport *transport;
+    tr__carriage *carriage;
+    int rc = carriage_get(remote, url, &transport, &carriage);
     return rc < 0 ? rc
-                  : remote->outside->transport->listen(remote->carriage, url, papers_of(remote), up,
-                                                       owner, ret_listener);
+                  : transport->listen(carriage, url, papers_of(remote), up, owner, ret_listener);
 }
 
 void tr__carry_close(tr__remote *remote)
 {
-    if (remote->carriage != NULL)
-        remote->outside->transport->close(&remote->carriage);
+    for (int i = 0; i < TR__TRANSPORTS; i++)
+        if (remote->carriages[i] != NULL)
+            remote->outside->transports[i]->close(&remote->carriages[i]);
+}
+
+size_t tr__carry_queued(const tr__remote *remote)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < TR__TRANSPORTS; i++) {
+        const tr__transport *transport = remote->outside->transports[i];
+        if (remote->carriages[i] != NULL && transport->queued != NULL)
+            bytes += transport->queued(remote->carriages[i]);
+    }
+    return bytes;
 }
 
 // ---- Certificates ----

@@ -31,7 +31,7 @@ struct tr__dialer {
     tr__peer *peer;        // that is being met, or is there
     lookup *lookup;        // that is under way
     tr__timer timer;
-    bool carried; // by the remote's transport, which looks names up itself
+    bool carried; // by a transport
     tr_site name; // to be looked up each time; name "": there is none
     tr_site sites[SITES_MAX];
     int count, at; // the next one to be tried
@@ -76,12 +76,13 @@ static uint64_t dialer_delay(const tr__dialer *d)
 
 static void dialer_failed(tr__dialer *d, int error)
 {
-    tr__endpoint_drop(&d->endpoint);
+    const char *why = d->endpoint == NULL ? NULL : tr__endpoint_why(d->endpoint);
     d->failures++;
     if (!d->warned)
         tr__warn("node.unreachable", "url=%s error=%s (%s)", d->url, tr_errname(error),
-                 tr_strerror(error));
+                 why != NULL ? why : tr_strerror(error));
     d->warned = true;
+    tr__endpoint_drop(&d->endpoint);
     dialer_arm(d, dialer_delay(d));
 }
 
@@ -130,8 +131,9 @@ static void dialer_connect(tr__dialer *d)
 {
     static const tr_endpoint_up up = {.writable = dialer_told};
     tr_world *world = dialer_loop(d)->world;
-    int rc = d->carried ? tr__carry_connect(d->remote, d->url, &d->endpoint)
-                        : world->ops->connect(world, &d->sites[d->at++ % d->count], &d->endpoint);
+    const tr_site *site = &d->sites[d->at++ % d->count];
+    int rc = d->carried ? tr__carry_connect(d->remote, d->url, site, &d->endpoint)
+                        : world->ops->connect(world, site, &d->endpoint);
     if (rc < 0) {
         dialer_failed(d, rc);
         return;
@@ -262,7 +264,9 @@ static int dialer_new(tr__remote *remote, const char *url, const tr_dial_opts *o
     if (d == NULL)
         return TR_ENOMEM;
     int carried = tr__carried(remote, url);
-    int count = carried != 0 ? carried : tr__remote_sites(remote, url, d->sites);
+    int count = carried < 0    ? carried
+                : carried == 0 ? tr__remote_sites(remote, url, d->sites)
+                               : tr__carry_sites(remote, url, d->sites);
     if (count < 0 || strlen(url) >= sizeof d->url) {
         tr__free(d);
         return count < 0 ? count : TR_ENAMETOOLONG;

@@ -340,7 +340,7 @@ int tr__peer_meet(tr__remote *remote, tr_endpoint *endpoint, tr__dialer *dialer)
     meet_from(peer, endpoint);
     peer->dialer = dialer;
     bool proven = meet_is_proven(remote, endpoint);
-    if (dialer == NULL && !proven)
+    if (dialer == NULL)
         unmet_add(peer);
     rc = tr__peer_connect(peer, endpoint);
     if (rc == 0 && tcp && !proven)

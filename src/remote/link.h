@@ -51,9 +51,10 @@ typedef struct tr__link_ops {
 
 struct tr__link {
     const tr__link_ops *ops;
-    uint64_t heard; // bytes that have come, of which each frame has TR__LIFE_BYTES more
-    uint64_t told;  // bytes that have left
-    bool read_out;  // all that the peer has ever written has been read
+    uint64_t heard;  // bytes that have come, of which each frame has TR__LIFE_BYTES more
+    uint64_t told;   // bytes that have left
+    bool read_out;   // all that the peer has ever written has been read
+    const char *why; // in `down`: more about its error, for people; NULL: there is nothing more
 };
 
 // A link whose `heard` has grown by so much lives: it is a whole frame, or a part of a large one.

@@ -550,6 +550,7 @@ static void sp_tell_end(struct link_sp *link)
     if (link->error == 0 || link->deaf)
         return;
     link->deaf = true;
+    link->base.why = tr__endpoint_why(link->endpoint);
     link->writing = WRITE_SHUT;
     sp_queue_clear(link);
     sp_want(link);

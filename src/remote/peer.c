@@ -811,9 +811,10 @@ static void peer_drained(void *owner)
 static void peer_link_down(void *owner, int error)
 {
     tr__peer *peer = owner;
+    const char *why = peer->link == NULL ? NULL : peer->link->why;
     if (error != TR_EDOWN && peer_is_news(peer, error))
         tr__warn("peer.lost", "node=%016llx from=%s error=%s (%s)", (unsigned long long)peer->node,
-                 peer->from, tr_errname(error), tr_strerror(error));
+                 peer->from, tr_errname(error), why != NULL ? why : tr_strerror(error));
     if (peer->why == TR_EDOWN) // otherwise it has said why
         peer->why = error;
     tr__peer_lost(peer);

@@ -273,13 +273,17 @@ int tr__remote_dial(tr_node *node, const char *url, const tr_dial_opts *opts);
 int tr__remote_undial(tr_node *node, const char *url);
 void tr__dialers_close(tr__remote *remote);
 
-// ---- Urls of the transport (carry.c) ----
+// ---- Urls of transports (carry.c) ----
 
 // Whether it is one: 1, or 0. errors: TR_EINVAL (it needs a secret, or certificates)
 int tr__carried(const tr__remote *remote, const char *url);
-int tr__carry_connect(tr__remote *remote, const char *url, tr_endpoint **ret_endpoint);
+// Of one that is: as tr__remote_sites.
+int tr__carry_sites(const tr__remote *remote, const char *url, tr_site ret_sites[TR__SITES_KNOWN]);
+int tr__carry_connect(tr__remote *remote, const char *url, const tr_site *site,
+                      tr_endpoint **ret_endpoint);
 int tr__carry_listen(tr__remote *remote, const char *url, const tr_listener_up *up, void *owner,
                      tr_listener **ret_listener);
+size_t tr__carry_queued(const tr__remote *remote); // bytes that the close would throw away
 void tr__carry_close(tr__remote *remote);
 
 // What tr_node_links is given. errors: TR_EINVAL (not all of them), TR_ETLS (they are no
@@ -364,7 +368,8 @@ void tr__relays_drop(tr__remote *remote); // those that wait here are dead lette
 
 // ---- A node with an outside (route.c) ----
 
-#define TR__STRANGE 64u // nodes that are known to be no siblings
+#define TR__STRANGE    64u // nodes that are known to be no siblings
+#define TR__TRANSPORTS 2   // at most
 
 // What the loops of a node share.
 typedef struct tr__outside {
@@ -373,9 +378,9 @@ typedef struct tr__outside {
     const char *const *child_env; // for every child; NULL: none
     uint64_t flush_ns;
     uint64_t silence_ns;
-    const tr__transport *transport; // NULL: none
-    tr__papers papers;              // its own; NULL in them: none
-    uint8_t *secret;                // NULL: none, and no TCP
+    const tr__transport *const *transports; // NULL behind the last one
+    tr__papers papers;                      // its own; NULL in them: none
+    uint8_t *secret;                        // NULL: none, and no TCP
     size_t secret_size;
     const tr_behavior **spawns; // that other nodes may start
     size_t spawn_count;
@@ -397,11 +402,11 @@ struct tr__remote {
     tr_loop *loop;
     tr__outside *outside;
     tr__list peers, children, listeners, dialers, dirty;
-    tr__carriage *carriage; // of the outside's transport; NULL: it was not wanted yet
-    uint64_t epochs;        // links to strangers so far
-    uint64_t introductions; // of children so far, on the first loop
-    uint64_t introduced;    // the number of the last one that this node has heard of
-    uint64_t given_up;      // the highest one of a link to a sibling that was closed here
+    tr__carriage *carriages[TR__TRANSPORTS]; // of those; NULL: it was not wanted yet
+    uint64_t epochs;                         // links to strangers so far
+    uint64_t introductions;                  // of children so far, on the first loop
+    uint64_t introduced; // the number of the last one that this node has heard of
+    uint64_t given_up;   // the highest one of a link to a sibling that was closed here
     tr__blamed blamed;
     tr__list unmet; // peers that came and have proven, or said, nothing yet: the oldest first
     unsigned unmet_count;
@@ -422,8 +427,9 @@ typedef struct tr__remote_opts {
     const char *program;
     const char *const *child_env; // NULL-terminated; NULL: none
     uint32_t flush_ms;
-    uint32_t loops;                 // that share the actors; 0: 1
-    const tr__transport *transport; // of links whose urls the world does not know; NULL: none
+    uint32_t loops; // that share the actors; 0: 1
+    // Of links whose urls the world does not know. NULL-terminated; NULL: none
+    const tr__transport *const *transports;
 } tr__remote_opts;
 
 // A node with an outside, in this world.

@@ -366,7 +366,7 @@ static void remote_leave(tr__remote *remote)
 
 static size_t remote_queued(const tr__remote *remote)
 {
-    size_t bytes = 0;
+    size_t bytes = tr__carry_queued(remote);
     for (tr__list *at = remote->peers.next; at != &remote->peers; at = at->next) {
         const tr__peer *peer = tr__container(at, tr__peer, link_in_remote);
         bytes += tr__peer_queued(peer);
@@ -480,13 +480,14 @@ static const tr__route ROUTE = {
 
 static tr__outside *outside_new(const tr__remote_opts *opts)
 {
+    static const tr__transport *const no_transports[] = {NULL};
     tr__outside *outside = tr__zalloc(sizeof *outside);
     if (outside == NULL)
         return NULL;
     outside->app = opts->app;
     outside->program = opts->program;
     outside->child_env = opts->child_env;
-    outside->transport = opts->transport;
+    outside->transports = opts->transports == NULL ? no_transports : opts->transports;
     outside->silence_ns = TR_MS(TR__SILENCE_MS);
     outside->flush_ns = TR_MS(opts->flush_ms == 0 ? FLUSH_MS : opts->flush_ms);
     return outside;

@@ -15,34 +15,12 @@
 static struct {
     const char *scheme;
     char directory[32], url[128];
-    char ca[4096], cert[4096], key[4096];
+    struct papers_text text;
     tr__papers papers;
     tr__carriage *carriage;
     tr_listener *listener;
     tr_endpoint *accepted;
 } stage;
-
-static void read_whole(const char *name, char text[4096])
-{
-    char path[64];
-    snprintf(path, sizeof path, "%s/%s", stage.directory, name);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    text[fread(text, 1, 4095, file)] = '\0';
-    fclose(file);
-    unlink(path);
-}
-
-static void make_papers(void)
-{
-    papers_authority(stage.directory, "ca");
-    papers_sign(stage.directory, "ca", "node");
-    read_whole("ca.pem", stage.ca);
-    read_whole("node.pem", stage.cert);
-    read_whole("node.key", stage.key);
-    read_whole("ca.key", (char[4096]){0});
-    stage.papers = (tr__papers){stage.ca, stage.cert, stage.key, PAPERS_NAME};
-}
 
 static tr_world *stage_open(void)
 {
@@ -78,7 +56,7 @@ static void stage_pair(tr_world *world, tr_endpoint *ret_ends[2])
 {
     stage.accepted = NULL;
     assert_int_equal(
-        0, tr__nng_transport.connect(stage.carriage, stage.url, &stage.papers, &ret_ends[0]));
+        0, tr__nng_transport.connect(stage.carriage, stage.url, NULL, &stage.papers, &ret_ends[0]));
     link_connect(world, ret_ends[0], &stage.accepted);
     ret_ends[1] = stage.accepted;
 }
@@ -91,7 +69,8 @@ int link_suite_nng(const char *name, const char *scheme)
     snprintf(stage.directory, sizeof stage.directory, "/tmp/troupe-link-XXXXXX");
     if (mkdtemp(stage.directory) == NULL)
         return 1;
-    make_papers();
+    papers_make(&stage.text);
+    stage.papers = (tr__papers){stage.text.ca, stage.text.cert, stage.text.key, PAPERS_NAME};
     int failed = link_suite(&theatre);
     return failed + (rmdir(stage.directory) != 0); // a listener has left its file
 }

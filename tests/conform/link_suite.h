@@ -25,9 +25,11 @@ void link_connect(tr_world *world, tr_endpoint *dialled, tr_endpoint *const *acc
 extern const tr_listener_up link_listener_up; // its owner: the tr_endpoint * that is accepted
 
 // The real ones: what a child inherits, and what is listened at (link_real.c); what libnng carries
-// (link_nng.c), by the scheme of its url.
+// (link_nng.c), by the scheme of its url. And what lies on filters (link_filter.c), likewise.
 int link_suite_inherited(const char *name);
 int link_suite_listening(const char *name, bool tcp);
 int link_suite_nng(const char *name, const char *scheme);
+int link_suite_filter(const char *name, const char *scheme);
+int link_suite_filter_sim(const char *name, const char *scheme); // in the simulated world
 
 #endif

@@ -67,3 +67,28 @@ void papers_sign(const char *directory, const char *authority, const char *name)
                           NULL};
     openssl((char *const *)argv);
 }
+
+static void papers_take(const char *directory, const char *name, const char *kind, char text[4096])
+{
+    char file_path[256];
+    FILE *file = fopen(path(file_path, directory, name, kind), "r");
+    if (file == NULL)
+        abort();
+    text[fread(text, 1, 4095, file)] = '\0';
+    fclose(file);
+    unlink(file_path);
+}
+
+void papers_make(struct papers_text *ret_papers)
+{
+    char directory[] = "/tmp/troupe-papers-XXXXXX", unused[4096];
+    if (mkdtemp(directory) == NULL)
+        abort();
+    papers_authority(directory, "ca");
+    papers_sign(directory, "ca", "node");
+    papers_take(directory, "ca", "pem", ret_papers->ca);
+    papers_take(directory, "ca", "key", unused);
+    papers_take(directory, "node", "pem", ret_papers->cert);
+    papers_take(directory, "node", "key", ret_papers->key);
+    rmdir(directory);
+}

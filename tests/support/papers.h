@@ -11,4 +11,10 @@ void papers_authority(const char *directory, const char *authority);
 // A certificate that it signs, in "NAME.pem" and "NAME.key".
 void papers_sign(const char *directory, const char *authority, const char *name);
 
+// An authority's, and one that it has signed, as text.
+struct papers_text {
+    char ca[4096], cert[4096], key[4096];
+};
+void papers_make(struct papers_text *ret_papers);
+
 #endif
