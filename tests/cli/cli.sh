@@ -47,6 +47,7 @@ if command -v chromium >/dev/null && timeout 60 chromium --headless --no-sandbox
 fi
 if command -v node >/dev/null; then
     node "$(dirname "$0")/chrome.js" "$dir/out.chrome" || fail "chrome: schema"
+    node "$(dirname "$0")/page_large.js" "$dir/out.html" || fail "html of a large recording"
 fi
 "$troupe" top -n 2 -i 0.3 "$pid" >"$dir/out"
 expect top "$dir/out" "^ *$pid  .*%" "till/[0-9]+ +[1-9][0-9]* "
