@@ -13,8 +13,7 @@
 
 #include "cli/cli.h"
 
-#define BODY_MAX   (64u << 20) // bytes of JSON from standard input
-#define SECRET_MAX 1024u
+#define BODY_MAX (64u << 20) // bytes of JSON from standard input
 
 typedef struct call {
     const char *url, *name, *message;
@@ -255,18 +254,13 @@ static const tr_behavior caller = {
 
 static int dial(void)
 {
-    char secret[SECRET_MAX];
-    size_t length;
-    int status = cli_secret(it.secret_file, secret, sizeof secret, &length);
+    bool has_secret;
+    int status = cli_secret(it.node, it.secret_file, &has_secret);
     if (status != CLI_OK)
         return status;
-    if (length == 0 && strncmp(it.url, "tcp:", 4) == 0)
+    if (!has_secret && strncmp(it.url, "tcp:", 4) == 0)
         return cli_usage("%s: over TCP a secret is wanted: see --secret", it.url);
-    int rc =
-        length == 0 ? 0 : tr_node_links(it.node, TR_LINKS(.secret = secret, .secret_size = length));
-    if (rc < 0)
-        return cli_usage("the secret is too short: at least 16 bytes are wanted");
-    rc = tr_node_dial(it.node, it.url, NULL);
+    int rc = tr_node_dial(it.node, it.url, NULL);
     return rc == 0 ? CLI_OK : cli_usage("%s", tr_node_errmsg(it.node));
 }
 

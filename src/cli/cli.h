@@ -35,9 +35,10 @@ uint64_t cli_now_ms(void);
 
 // A number of an option, times scale. returns: false: it is none, or negative
 bool cli_number(const char *text, double scale, uint64_t *ret_number);
-// The secret of links over TCP: what is in this file, but for the end of its line; NULL: what is in
-// TROUPE_SECRET, or none. returns: an exit status
-int cli_secret(const char *file, char *ret_secret, size_t size, size_t *ret_length);
+// Give the node the secret of its links over TCP: what is in this file, but for the end of its line;
+// NULL: what is in TROUPE_SECRET, or none. No other copy of it is left in this process, nor in the
+// environment that its children have from it. returns: an exit status
+int cli_secret(tr_node *node, const char *file, bool *ret_has);
 
 // A time for people, as "3.2ms".
 const char *cli_span(uint64_t ns, char *text, size_t size);

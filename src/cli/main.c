@@ -28,7 +28,8 @@ static const struct command {
     {"tree", cmd_tree, "actors, each below the one that has spawned it"},
 };
 
-#define COMMANDS (sizeof commands / sizeof commands[0])
+#define SECRET_MAX 1024
+#define COMMANDS   (sizeof commands / sizeof commands[0])
 
 // ---- Common ----
 
@@ -93,34 +94,47 @@ bool cli_number(const char *text, double scale, uint64_t *ret_number)
     return true;
 }
 
-static int secret_read(const char *file, char *ret_secret, size_t size, size_t *ret_length)
+static int secret_read(const char *file, char *ret_secret, size_t *ret_length)
 {
     FILE *in = fopen(file, "re");
     if (in == NULL)
         return cli_failed("%s: %s", file, strerror(errno));
-    size_t length = fread(ret_secret, 1, size, in);
+    setvbuf(in, NULL, _IONBF, 0); // a buffer of its own would keep some of it
+    size_t length = fread(ret_secret, 1, SECRET_MAX, in);
     bool bad = ferror(in) != 0;
     fclose(in);
-    if (bad || length == size)
+    if (bad || length == SECRET_MAX)
         return cli_failed("%s: %s", file, bad ? "cannot be read" : "too long for a secret");
-    length -= length > 0 && ret_secret[length - 1] == '\n';
+    *ret_length = length - (length > 0 && ret_secret[length - 1] == '\n');
+    return CLI_OK;
+}
+
+static int secret_take(char *said, char *ret_secret, size_t *ret_length)
+{
+    size_t length = strlen(said);
+    if (length >= SECRET_MAX)
+        return cli_failed("TROUPE_SECRET: too long for a secret");
+    memcpy(ret_secret, said, length);
     *ret_length = length;
     return CLI_OK;
 }
 
-int cli_secret(const char *file, char *ret_secret, size_t size, size_t *ret_length)
+int cli_secret(tr_node *node, const char *file, bool *ret_has)
 {
-    const char *said = getenv("TROUPE_SECRET");
-    *ret_length = 0;
-    if (file != NULL)
-        return secret_read(file, ret_secret, size, ret_length);
-    if (said == NULL)
-        return CLI_OK;
-    if (strlen(said) >= size)
-        return cli_failed("TROUPE_SECRET: too long for a secret");
-    *ret_length = strlen(said);
-    memcpy(ret_secret, said, *ret_length);
-    return CLI_OK;
+    char secret[SECRET_MAX], *said = getenv("TROUPE_SECRET");
+    size_t length = 0;
+    int status = file != NULL   ? secret_read(file, secret, &length)
+                 : said != NULL ? secret_take(said, secret, &length)
+                                : CLI_OK;
+    if (said != NULL)
+        explicit_bzero(said, strlen(said)); // where /proc/PID/environ shows it
+    unsetenv("TROUPE_SECRET");
+    if (status == CLI_OK && length > 0 &&
+        tr_node_links(node, TR_LINKS(.secret = secret, .secret_size = length)) < 0)
+        status = cli_usage("the secret is too short: at least 16 bytes are wanted");
+    explicit_bzero(secret, sizeof secret);
+    *ret_has = length > 0;
+    return status;
 }
 
 const char *cli_span(uint64_t ns, char *text, size_t size)

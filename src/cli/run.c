@@ -13,7 +13,6 @@
 
 #define APP_ENV           "TROUPE_APP"
 #define URLS_MAX          16u
-#define SECRET_MAX        1024u
 #define RESTART_WINDOW_MS 60000u
 #define RESTART_DELAY_MS  100u // at first; twice as long each time
 
@@ -289,17 +288,6 @@ static const tr_behavior runner = {
 
 // ---- The node ----
 
-static int links_set(tr_node *node)
-{
-    char secret[SECRET_MAX];
-    size_t length;
-    int status = cli_secret(it.secret_file, secret, sizeof secret, &length);
-    if (status != CLI_OK || length == 0)
-        return status;
-    int rc = tr_node_links(node, TR_LINKS(.secret = secret, .secret_size = length));
-    return rc == 0 ? CLI_OK : cli_usage("the secret is too short: at least 16 bytes are wanted");
-}
-
 // The node has the program's name, and so do the processes that it spawns.
 static int node_run(char *name)
 {
@@ -308,7 +296,8 @@ static int node_run(char *name)
     int rc = tr_node_open(TR_NODE(.app = it.app, .loops = (uint32_t)it.loops), &node);
     if (rc < 0)
         return cli_failed("%s", tr_strerror(rc));
-    int status = links_set(node);
+    bool has_secret;
+    int status = cli_secret(node, it.secret_file, &has_secret);
     if (status == CLI_OK) {
         rc = tr_node_spawn(node, &runner, NULL, NULL);
         if (rc == 0)

@@ -107,6 +107,19 @@ wait $asker
 [ $? = 3 ] || fail "one whose link is lost is exit 3: $(cat "$dir/said")"
 rm -f "$dir/stage"
 
+# ---- The secret stays in it ----
+TROUPE_SECRET='the stage knows it' run -n stage -l tcp://127.0.0.1:0 -l "$here" "$stage"
+until_true [ "$(grep -c 'listening at' "$dir/err")" = 2 ]
+tcp=$(sed -n 's/.*listening at \(tcp.*\)/\1/p' "$dir/err")
+says 1 "$troupe" ask --secret "$dir/secret" "$tcp" stage echo 1
+for process in "$pid" "$(ask child)"; do
+    tr '\0' '\n' <"/proc/$process/environ" >"$dir/out"
+    expect "an environment" "$dir/out" '^PATH='
+    ! grep -q 'knows it' "$dir/out" || fail "the secret is in the environment of $process"
+done
+kill -TERM "$pid"
+ends 0
+
 # ---- Its end ----
 run -n stage -l "$here" "$stage"
 kill -TERM "$pid"
