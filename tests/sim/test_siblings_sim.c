@@ -387,6 +387,130 @@ static void where_nobody_is_what_was_accepted_is_a_dead_letter_and_no_more_is(vo
     perform(TR_APP(&lost, &gone, &seeker), "four");
 }
 
+// ---- Further off ----
+
+// A clan has two branches, and each of those a leaf. One leaf has no link to the other one, and what is
+// for that is handed on from one to the next: by its branch, by the clan, by the other branch. Then
+// that branch dies while the other leaf owes an answer.
+struct relative {
+    tr_addr kids[2], cousin;
+    unsigned leaves;
+    tr_asker owed;
+};
+
+static void leaf_told(tr_actor *self, const tr_answer *answer, void *arg)
+{
+    (void)arg;
+    note(answer->status == 0 ? "answered" : tr_errname(answer->status));
+    if (answer->status == 0)
+        tr_ask(self, tr_parent(self), "wait", TR_NULL, NULL, NULL, leaf_told, NULL);
+    else
+        tr_send(self, tr_parent(self), "done", TR_NULL);
+}
+
+static int leaf_begin(tr_actor *self, tr_val cousin)
+{
+    struct relative *r = tr_state(self);
+    int rc = tr_as_addr(cousin, &r->cousin);
+    if (rc == 0)
+        rc = tr_send(self, r->cousin, "direct", TR_NULL); // nobody here knows that it is no sibling
+    return rc < 0 ? rc : tr_monitor(self, r->cousin, NULL);
+}
+
+static int leaf_go_on(tr_actor *self, const tr_down *down)
+{
+    const struct relative *r = tr_state(self);
+    bool told = down->reason.kind == TR_REASON_NOCONNECTION;
+    bool refused = tr_send(self, r->cousin, "direct", TR_NULL) == TR_EDOWN;
+    note(told && refused ? "no connection" : "wrong");
+    int rc = tr_send(self, tr_parent(self), "word", TR_V(tr_self(self)));
+    return rc < 0 ? rc : tr_ask(self, tr_parent(self), "ask", TR_NULL, NULL, NULL, leaf_told, NULL);
+}
+
+static int leaf_receive(tr_actor *self, const tr_msg *msg)
+{
+    struct relative *r = tr_state(self);
+    tr_addr from;
+    if (tr_msg_down(msg) != NULL)
+        return leaf_go_on(self, tr_msg_down(msg));
+    if (tr_msg_is(msg, "cousin"))
+        return leaf_begin(self, tr_msg_body(msg));
+    if (tr_msg_is(msg, "ask"))
+        return tr_reply(self, msg, TR_NULL);
+    if (tr_msg_is(msg, "wait")) {
+        tr_reply_later(self, msg, &r->owed);
+        return tr_send(self, tr_parent(self), "die", TR_NULL);
+    }
+    bool right = tr_as_addr(tr_msg_body(msg), &from) == 0 && tr_addr_eq(from, tr_msg_from(msg));
+    note(right ? tr_msg_name(msg) : "wrong");
+    return 0;
+}
+
+static int leaf_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    return tr_send(self, tr_parent(self), "leaf", TR_V(tr_self(self)));
+}
+static const tr_behavior leaf = {.name = "leaf",
+                                 .state_size = sizeof(struct relative),
+                                 .start = leaf_start,
+                                 .receive = leaf_receive};
+
+static int branch_start(tr_actor *self, const tr_val *args)
+{
+    struct relative *r = tr_state(self);
+    (void)args;
+    return tr_spawn(self, &leaf, TR_SPAWN(.isolation = TR_PROCESS), &r->kids[0]);
+}
+
+static int branch_receive(tr_actor *self, const tr_msg *msg)
+{
+    const struct relative *r = tr_state(self);
+    bool up = tr_addr_eq(tr_msg_from(msg), r->kids[0]);
+    if (tr_msg_is(msg, "leaf"))
+        return tr_send(self, tr_parent(self), "leaf", tr_msg_body(msg));
+    if (tr_msg_is(msg, "die"))
+        return sim_nodes_kill(&nodes, self, SIGKILL), 0;
+    return tr_forward(self, msg, up ? tr_parent(self) : r->kids[0]);
+}
+static const tr_behavior branch = {.name = "branch",
+                                   .state_size = sizeof(struct relative),
+                                   .start = branch_start,
+                                   .receive = branch_receive};
+
+static int clan_start(tr_actor *self, const tr_val *args)
+{
+    struct relative *r = tr_state(self);
+    (void)args;
+    int rc = tr_spawn(self, &branch, TR_SPAWN(.isolation = TR_PROCESS), &r->kids[0]);
+    return rc < 0 ? rc : tr_spawn(self, &branch, TR_SPAWN(.isolation = TR_PROCESS), &r->kids[1]);
+}
+
+// The leaf of the first branch hears of the other one, and all else that comes is for that.
+static int clan_receive(tr_actor *self, const tr_msg *msg)
+{
+    struct relative *r = tr_state(self);
+    if (tr_msg_is(msg, "done"))
+        return tr_exit(self, TR_NORMAL);
+    if (!tr_msg_is(msg, "leaf"))
+        return tr_forward(self, msg, r->kids[1]);
+    int rc =
+        tr_addr_eq(tr_msg_from(msg), r->kids[1]) ? tr_as_addr(tr_msg_body(msg), &r->cousin) : 0;
+    if (rc < 0 || ++r->leaves < 2)
+        return rc;
+    return tr_send(self, r->kids[0], "cousin", TR_V(r->cousin));
+}
+static const tr_behavior clan = {.name = "clan",
+                                 .state_size = sizeof(struct relative),
+                                 .start = clan_start,
+                                 .receive = clan_receive};
+
+static void those_further_off_are_down_at_once_and_reached_through_others(void **state)
+{
+    (void)state;
+    perform(TR_APP(&clan, &branch, &leaf), "no connection word answered TR_EDOWN");
+}
+
 // ---- Last words ----
 
 static int heir_receive(tr_actor *self, const tr_msg *msg)
@@ -601,6 +725,7 @@ int main(void)
         cmocka_unit_test(all_reach_each_other_in_order_and_once),
         cmocka_unit_test(whoever_dies_is_told_of_once_and_whatever_it_was_asked_ends),
         cmocka_unit_test(where_nobody_is_what_was_accepted_is_a_dead_letter_and_no_more_is),
+        cmocka_unit_test(those_further_off_are_down_at_once_and_reached_through_others),
         cmocka_unit_test(what_was_said_to_a_sibling_before_the_end_arrives),
         cmocka_unit_test(a_connection_that_goes_on_is_in_one_hand_whoever_dies),
     };
