@@ -493,13 +493,15 @@ int tr__ports_returned(tr_actor *self, const tr_msg *msg)
 {
     struct cluster *c = tr__cluster_of(self);
     struct worker *w = tr__cluster_worker_at(c, tr_msg_from(msg));
+    const tr_returned *returned = tr_msg_returned(msg);
+    bool is_closed = returned != NULL && returned->why == TR_ENOENT; // there, and for good
     tr_str address = {"", 0};
     tr_get_str(tr_msg_body(msg), "address", &address);
     struct port *port = port_by_address(c, address);
-    if (w != NULL) {
+    if (w != NULL && !is_closed)
         worker_pause(self, w);
+    if (w != NULL)
         load_less(self, w, tr_msg_from(msg), (uint32_t)tr_msg_handle_count(msg));
-    }
     if (port != NULL)
         connections_again(self, port, msg);
     return 0;

@@ -263,8 +263,9 @@ static void connection_closed(tr_actor *self, int status, void *arg)
 
 // ---- Giving back ----
 
-// A connection that somebody else may serve, as long as the cluster has no room for it; a stream for
-// the same reasons as a place. It is closed if its actor ends meanwhile.
+// One of several connections, of which another has been served here, that somebody else may serve, as
+// long as the cluster has no room for it; a stream for the same reasons as a place. It is closed if its
+// actor ends meanwhile.
 struct back {
     tr_msg *msg;
     tr_addr to;
@@ -345,9 +346,14 @@ static int place_serve(tr_actor *self, const struct place *place, tr_handle **ha
     return 0;
 }
 
-// A callback may close the place.
+// What a place that is closed was given goes back as one message, which waits for no room. A callback
+// may close it, too.
 static void serve_all(tr_actor *self, uint64_t id, const tr_msg *msg)
 {
+    if (place_of(self, id) == NULL) {
+        tr_refuse(self, msg, TR_ENOENT);
+        return;
+    }
     for (size_t i = 0; i < tr_msg_handle_count(msg); i++) {
         tr_handle *handle = NULL;
         if (tr_msg_take_handle(self, msg, i, &handle) == 0 &&

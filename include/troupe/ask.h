@@ -88,7 +88,8 @@ TR_API int tr_reply_msg(tr_actor *self, const tr_msg *msg, tr_msg **reply);
 TR_API int tr_reply_error(tr_actor *self, const tr_msg *msg, int error);
 
 /* Decline a message: an ask is answered with the error, anything else is a dead letter with it for
- * its why (tr_dead_letters).
+ * its why (tr_dead_letters); if it has handles, and the handler takes none of them, it comes back to
+ * its sender (tr_msg_returned).
  * error:   negative
  * returns: 0; TR_EINVAL, also for a notice and for an ask that has been answered; TR_ENOMEM */
 TR_API int tr_refuse(tr_actor *self, const tr_msg *msg, int error);

@@ -9,11 +9,11 @@
  * leaves is closed. A message that is never handled comes back to the actor that has sent it, with
  * its handles, as a notice named "returned" (tr_msg_returned): its receiver has ended, or its
  * process has been killed before the handler has taken one, or had no descriptor for it (-EMFILE).
- * So does one whose handler returns an error and has taken none. It comes before the "down" of that
- * receiver. A sender that is gone itself gets nothing back: the handles are closed; and so is what a
- * child had whose link was given up, for a breach of its rules, say: it may have taken it. So
- * a connection is never in two hands: neither read from nor written to by one process after another
- * has had it.
+ * So does one whose handler returns an error, or declines it (tr_refuse), and has taken none. It
+ * comes before the "down" of that receiver. A sender that is gone itself gets nothing back: the
+ * handles are closed; and so is what a child had whose link was given up, for a breach of its rules,
+ * say: it may have taken it. So a connection is never in two hands: neither read from nor written to
+ * by one process after another has had it.
  *
  * Between processes handles go from parent to child, from child to parent, and between children of
  * one parent; to other nodes they cannot. Groups and asks carry none. */

@@ -570,6 +570,7 @@ int tr_refuse(tr_actor *self, const tr_msg *msg, int error)
         return TR_EINVAL;
     if (msg->is_ask)
         return ask_answer(self, msg, TR_NULL, error);
+    tr__cargo_refuse((tr_msg *)msg, tr__actor_addr(self), error);
     tr__dead_msg(self->loop, msg, tr__actor_addr(self), error);
     return 0;
 }

@@ -220,7 +220,8 @@ void tr__cargo_return(tr_loop *loop, tr_msg **msg, tr_addr to, int why)
 
 void tr__cargo_settle(tr_loop *loop, tr_msg *msg)
 {
-    bool refused = tr__msg_cargo(msg)->letter.why < 0;
+    const tr__cargo *cargo = tr__msg_cargo(msg);
+    bool refused = cargo->letter.why < 0 && !cargo->accepted; // one may be taken after all
     if (refused && !msg->is_notice && !msg->linked)
         cargo_turn_round(loop, msg);
     else

@@ -128,6 +128,10 @@ static int keeper_receive(tr_actor *self, const tr_msg *msg)
         return 0;
     if (tr_msg_is(msg, "fail"))
         return TR_EIO;
+    if (tr_msg_is(msg, "decline and echo"))
+        return tr_refuse(self, msg, TR_ENOENT) < 0 ? TR_EIO : keeper_echo(self, msg);
+    if (tr_msg_is(msg, "decline"))
+        return tr_refuse(self, msg, TR_ENOENT);
     if (tr_msg_is(msg, "crash"))
         return theatre->crash(self), 0;
     return tr_msg_is(msg, "exit") ? tr_exit(self, TR_NORMAL) : TR_EUNKNOWN;
@@ -599,6 +603,37 @@ static void what_an_actor_does_not_know_comes_back(void **state)
     perform(&(struct play){start_unknown, receive_returned, false}, "what?:TR_EUNKNOWN ne two");
 }
 
+static int start_declined(tr_actor *self)
+{
+    int rc = start_returning(self, "decline");
+    scene.down = true; // it lives on
+    return rc;
+}
+
+static void what_an_actor_declines_comes_back(void **state)
+{
+    (void)state;
+    perform(&(struct play){start_declined, receive_returned, false}, "decline:TR_ENOENT ne two");
+}
+
+static int start_taken_after_all(tr_actor *self)
+{
+    return start_one(self, "decline and echo");
+}
+
+static int receive_noting(tr_actor *self, const tr_msg *msg)
+{
+    (void)self;
+    note("%s", tr_msg_name(msg));
+    return 0;
+}
+
+static void what_is_taken_after_all_does_not_come_back(void **state)
+{
+    (void)state;
+    perform(&(struct play){start_taken_after_all, receive_noting, false}, "ne two");
+}
+
 static int start_crashing(tr_actor *self)
 {
     int rc = start_returning(self, "echo");
@@ -731,6 +766,8 @@ int isolation_handles(void)
         PLAY_TEST(a_node_may_close_while_handles_are_on_their_way),
         PLAY_TEST(a_handler_that_fails_gives_back_what_it_has_not_taken),
         PLAY_TEST(what_an_actor_does_not_know_comes_back),
+        PLAY_TEST(what_an_actor_declines_comes_back),
+        PLAY_TEST(what_is_taken_after_all_does_not_come_back),
         PLAY_TEST(what_a_killed_process_has_not_taken_comes_back),
         PLAY_TEST(what_a_killed_process_has_taken_is_gone),
         PLAY_TEST(what_cannot_be_is_an_error),

@@ -172,6 +172,8 @@ static struct {
     uint32_t ready, closed;
     int served;
     bool one_by_one;
+    enum { BEFORE, BETWEEN, FOR_GOOD } leaves; // a batch; in the midst of it; and its actor ends
+    bool left;
 } scene;
 
 // Words may come in pieces, so each has a letter of its own.
@@ -255,32 +257,53 @@ static int host_start(tr_actor *self, const tr_behavior *worker, const tr_cluste
     return rc < 0 ? rc : tr_monitor(self, scene.cluster, NULL);
 }
 
-// The first one listens no more as soon as it is given something, and has filled the way to its
-// cluster before it says so.
+// The first one listens no more when it is given something, or either when it is given several, and has
+// filled the way to its cluster before it says so.
 struct leaver {
     tr_cluster_server server;
     tr_cluster_worker me;
-    bool left;
+    bool declined; // the first time, so that the next ones come together:
+    size_t batch;  // so many
 };
+
+static void leaver_leave(tr_actor *self)
+{
+    struct leaver *l = tr_state(self);
+    scene.left = true;
+    while (tr_send(self, l->me.addr, "noise", TR_NULL) == 0)
+        continue;
+    tr_cluster_close(self, l->server);
+}
+
+static void leaver_accepted(tr_actor *self, tr_stream stream, void *arg)
+{
+    const struct leaver *l = tr_state(self);
+    echo_accepted(self, stream, arg);
+    if (l->batch > 1 && !scene.left && scene.leaves == BETWEEN)
+        leaver_leave(self);
+}
 
 static int leaver_start(tr_actor *self, const tr_val *args)
 {
     struct leaver *l = tr_state(self);
     (void)args;
     tr_cluster_self(self, &l->me);
-    return tr_cluster_listen(self, "tcp://127.0.0.1:0", NULL, echo_accepted, NULL, &l->server);
+    return tr_cluster_listen(self, "tcp://127.0.0.1:0", NULL, leaver_accepted, NULL, &l->server);
 }
 
 static int leaver_receive(tr_actor *self, const tr_msg *msg)
 {
     struct leaver *l = tr_state(self);
-    if (l->me.slot == 0 && tr_msg_handle_count(msg) > 0 && !l->left) {
-        l->left = true;
-        while (tr_send(self, l->me.addr, "noise", TR_NULL) == 0)
-            continue;
-        tr_cluster_close(self, l->server);
+    l->batch = tr_msg_handle_count(msg);
+    if (l->batch > 0 && scene.leaves == BETWEEN && !l->declined) {
+        l->declined = true;
+        return TR_EUNKNOWN;
     }
-    return tr_cluster_take(self, msg) ? 0 : TR_EUNKNOWN;
+    bool now = l->me.slot == 0 && l->batch > 0 && !scene.left;
+    if (now && scene.leaves != BETWEEN)
+        leaver_leave(self);
+    int rc = tr_cluster_take(self, msg) ? 0 : TR_EUNKNOWN;
+    return now && scene.leaves == FOR_GOOD ? tr_exit(self, TR_NORMAL) : rc;
 }
 static const tr_behavior leaver = {.name = "leaver",
                                    .state_size = sizeof(struct leaver),
@@ -333,11 +356,13 @@ static int singers_start(tr_actor *self, const tr_val *args)
 static const tr_behavior singers = {
     .name = "singers", .start = singers_start, .receive = host_receive};
 
-static void see_all_served(const tr_app *app, bool one_by_one)
+static void see_all_served(const tr_app *app, int leaves, bool one_by_one)
 {
+    unsigned left = 0;
     tr_log_set(warn_nobody, NULL);
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         memset(&scene, 0, sizeof scene);
+        scene.leaves = leaves;
         scene.one_by_one = one_by_one;
         counted_memory_start(0);
         sim_nodes_open(&nodes, seed, app);
@@ -346,19 +371,28 @@ static void see_all_served(const tr_app *app, bool one_by_one)
         sim_nodes_close(&nodes);
         assert_int_equal(0, counted_memory_stop());
         assert_int_equal(GUESTS, scene.served);
+        left += scene.left;
     }
+    assert_true(leaves == BEFORE || left > 0);
 }
 
 static void what_a_worker_gives_back_is_served_though_the_way_was_full(void **state)
 {
     (void)state;
-    see_all_served(TR_APP(&leavers, &leaver), false);
+    see_all_served(TR_APP(&leavers, &leaver), BEFORE, false);
+    see_all_served(TR_APP(&leavers, &leaver), BETWEEN, false);
+}
+
+static void what_a_worker_was_given_is_served_though_its_actor_ends(void **state)
+{
+    (void)state;
+    see_all_served(TR_APP(&leavers, &leaver), FOR_GOOD, false);
 }
 
 static void what_an_actor_had_open_when_it_ended_counts_no_more(void **state)
 {
     (void)state;
-    see_all_served(TR_APP(&singers, &stage, &singer), true);
+    see_all_served(TR_APP(&singers, &stage, &singer), BEFORE, true);
 }
 
 int main(void)
@@ -370,6 +404,7 @@ int main(void)
         cmocka_unit_test(growing_and_shrinking_costs_no_answer),
         cmocka_unit_test(a_limit_over_all_holds_for_any_number_of_workers),
         cmocka_unit_test(what_a_worker_gives_back_is_served_though_the_way_was_full),
+        cmocka_unit_test(what_a_worker_was_given_is_served_though_its_actor_ends),
         cmocka_unit_test(what_an_actor_had_open_when_it_ended_counts_no_more),
     };
     return cmocka_run_group_tests_name("sim/cluster", tests, NULL, NULL);
