@@ -19,9 +19,9 @@
  *     ws://host:port/path      WebSocket; as TCP
  *     nng+ipc:///path          a local socket that libnng owns; as ipc
  *
- * The first three are the node's own; OpenSSL's libssl is loaded when TLS is used first. The others
- * are carried by libnng, which is loaded when the first of them is used, and then has threads of its
- * own (13 on two processors): each way through them costs more than the node's own takes, as
+ * All but the last are the node's own; OpenSSL's libssl is loaded when TLS is used first. The last
+ * one is carried by libnng, which is loaded when it is used first, and then has threads of its own (13
+ * on two processors): each way through them costs more than the node's own takes, as
  * docs/design/0015-schemes.md says in figures.
  *
  * A link that is lost is told at once: asks end with TR_EDOWN, monitors and links on the other's
@@ -80,7 +80,7 @@ typedef struct tr_link_opts {
     const char *tls_key;
 
     /* The name that must be in the certificate of a node that is dialled. One for all nodes will
-     * do. NULL: the host of the url, a name or an address in figures; under wss:// no address */
+     * do. NULL: the host of the url, a name or an address in figures */
     const char *tls_name;
 } tr_link_opts;
 #define TR_LINKS(...) (&(const tr_link_opts){.size = sizeof(tr_link_opts), __VA_ARGS__})

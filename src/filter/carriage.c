@@ -10,6 +10,7 @@
 #include "filter/filter.h"
 #include "filter/tls.h"
 #include "filter/transport.h"
+#include "filter/ws.h"
 
 struct tr__carriage {
     tr_world base; // of its listeners
@@ -18,12 +19,19 @@ struct tr__carriage {
     tr__list doors;
 };
 
+// What lies on a wire, from below.
+struct coders {
+    tr__coder *all[2];
+    int count;
+};
+
 // A listener: the world's, and what it takes to put filters on what that accepts.
 struct door {
     tr_listener base;
     tr__list node;
     tr_listener *listener;
-    tr__tls *tls;
+    tr__tls *tls; // NULL: without
+    char *path;   // of WebSocket; NULL: without
     const tr_listener_up *up;
     void *owner;
 };
@@ -33,8 +41,11 @@ struct door {
 static const struct scheme {
     const char *prefix;
     tr__proof proof;
+    uint16_t port; // of WebSocket, where the url has none; 0: it is TLS alone
 } SCHEMES[] = {
-    {"tls+tcp://", TR__PROOF_PAPERS},
+    {"tls+tcp://", TR__PROOF_PAPERS, 0},
+    {"wss://", TR__PROOF_PAPERS, 443},
+    {"ws://", TR__PROOF_NONE, 80},
 };
 
 static const struct scheme *scheme_of(const char *url)
@@ -53,66 +64,157 @@ static bool carriage_carries(const char *url, tr__proof *ret_proof)
     return scheme != NULL;
 }
 
-static int carriage_sites(const char *url, tr_site ret_sites[TR__SITES_KNOWN])
+// A url that is carried, in parts.
+struct place {
+    const struct scheme *scheme;
+    char host[TR_URL_MAX]; // with its port, if it has one
+    const char *path;      // of WebSocket
+};
+
+static int place_of(const char *url, struct place *ret_place)
 {
-    char tcp[TR_URL_MAX];
-    int size = snprintf(tcp, sizeof tcp, "tcp://%s", url + strlen(scheme_of(url)->prefix));
-    return size < (int)sizeof tcp ? tr__sites_parse(tcp, ret_sites) : TR_ENAMETOOLONG;
+    const struct scheme *scheme = scheme_of(url);
+    const char *rest = url + strlen(scheme->prefix);
+    size_t size = scheme->port == 0 ? strlen(rest) : strcspn(rest, "/");
+    if (size >= sizeof ret_place->host)
+        return TR_ENAMETOOLONG;
+    *ret_place = (struct place){.scheme = scheme, .path = rest[size] == '/' ? rest + size : "/"};
+    memcpy(ret_place->host, rest, size);
+    return 0;
 }
 
-// The host of a url that is good, without brackets: what has to be in its certificate.
-static void url_host(const char *url, char host[TR__SITE_MAX])
+static int carriage_sites(const char *url, tr_site ret_sites[TR__SITES_KNOWN])
 {
-    const char *begin = strstr(url, "://") + 3;
-    bool bracket = *begin == '[';
-    begin += bracket;
-    snprintf(host, TR__SITE_MAX, "%.*s", (int)strcspn(begin, bracket ? "]" : ":"), begin);
+    char tcp[TR_URL_MAX + sizeof "tcp://:65535"];
+    struct place place;
+    int rc = place_of(url, &place);
+    if (rc < 0)
+        return rc;
+    const char *bracket = strchr(place.host, ']');
+    if (place.scheme->port != 0 && strchr(bracket != NULL ? bracket : place.host, ':') == NULL)
+        snprintf(tcp, sizeof tcp, "tcp://%s:%u", place.host, (unsigned)place.scheme->port);
+    else
+        snprintf(tcp, sizeof tcp, "tcp://%s", place.host);
+    return tr__sites_parse(tcp, ret_sites);
+}
+
+// Its host without brackets: what has to be in its certificate.
+static void place_name(const struct place *place, char name[TR_URL_MAX])
+{
+    bool bracket = place->host[0] == '[';
+    const char *begin = place->host + bracket;
+    snprintf(name, TR_URL_MAX, "%.*s", (int)strcspn(begin, bracket ? "]" : ":"), begin);
+}
+
+// ---- Filters on a wire ----
+
+static void coders_free(struct coders *coders)
+{
+    while (coders->count > 0) {
+        tr__coder *coder = coders->all[--coders->count];
+        coder->ops->free(coder);
+    }
+}
+
+// moves: *wire and coders, always
+static int coders_lay(tr__carriage *carriage, struct coders *coders, tr_endpoint **wire,
+                      bool connected, tr_endpoint **ret_endpoint)
+{
+    int rc = 0, at = 0;
+    tr_endpoint *top = *wire;
+    *wire = NULL;
+    while (rc == 0 && at < coders->count) {
+        tr_endpoint *below = top;
+        rc = tr__filter_new(carriage->filters, &below, coders->all[at++], connected, &top);
+    }
+    for (; at < coders->count; at++)
+        coders->all[at]->ops->free(coders->all[at]);
+    if (rc == 0)
+        *ret_endpoint = top;
+    return rc;
 }
 
 // ---- Connecting ----
 
-static int client_coder(const char *url, const tr__papers *papers, tr__coder **ret_coder)
+static int client_tls(const struct place *place, const tr__papers *papers, struct coders *coders)
 {
-    char host[TR__SITE_MAX];
+    char name[TR_URL_MAX];
     tr__tls *tls = NULL;
-    url_host(url, host);
+    place_name(place, name);
     int rc = papers == NULL ? TR_EINVAL : tr__tls_open(papers, &tls);
     if (rc == 0)
-        rc = tr__tls_client(tls, papers->name != NULL ? papers->name : host, ret_coder);
+        rc = tr__tls_client(tls, papers->name != NULL ? papers->name : name,
+                            &coders->all[coders->count]);
     tr__tls_free(&tls);
+    coders->count += rc == 0;
+    return rc;
+}
+
+static int client_coders(tr__carriage *carriage, const char *url, const tr__papers *papers,
+                         struct coders *ret_coders)
+{
+    struct place place;
+    *ret_coders = (struct coders){0};
+    int rc = place_of(url, &place);
+    if (rc == 0 && place.scheme->proof == TR__PROOF_PAPERS)
+        rc = client_tls(&place, papers, ret_coders);
+    if (rc == 0 && place.scheme->port != 0) {
+        rc = tr__ws_dialled(carriage->world, place.host, place.path,
+                            &ret_coders->all[ret_coders->count]);
+        ret_coders->count += rc == 0;
+    }
+    if (rc < 0)
+        coders_free(ret_coders);
     return rc;
 }
 
 static int carriage_connect(tr__carriage *carriage, const char *url, const tr_site *site,
                             const tr__papers *papers, tr_endpoint **ret_endpoint)
 {
-    tr__coder *coder;
+    struct coders coders;
     tr_endpoint *wire;
-    int rc = client_coder(url, papers, &coder);
+    int rc = client_coders(carriage, url, papers, &coders);
     if (rc < 0)
         return rc;
     rc = carriage->world->ops->connect(carriage->world, site, &wire);
     if (rc < 0) {
-        coder->ops->free(coder);
+        coders_free(&coders);
         return rc;
     }
     wire->world->ops->endpoint_tune(wire, &(tr_tuning){.no_delay = true});
-    return tr__filter_new(carriage->filters, &wire, coder, false, ret_endpoint);
+    return coders_lay(carriage, &coders, &wire, false, ret_endpoint);
 }
 
 // ---- Listening ----
 
+static int server_coders(const struct door *d, struct coders *ret_coders)
+{
+    tr_world *world = ((tr__carriage *)d->base.world)->world;
+    int rc = 0;
+    *ret_coders = (struct coders){0};
+    if (d->tls != NULL) {
+        rc = tr__tls_server(d->tls, &ret_coders->all[0]);
+        ret_coders->count += rc == 0;
+    }
+    if (rc == 0 && d->path != NULL) {
+        rc = tr__ws_accepted(world, d->path, &ret_coders->all[ret_coders->count]);
+        ret_coders->count += rc == 0;
+    }
+    if (rc < 0)
+        coders_free(ret_coders);
+    return rc;
+}
+
 static void door_accepted(void *owner, tr_endpoint *wire)
 {
     struct door *d = owner;
-    tr__carriage *carriage = (tr__carriage *)d->base.world;
-    tr__coder *coder;
+    struct coders coders;
     tr_endpoint *endpoint;
-    int rc = tr__tls_server(d->tls, &coder);
+    int rc = server_coders(d, &coders);
     if (rc < 0)
         wire->world->ops->endpoint_close(wire);
     else
-        rc = tr__filter_new(carriage->filters, &wire, coder, true, &endpoint);
+        rc = coders_lay((tr__carriage *)d->base.world, &coders, &wire, true, &endpoint);
     if (rc < 0)
         d->up->dropped(d->owner, rc);
     else
@@ -141,7 +243,7 @@ static void door_site(const tr_listener *base, tr_site *ret_site)
 {
     const struct door *d = door_of(base);
     door_ops(d)->listener_site(d->listener, ret_site);
-    ret_site->papers = true;
+    ret_site->papers = d->tls != NULL;
 }
 
 static void door_want(tr_listener *base, bool accept)
@@ -156,6 +258,7 @@ static void door_free(struct door *d)
         door_ops(d)->listener_close(&d->listener);
     tr__list_remove(&d->node);
     tr__tls_free(&d->tls);
+    tr__free(d->path);
     tr__free(d);
 }
 
@@ -171,10 +274,19 @@ static int door_open(struct door *d, const char *url, const tr__papers *papers)
     static const tr_listen_how how = {.tuning.no_delay = true};
     tr_world *world = ((tr__carriage *)d->base.world)->world;
     tr_site sites[TR__SITES_KNOWN];
-    int rc = carriage_sites(url, sites);
-    if (rc <= 0 || papers == NULL)
-        return rc < 0 ? rc : TR_EINVAL;
-    rc = tr__tls_open(papers, &d->tls);
+    struct place place;
+    struct coders coders;
+    int rc = place_of(url, &place), count = rc < 0 ? rc : carriage_sites(url, sites);
+    if (count <= 0)
+        return count < 0 ? count : TR_EINVAL;
+    if (place.scheme->proof == TR__PROOF_PAPERS)
+        rc = papers == NULL ? TR_EINVAL : tr__tls_open(papers, &d->tls);
+    if (rc == 0 && place.scheme->port != 0 && (d->path = tr__strdup(place.path)) == NULL)
+        rc = TR_ENOMEM;
+    if (rc == 0)
+        rc = server_coders(d, &coders); // what cannot be is found out now
+    if (rc == 0)
+        coders_free(&coders);
     return rc < 0 ? rc : world->ops->listen(world, &sites[0], &how, &DOOR_UP, d, &d->listener);
 }
 

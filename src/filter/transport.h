@@ -1,4 +1,4 @@
-// Links through filters: TLS. See carriage.c.
+// Links through filters: TLS and WebSocket. See carriage.c.
 #ifndef TROUPE_FILTER_TRANSPORT_H
 #define TROUPE_FILTER_TRANSPORT_H
 

@@ -164,87 +164,21 @@ void tr__nng_dispose(tr__carriage *home, void (*dispose)(void *what), void *what
 
 // ---- Urls ----
 
-static const struct nng_scheme schemes[] = {
-    {"nng+ipc://", "ipc://", TR__PROOF_USER, false, false},
-    {"wss://", "wss://", TR__PROOF_PAPERS, true, true},
-    {"ws://", "ws://", TR__PROOF_NONE, true, true},
-};
-
-const struct nng_scheme *tr__nng_scheme(const char *url)
-{
-    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
-        if (strncmp(url, schemes[i].ours, strlen(schemes[i].ours)) == 0)
-            return &schemes[i];
-    return NULL;
-}
-
-int tr__nng_url(const struct nng_scheme *scheme, const char *url, char ret_theirs[], size_t size)
-{
-    const char *rest = url + strlen(scheme->ours);
-    if (!scheme->tcp && strlen(rest) >= TR__SITE_MAX)
-        return TR_ENAMETOOLONG;
-    int n = snprintf(ret_theirs, size, "%s%s", scheme->theirs, rest);
-    return n >= 0 && (size_t)n < size ? 0 : TR_ENAMETOOLONG;
-}
+#define OUR_SCHEME "nng+" NNG_THEIR_SCHEME
 
 static bool carriage_carries(const char *url, tr__proof *ret_proof)
 {
-    const struct nng_scheme *scheme = tr__nng_scheme(url);
-    if (scheme != NULL)
-        *ret_proof = scheme->proof;
-    return scheme != NULL;
+    *ret_proof = TR__PROOF_USER;
+    return strncmp(url, OUR_SCHEME, strlen(OUR_SCHEME)) == 0;
 }
 
-// ---- Certificates ----
-
-// The host of a url, without its brackets.
-static int tls_host(const char *url, char host[NNG_URL_MAX])
+int tr__nng_url(const char *url, const char **ret_theirs)
 {
-    const char *begin = strstr(url, "://") + 3;
-    bool bracket = *begin == '[';
-    begin += bracket;
-    size_t size = strcspn(begin, bracket ? "]" : ":/");
-    if (size >= NNG_URL_MAX)
-        return TR_ENAMETOOLONG;
-    memcpy(host, begin, size);
-    host[size] = '\0';
-    return 0;
-}
-
-static int tls_fill(nng_tls_config *config, const tr__papers *papers)
-{
-    int rv = tr__nng.tls_config_auth_mode(config, NNG_TLS_AUTH_MODE_REQUIRED);
-    if (rv == 0)
-        rv = tr__nng.tls_config_ca_chain(config, papers->ca, NULL);
-    if (rv == 0)
-        rv = tr__nng.tls_config_own_cert(config, papers->cert, papers->key, NULL);
-    return rv;
-}
-
-int tr__nng_tls(const struct nng_scheme *scheme, bool server, const char *url,
-                const tr__papers *papers, nng_tls_config **ret_config)
-{
-    char host[NNG_URL_MAX];
-    nng_tls_config *config;
-    *ret_config = NULL;
-    if (scheme->proof != TR__PROOF_PAPERS)
-        return 0;
-    if (papers == NULL)
+    tr__proof proof;
+    if (!carriage_carries(url, &proof))
         return TR_EINVAL;
-    int rc = tls_host(url, host);
-    if (rc < 0)
-        return rc;
-    int rv = tr__nng.tls_config_alloc(&config, server ? NNG_TLS_MODE_SERVER : NNG_TLS_MODE_CLIENT);
-    if (rv != 0)
-        return tr__nng_error(rv);
-    rv = tls_fill(config, papers);
-    if (rv == 0 && !server)
-        rv = tr__nng.tls_config_server_name(config, papers->name != NULL ? papers->name : host);
-    if (rv == 0)
-        *ret_config = config;
-    else
-        tr__nng.tls_config_free(config);
-    return tr__nng_error(rv);
+    *ret_theirs = url + strlen(OUR_SCHEME) - strlen(NNG_THEIR_SCHEME);
+    return strlen(url) - strlen(OUR_SCHEME) < TR__SITE_MAX ? 0 : TR_ENAMETOOLONG;
 }
 
 // ---- Life ----

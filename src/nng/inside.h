@@ -3,7 +3,6 @@
 #define TROUPE_NNG_INSIDE_H
 
 #include <nng/nng.h>
-#include <nng/supplemental/tls/tls.h>
 
 #include "base/list.h"
 #include "base/lock.h"
@@ -27,26 +26,14 @@
     X(stream_get_uint64)                                                                           \
     X(stream_recv)                                                                                 \
     X(stream_send)                                                                                 \
-    X(stream_set_bool)                                                                             \
     X(stream_dialer_alloc)                                                                         \
     X(stream_dialer_dial)                                                                          \
     X(stream_dialer_free)                                                                          \
-    X(stream_dialer_set_ptr)                                                                       \
-    X(stream_dialer_set_string)                                                                    \
     X(stream_listener_accept)                                                                      \
     X(stream_listener_alloc)                                                                       \
     X(stream_listener_free)                                                                        \
-    X(stream_listener_get_int)                                                                     \
     X(stream_listener_listen)                                                                      \
-    X(stream_listener_set_int)                                                                     \
-    X(stream_listener_set_ptr)                                                                     \
-    X(stream_listener_set_string)                                                                  \
-    X(tls_config_alloc)                                                                            \
-    X(tls_config_auth_mode)                                                                        \
-    X(tls_config_ca_chain)                                                                         \
-    X(tls_config_free)                                                                             \
-    X(tls_config_own_cert)                                                                         \
-    X(tls_config_server_name)
+    X(stream_listener_set_int)
 
 struct nng_calls {
 #define NNG_MEMBER(name) __typeof__(nng_##name) *name;
@@ -106,29 +93,15 @@ void tr__nng_ring(tr__carriage *home); // the loop's thread: look once more in t
 // Have something freed by a thread that may block in that.
 void tr__nng_dispose(tr__carriage *home, void (*dispose)(void *what), void *what);
 
-// One of our schemes.
-struct nng_scheme {
-    const char *ours, *theirs;
-    tr__proof proof;
-    bool tcp, ws;
-};
-const struct nng_scheme *tr__nng_scheme(const char *url); // NULL: it is none
-// errors: TR_ENAMETOOLONG
-int tr__nng_url(const struct nng_scheme *scheme, const char *url, char ret_theirs[], size_t size);
-#define NNG_URL_MAX 320
-
-// errors: TR_EINVAL (no papers), TR_ETLS, TR_ENOMEM
-int tr__nng_tls(const struct nng_scheme *scheme, bool server, const char *url,
-                const tr__papers *papers, nng_tls_config **ret_config);
-
-// What who speaks WebSocket calls the protocol: bytes, and not messages as nng's own sockets have.
-#define NNG_WS_PROTOCOL "stream.troupe"
+// What libnng has for one of our urls, in place.
+// errors: TR_EINVAL, TR_ENAMETOOLONG
+int tr__nng_url(const char *url, const char **ret_theirs);
+#define NNG_THEIR_SCHEME "ipc://"
 
 // ---- Endpoints (stream.c) ----
 
 // The other end has been accepted. moves: stream, always
-int tr__nng_end_new(tr__carriage *home, const struct nng_scheme *scheme, nng_stream *stream,
-                    tr_endpoint **ret_endpoint);
+int tr__nng_end_new(tr__carriage *home, nng_stream *stream, tr_endpoint **ret_endpoint);
 int tr__nng_connect(tr__carriage *home, const char *url, const tr_site *site,
                     const tr__papers *papers, tr_endpoint **ret_endpoint);
 void tr__nng_tell(tr__list *node);      // of ready

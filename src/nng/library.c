@@ -69,17 +69,12 @@ int tr__nng_error(int rv)
         return TR_ECANCELED;
     case NNG_ENOTSUP:
         return TR_ENOSYS;
-    case NNG_ECRYPTO:
-    case NNG_EPEERAUTH:
-        return TR_ETLS;
     default:
         return rv > NNG_ESYSERR && rv < NNG_ETRANERR ? -(rv - NNG_ESYSERR) : TR_EIO;
     }
 }
 
-// The refused one is a peer that has ended TLS.
 int tr__nng_stream_error(int rv)
 {
-    bool end = rv == NNG_ECONNSHUT || rv == NNG_ECLOSED || rv == NNG_ECONNREFUSED;
-    return end ? 0 : tr__nng_error(rv);
+    return rv == NNG_ECONNSHUT || rv == NNG_ECLOSED ? 0 : tr__nng_error(rv);
 }

@@ -12,7 +12,6 @@
 struct door {
     tr_listener base;
     tr__list node; // in home->listeners
-    const struct nng_scheme *scheme;
     nng_stream_listener *listener;
     struct nng_op op; // accepting, or resting
     bool rests, wants, closed;
@@ -74,7 +73,7 @@ static void door_hand_over(struct door *d)
     nng_stream *stream = d->held;
     d->held = NULL;
     door_accept(d);
-    int rc = tr__nng_end_new(door_home(d), d->scheme, stream, &endpoint);
+    int rc = tr__nng_end_new(door_home(d), stream, &endpoint);
     if (rc == 0)
         d->up->accepted(d->owner, endpoint);
     else
@@ -141,70 +140,45 @@ void tr__nng_listener_shut(tr__list *node)
 }
 
 // libnng takes a path away that nobody listens at any more; the world's listeners do not.
-static int door_is_free(const struct door *d, const char *theirs)
+static int path_is_free(const char *path)
 {
     struct stat file;
-    const char *path = theirs + strlen(d->scheme->theirs);
-    return !d->scheme->tcp && lstat(path, &file) == 0 ? TR_EADDRINUSE : 0;
+    return lstat(path, &file) == 0 ? TR_EADDRINUSE : 0;
 }
 
-static int door_set_up(struct door *d, const char *theirs, nng_tls_config *tls)
+static int door_set_up(struct door *d, const char *theirs)
 {
     int rv = tr__nng.stream_listener_alloc(&d->listener, theirs);
-    if (rv == 0 && tls != NULL)
-        rv = tr__nng.stream_listener_set_ptr(d->listener, NNG_OPT_TLS_CONFIG, tls);
-    if (rv == 0 && !d->scheme->tcp)
+    if (rv == 0)
         rv = tr__nng.stream_listener_set_int(d->listener, NNG_OPT_IPC_PERMISSIONS, 0600);
-    if (rv == 0 && strncmp(theirs, "ws", 2) == 0)
-        rv = tr__nng.stream_listener_set_string(d->listener, NNG_OPT_WS_PROTOCOL, NNG_WS_PROTOCOL);
     if (rv == 0)
         rv = tr__nng.stream_listener_listen(d->listener);
-    return tr__nng_error(rv);
-}
-
-// Where it listens, with its true port. What is there before "://" is none of a site's business.
-static int door_look(struct door *d, const char *url)
-{
-    int port = 0;
-    const char *place = url + strlen(d->scheme->ours);
-    size_t size = d->scheme->tcp ? strcspn(place, "/") : strlen(place);
-    d->site = (tr_site){.tcp = d->scheme->tcp, .papers = d->scheme->proof == TR__PROOF_PAPERS};
-    memcpy(d->site.name, place, size < TR__SITE_MAX ? size : 0);
-    if (!d->scheme->tcp)
-        return 0;
-    int rv = tr__nng.stream_listener_get_int(d->listener, NNG_OPT_TCP_BOUND_PORT, &port);
-    d->site.port = (uint16_t)port;
     return tr__nng_error(rv);
 }
 
 int tr__nng_listen(tr__carriage *home, const char *url, const tr__papers *papers,
                    const tr_listener_up *up, void *owner, tr_listener **ret_listener)
 {
-    char theirs[NNG_URL_MAX];
-    nng_tls_config *tls = NULL;
-    const struct nng_scheme *scheme = tr__nng_scheme(url);
-    struct door *d = scheme == NULL ? NULL : tr__zalloc(sizeof *d);
+    const char *theirs;
+    (void)papers;
+    int rc = tr__nng_url(url, &theirs);
+    if (rc < 0)
+        return rc;
+    struct door *d = tr__zalloc(sizeof *d);
     if (d == NULL)
-        return scheme == NULL ? TR_EINVAL : TR_ENOMEM;
+        return TR_ENOMEM;
+    const char *path = theirs + strlen(NNG_THEIR_SCHEME);
     d->base.world = &home->base;
-    d->scheme = scheme;
+    memcpy(d->site.name, path, strlen(path));
     d->up = up;
     d->owner = owner;
     d->wants = true;
     tr__list_append(&home->listeners, &d->node);
-    int rc = tr__nng_url(scheme, url, theirs, sizeof theirs);
-    if (rc == 0)
-        rc = door_is_free(d, theirs);
-    if (rc == 0)
-        rc = tr__nng_tls(scheme, true, url, papers, &tls);
+    rc = path_is_free(path);
     if (rc == 0)
         rc = tr__nng_op_init(&d->op, home, tr__nng_op_done, &d->op, door_told);
     if (rc == 0)
-        rc = door_set_up(d, theirs, tls);
-    if (rc == 0)
-        rc = door_look(d, url);
-    if (tls != NULL)
-        tr__nng.tls_config_free(tls); // the listener holds it
+        rc = door_set_up(d, theirs);
     if (rc < 0) {
         door_free(d);
         return rc;

@@ -11,21 +11,12 @@
 // loop. An owner finds no room when one half is on its way and the other one is
 // full.
 //
-// Ending. libnng's streams have no half to close, and with TLS what it has
-// taken may still lie in its own buffer if the socket was full, which close
-// throws away. So who is done is not cut off before the peer has ended, which
-// shows that it has read all, or LINGER_MS have passed since the last byte was
-// taken. Peers that speak the protocol end when they hear bye. Of LITTLE all
-// has found room in the socket.
-//
-// A peer's end that comes between two reads may be lost: libnng 1.5 then never ends the second one,
-// over TLS and WebSocket. So a read that waits is looked after now and then: a connection that is
-// gone has no peer's address any more, and a WebSocket that the peer has closed takes no empty
-// write, which one that is open does not show to the peer.
+// Ending. libnng's streams have no half to close. So who is done, and still listens, is not cut off
+// before the peer has ended, or LINGER_MS have passed since the last byte was taken. Peers that speak
+// the protocol end when they hear bye.
 //
 // After the cut, which has libnng end all operations, the endpoint is gone when
 // they have ended.
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,15 +30,11 @@
 #define IN_BYTES  0x10000u
 #define OUT_BYTES 0x20000u // of one half
 #define LINGER_MS 500
-#define LITTLE    2048u
-#define LOOK_MS   50 // at first, and twice as long each time
-#define LOOK_MAX  2000
 
 struct end {
     tr_endpoint base;
-    tr__list node;  // in home->ends
-    tr__list ready; // in home->ready
-    const struct nng_scheme *scheme;
+    tr__list node;             // in home->ends
+    tr__list ready;            // in home->ready
     nng_stream_dialer *dialer; // NULL: it was accepted
     nng_stream *stream;        // NULL: not connected yet
     int connect_error;
@@ -62,19 +49,16 @@ struct end {
     size_t in_at, in_size;
     bool in_ended;
     int in_error; // 0: it is the end
-    bool heard;   // since it was looked after
 
     struct nng_op out_op;
     uint8_t *out;
     unsigned filled;           // the half that is being filled: 0 or 1,
     size_t filled_size;        // up to here
     size_t sent_at, sent_size; // of the other one: libnng's while out_op is busy
-    uint64_t written;          // in all
     int out_error;             // 0: more can be written
 
-    struct nng_op side_op; // dialling, then sleeping until the next look, then lingering
-    int look_ms;           // how long; 0: the scheme needs no looks
-    enum { LINGER_NOT, LINGER_NEXT, LINGER_NOW } lingers;
+    struct nng_op side_op; // dialling, then lingering
+    bool lingers;
 };
 
 static struct end *end_of(const tr_endpoint *base)
@@ -182,16 +166,6 @@ static void end_cut(struct end *e)
 
 static void end_receive(struct end *e);
 
-static void end_sleep(struct end *e)
-{
-    int ms = e->lingers == LINGER_NOT ? e->look_ms : LINGER_MS;
-    if (e->side_op.busy || e->cut || ms == 0)
-        return;
-    if (e->lingers == LINGER_NEXT)
-        e->lingers = LINGER_NOW;
-    tr__nng.sleep_aio(ms, tr__nng_op_begin(&e->side_op));
-}
-
 // It has nothing to say any more: cut it off as soon as the peer has heard
 // that.
 static void end_finish(struct end *e)
@@ -199,14 +173,11 @@ static void end_finish(struct end *e)
     bool waits = e->out_op.busy || e->filled_size > 0;
     if ((!e->shut && !e->closed) || e->cut || (waits && e->out_error == 0))
         return;
-    bool heard = e->in_ended || e->out_error != 0 || e->stream == NULL;
-    bool safe = e->scheme->proof != TR__PROOF_PAPERS || e->written <= LITTLE;
-    if (heard || (e->closed && safe)) {
+    if (e->closed || e->in_ended || e->out_error != 0 || e->stream == NULL) {
         end_cut(e);
-    } else if (e->lingers == LINGER_NOT) {
-        e->lingers = LINGER_NEXT;
-        tr__nng_op_cancel(&e->side_op);
-        end_sleep(e);
+    } else if (!e->lingers) {
+        e->lingers = true;
+        tr__nng.sleep_aio(LINGER_MS, tr__nng_op_begin(&e->side_op));
         end_receive(e);
     }
 }
@@ -246,16 +217,6 @@ void tr__nng_end_cut(tr__list *node)
 
 // ---- Reading ----
 
-static void end_write_nothing(struct end *e)
-{
-    if (!e->scheme->ws || e->out_op.busy || e->out_error != 0)
-        return;
-    e->sent_at = e->sent_size = 0;
-    nng_aio *aio = tr__nng_op_begin(&e->out_op);
-    tr__nng.aio_set_iov(aio, 1, &(nng_iov){e->out, 0});
-    tr__nng.stream_send(e->stream, aio);
-}
-
 static void end_receive(struct end *e)
 {
     if (e->in_op.busy || end_has_input(e) || e->stream == NULL)
@@ -265,20 +226,6 @@ static void end_receive(struct end *e)
     tr__nng.stream_recv(e->stream, aio);
 }
 
-static void end_look(struct end *e)
-{
-    nng_sockaddr address;
-    if (e->heard || !e->in_op.busy) {
-        e->look_ms = LOOK_MS;
-    } else if (tr__nng.stream_get_addr(e->stream, NNG_OPT_REMADDR, &address) != 0) {
-        end_cut(e);
-    } else {
-        e->look_ms = e->look_ms < LOOK_MAX ? 2 * e->look_ms : LOOK_MAX;
-        end_write_nothing(e);
-    }
-    e->heard = false;
-}
-
 static void end_received(struct nng_op *op)
 {
     struct end *e = tr__container(op, struct end, in_op);
@@ -286,7 +233,6 @@ static void end_received(struct nng_op *op)
     size_t size = rv == 0 ? tr__nng.aio_count(op->aio) : 0;
     e->in_at = 0;
     e->in_size = e->closed ? 0 : size;
-    e->heard = true;
     if (size == 0 && !e->in_ended) {
         e->in_ended = true;
         e->in_error = tr__nng_stream_error(rv);
@@ -364,8 +310,6 @@ static void end_sent(struct nng_op *op)
         end_send(e);
     else
         e->filled_size = 0;
-    if (e->out_error != 0 && e->scheme->ws)
-        end_cut(e);
     end_finish(e);
     end_stir(e);
 }
@@ -382,7 +326,6 @@ ssize_t tr__nng_write(tr_endpoint *base, const tr_iov *iov, int count)
         e->filled_size += part;
         n += part;
     }
-    e->written += n;
     end_send(e);
     return n > 0 ? (ssize_t)n : TR_EAGAIN;
 }
@@ -417,48 +360,28 @@ int tr__nng_connected(tr_endpoint *base)
 
 void tr__nng_tune(tr_endpoint *base, const tr_tuning *tuning)
 {
-    (void)base, (void)tuning; // as end_begin says
-}
-
-static int site_of(const nng_sockaddr *address, tr_site *site)
-{
-    switch (address->s_family) {
-    case NNG_AF_INET:
-        site->port = ntohs(address->s_in.sa_port);
-        inet_ntop(AF_INET, &address->s_in.sa_addr, site->name, sizeof site->name);
-        return 0;
-    case NNG_AF_INET6:
-        site->port = ntohs(address->s_in6.sa_port);
-        inet_ntop(AF_INET6, &address->s_in6.sa_addr, site->name, sizeof site->name);
-        return 0;
-    case NNG_AF_IPC:
-        snprintf(site->name, sizeof site->name, "%.*s", TR__SITE_MAX - 1, address->s_ipc.sa_path);
-        return 0;
-    default:
-        return TR_ENOSYS;
-    }
+    (void)base, (void)tuning; // it is no TCP
 }
 
 int tr__nng_site(tr_endpoint *base, bool peer, tr_site *ret_site)
 {
     const struct end *e = end_of(base);
     nng_sockaddr address;
-    tr_site site = {.tcp = e->scheme->tcp, .papers = e->scheme->proof == TR__PROOF_PAPERS};
     if (e->stream == NULL)
         return -ENOTCONN;
     int rv = tr__nng.stream_get_addr(e->stream, peer ? NNG_OPT_REMADDR : NNG_OPT_LOCADDR, &address);
-    int rc = rv == 0 ? site_of(&address, &site) : tr__nng_error(rv);
-    if (rc == 0)
-        *ret_site = site;
-    return rc;
+    if (rv != 0 || address.s_family != NNG_AF_IPC)
+        return rv != 0 ? tr__nng_error(rv) : TR_ENOSYS;
+    *ret_site = (tr_site){0};
+    snprintf(ret_site->name, sizeof ret_site->name, "%.*s", TR__SITE_MAX - 1,
+             address.s_ipc.sa_path);
+    return 0;
 }
 
 int tr__nng_cred(tr_endpoint *base, tr_peer_cred *ret_cred)
 {
     const struct end *e = end_of(base);
     uint64_t pid = 0, uid = 0, gid = 0;
-    if (e->scheme->proof != TR__PROOF_USER)
-        return TR_ENOSYS;
     if (e->stream == NULL)
         return -ENOTCONN;
     int rv = tr__nng.stream_get_uint64(e->stream, NNG_OPT_IPC_PEER_PID, &pid);
@@ -473,44 +396,32 @@ int tr__nng_cred(tr_endpoint *base, tr_peer_cred *ret_cred)
 
 // ---- Beginning ----
 
-// Connected. What is written leaves at once: libnng writes in small parts, each
-// of which would wait for the peer to have heard of the one before.
 static void end_begin(struct end *e, nng_stream *stream)
 {
     e->stream = stream;
-    if (e->scheme->tcp)
-        tr__nng.stream_set_bool(stream, NNG_OPT_TCP_NODELAY, true);
     if (e->cut)
         tr__nng.stream_close(stream);
-    e->look_ms = e->scheme->tcp ? LOOK_MS : 0;
-    end_sleep(e);
 }
 
 static void end_sided(struct nng_op *op)
 {
     struct end *e = tr__container(op, struct end, side_op);
     int rv = tr__nng.aio_result(op->aio);
-    if (e->stream != NULL) {
-        if (e->lingers == LINGER_NOW)
-            end_cut(e); // it has waited long enough, or need not any more
-        else if (e->lingers == LINGER_NOT && !e->cut)
-            end_look(e);
-        end_sleep(e);
-    } else if (rv == 0) {
+    if (e->lingers)
+        end_cut(e); // it has waited long enough, or need not any more
+    else if (rv == 0)
         end_begin(e, tr__nng.aio_get_output(op->aio, 0));
-    } else {
+    else
         e->connect_error = tr__nng_error(rv);
-    }
     end_stir(e);
 }
 
-static int end_make(tr__carriage *home, const struct nng_scheme *scheme, struct end **ret_end)
+static int end_make(tr__carriage *home, struct end **ret_end)
 {
     struct end *e = tr__zalloc(sizeof *e);
     if (e == NULL)
         return TR_ENOMEM;
     e->base.world = &home->base;
-    e->scheme = scheme;
     e->in = tr__alloc(IN_BYTES);
     e->out = tr__alloc(2 * OUT_BYTES);
     tr__list_init(&e->ready);
@@ -531,11 +442,10 @@ static int end_make(tr__carriage *home, const struct nng_scheme *scheme, struct 
     return 0;
 }
 
-int tr__nng_end_new(tr__carriage *home, const struct nng_scheme *scheme, nng_stream *stream,
-                    tr_endpoint **ret_endpoint)
+int tr__nng_end_new(tr__carriage *home, nng_stream *stream, tr_endpoint **ret_endpoint)
 {
     struct end *e;
-    int rc = end_make(home, scheme, &e);
+    int rc = end_make(home, &e);
     if (rc < 0) {
         tr__nng.stream_close(stream);
         tr__nng.stream_free(stream);
@@ -546,35 +456,18 @@ int tr__nng_end_new(tr__carriage *home, const struct nng_scheme *scheme, nng_str
     return 0;
 }
 
-static int end_dialer(struct end *e, const char *url, const tr__papers *papers)
-{
-    char theirs[NNG_URL_MAX];
-    nng_tls_config *tls = NULL;
-    int rc = tr__nng_url(e->scheme, url, theirs, sizeof theirs);
-    if (rc == 0)
-        rc = tr__nng_tls(e->scheme, false, url, papers, &tls);
-    if (rc < 0)
-        return rc;
-    int rv = tr__nng.stream_dialer_alloc(&e->dialer, theirs);
-    if (rv == 0 && tls != NULL)
-        rv = tr__nng.stream_dialer_set_ptr(e->dialer, NNG_OPT_TLS_CONFIG, tls);
-    if (rv == 0 && strncmp(theirs, "ws", 2) == 0)
-        rv = tr__nng.stream_dialer_set_string(e->dialer, NNG_OPT_WS_PROTOCOL, NNG_WS_PROTOCOL);
-    if (tls != NULL)
-        tr__nng.tls_config_free(tls); // the dialler holds it
-    return tr__nng_error(rv);
-}
-
 int tr__nng_connect(tr__carriage *home, const char *url, const tr_site *site,
                     const tr__papers *papers, tr_endpoint **ret_endpoint)
 {
     struct end *e;
-    (void)site; // libnng finds it
-    const struct nng_scheme *scheme = tr__nng_scheme(url);
-    int rc = scheme == NULL ? TR_EINVAL : end_make(home, scheme, &e);
+    const char *theirs;
+    (void)site, (void)papers; // libnng finds it
+    int rc = tr__nng_url(url, &theirs);
+    if (rc == 0)
+        rc = end_make(home, &e);
     if (rc < 0)
         return rc;
-    rc = end_dialer(e, url, papers);
+    rc = tr__nng_error(tr__nng.stream_dialer_alloc(&e->dialer, theirs));
     if (rc < 0) {
         end_free(e);
         return rc;

@@ -1,4 +1,4 @@
-// Links over libnng's streams: TLS, WebSocket, and local sockets that libnng owns. See carriage.c.
+// Links over libnng's streams: local sockets that libnng owns. See carriage.c.
 #ifndef TROUPE_NNG_TRANSPORT_H
 #define TROUPE_NNG_TRANSPORT_H
 

@@ -92,8 +92,12 @@ static void stage_begin(const char *scheme)
 
 int link_suite_filter(const char *name, const char *scheme)
 {
-    const struct link_theatre theatre = {
-        .name = name, .dear = true, .open = stage_open, .leave = stage_leave, .pair = stage_pair};
+    const struct link_theatre theatre = {.name = name,
+                                         .dear = true,
+                                         .messages = scheme[0] == 'w',
+                                         .open = stage_open,
+                                         .leave = stage_leave,
+                                         .pair = stage_pair};
     stage_begin(scheme);
     return link_suite(&theatre);
 }
@@ -103,6 +107,7 @@ int link_suite_filter_sim(const char *name, const char *scheme)
     const struct link_theatre theatre = {.name = name,
                                          .slow = true,
                                          .dear = true,
+                                         .messages = scheme[0] == 'w',
                                          .open = stage_open_sim,
                                          .leave = stage_leave,
                                          .end = stage_end,

@@ -9,6 +9,8 @@ struct link_theatre {
     const char *name;
     bool slow; // fewer bytes are enough
     bool dear; // or fewer connections
+    // The wire has messages, and not SP's bytes: a hello or a length that is cut has said nothing.
+    bool messages;
     tr_world *(*open)(void);
     void (*leave)(void); // before the world is closed; NULL: there is nothing else
     void (*end)(void);   // and afterwards, likewise

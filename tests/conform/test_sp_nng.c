@@ -1,9 +1,8 @@
-// Our links against libnng itself, in both roles, over local sockets and TCP. nng's calls block, so
+// Our links against libnng itself, in both roles, over local sockets, TCP and WebSocket. nng's calls block, so
 // they are made on a thread of their own, which reports by its return value; this thread runs the
 // world.
 //
 // An nng socket is never closed while we may still be sending: libnng 1.5.2 can hang in that.
-#include <arpa/inet.h>
 #include <nng/nng.h>
 #include <nng/protocol/pair0/pair.h>
 #include <nng/protocol/pair1/pair.h>
@@ -14,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "filter/transport.h"
 #include "remote/link.h"
 #include "support/cmocka.h"
 #include "support/site.h"
@@ -39,8 +39,9 @@ static bool message_is(int i, const void *bytes, size_t size)
 
 struct ours {
     char directory[32], path[64], url[80];
-    bool tcp;
+    bool tcp, ws; // what it is over
     tr_world *world;
+    tr__carriage *carriage; // of ws
     tr_listener *listener;
     tr__link *link;
     bool echo;        // send back what comes; otherwise compare
@@ -118,12 +119,19 @@ static void ours_listen(struct ours *ours)
 {
     const tr_world_ops *ops = ours->world->ops;
     tr_site site = {.tcp = true, .name = "127.0.0.1"};
-    if (!ours->tcp)
-        site = site_of_path(ours->path);
-    assert_int_equal(
-        0, ops->listen(ours->world, &site, PLAINLY, &ours_listener_up, ours, &ours->listener));
-    ops->listener_site(ours->listener, &site);
-    if (ours->tcp)
+    if (ours->ws) {
+        assert_int_equal(0, tr__filter_transport.listen(ours->carriage, ours->url, NULL,
+                                                        &ours_listener_up, ours, &ours->listener));
+    } else {
+        if (!ours->tcp)
+            site = site_of_path(ours->path);
+        assert_int_equal(
+            0, ops->listen(ours->world, &site, PLAINLY, &ours_listener_up, ours, &ours->listener));
+    }
+    ours->listener->world->ops->listener_site(ours->listener, &site);
+    if (ours->ws)
+        snprintf(ours->url, sizeof ours->url, "ws://127.0.0.1:%u/pair", (unsigned)site.port);
+    else if (ours->tcp)
         snprintf(ours->url, sizeof ours->url, "tcp://127.0.0.1:%u", (unsigned)site.port);
 }
 
@@ -132,23 +140,33 @@ static void told_connected(void *owner)
     *(bool *)owner = true;
 }
 
+static int ours_dial(struct ours *ours, tr_endpoint **ret_endpoint)
+{
+    tr_site sites[2] = {{.tcp = true, .name = "127.0.0.1"}};
+    if (ours->ws) {
+        assert_int_equal(1, tr__filter_transport.sites(ours->url, sites));
+        return tr__filter_transport.connect(ours->carriage, ours->url, &sites[0], NULL,
+                                            ret_endpoint);
+    }
+    if (ours->tcp)
+        assert_int_equal(1, sscanf(ours->url, "tcp://127.0.0.1:%hu", &sites[0].port));
+    else
+        sites[0] = site_of_path(ours->path);
+    return ours->world->ops->connect(ours->world, &sites[0], ret_endpoint);
+}
+
 // What the url says.
 static void ours_connect(struct ours *ours)
 {
-    const tr_world_ops *ops = ours->world->ops;
     static const tr_endpoint_up up = {.writable = told_connected};
-    tr_site site = {.tcp = true, .name = "127.0.0.1"};
     tr_endpoint *endpoint = NULL;
     bool told = false;
-    if (ours->tcp)
-        assert_int_equal(1, sscanf(ours->url, "tcp://127.0.0.1:%hu", &site.port));
-    else
-        site = site_of_path(ours->path);
-    assert_int_equal(0, ops->connect(ours->world, &site, &endpoint));
+    assert_int_equal(0, ours_dial(ours, &endpoint));
+    const tr_world_ops *ops = endpoint->world->ops;
     ops->endpoint_bind(endpoint, &up, &told);
     ops->endpoint_want(endpoint, TR__WRITE);
     while (!told)
-        ops->poll(ours->world, TR__NEVER);
+        ours->world->ops->poll(ours->world, TR__NEVER);
     ops->endpoint_want(endpoint, 0);
     assert_int_equal(0, ops->endpoint_connected(endpoint));
     ours_open_link(ours, endpoint);
@@ -158,12 +176,18 @@ static int ours_open(void **state)
 {
     struct ours *ours = calloc(1, sizeof *ours);
     assert_non_null(ours);
-    ours->tcp = strcmp(*state, "tcp") == 0;
+    ours->ws = strcmp(*state, "ws") == 0;
+    ours->tcp = ours->ws || strcmp(*state, "tcp") == 0;
     snprintf(ours->directory, sizeof ours->directory, "/tmp/troupe-nng-XXXXXX");
     assert_non_null(mkdtemp(ours->directory));
     snprintf(ours->path, sizeof ours->path, "%s/socket", ours->directory);
-    snprintf(ours->url, sizeof ours->url, ours->tcp ? "tcp://127.0.0.1:0" : "ipc://%s", ours->path);
+    snprintf(ours->url, sizeof ours->url,
+             ours->ws    ? "ws://127.0.0.1:0/pair"
+             : ours->tcp ? "tcp://127.0.0.1:0"
+                         : "ipc://%s",
+             ours->path);
     assert_int_equal(0, tr__uv_open(&ours->world));
+    assert_int_equal(0, tr__filter_transport.open(ours->world, &ours->carriage));
     for (size_t i = 0; i < sizeof noise; i++)
         noise[i] = (uint8_t)(i * 7 + (i >> 8) * 13);
     *state = ours;
@@ -176,7 +200,8 @@ static int ours_close(void **state)
     if (ours->link != NULL)
         ours->link->ops->free(&ours->link);
     if (ours->listener != NULL)
-        ours->world->ops->listener_close(&ours->listener);
+        ours->listener->world->ops->listener_close(&ours->listener);
+    tr__filter_transport.close(&ours->carriage);
     for (int i = 0; i < 3; i++) // until the last link has heard that its endpoint is closed
         ours->world->ops->poll(ours->world, 0);
     ours->world->ops->close(&ours->world);
@@ -251,15 +276,14 @@ static int theirs_dial(struct theirs *theirs)
 static int theirs_listen(struct theirs *theirs)
 {
     nng_listener listener;
-    nng_sockaddr address;
-    int rv = theirs_open(theirs);
+    int port, rv = theirs_open(theirs);
     if (rv == 0)
         rv = nng_listen(theirs->socket, theirs->url, &listener, 0);
-    if (rv == 0)
-        rv = nng_listener_get_addr(listener, NNG_OPT_LOCADDR, &address);
-    if (rv == 0 && address.s_family == NNG_AF_INET)
-        snprintf(theirs->told, sizeof theirs->told, "tcp://127.0.0.1:%u",
-                 (unsigned)ntohs(address.s_in.sa_port));
+    if (rv == 0 && strncmp(theirs->url, "ipc", 3) != 0 &&
+        (rv = nng_listener_get_int(listener, NNG_OPT_TCP_BOUND_PORT, &port)) == 0)
+        snprintf(theirs->told, sizeof theirs->told, "%.*s:%d%s",
+                 (int)(strrchr(theirs->url, ':') - theirs->url), theirs->url, port,
+                 strchr(strrchr(theirs->url, ':'), '/') == NULL ? "" : "/pair");
     return rv;
 }
 
@@ -389,15 +413,15 @@ static void test_an_nng_socket_of_another_protocol_is_refused(void **state)
     {                                                                                              \
 #test " over " scheme, test, ours_open, ours_close, (void *)(uintptr_t)scheme              \
     }
-#define OVER_BOTH(test) OVER("ipc", test), OVER("tcp", test)
+#define OVER_ALL(test) OVER("ipc", test), OVER("tcp", test), OVER("ws", test)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        OVER_BOTH(test_nng_dials_and_talks),
-        OVER_BOTH(test_nng_listens_and_talks),
-        OVER_BOTH(test_a_storm_of_connections_does_no_harm),
-        OVER_BOTH(test_an_nng_socket_of_another_protocol_is_refused),
+        OVER_ALL(test_nng_dials_and_talks),
+        OVER_ALL(test_nng_listens_and_talks),
+        OVER_ALL(test_a_storm_of_connections_does_no_harm),
+        OVER_ALL(test_an_nng_socket_of_another_protocol_is_refused),
     };
     return cmocka_run_group_tests_name("sp_nng", tests, NULL, NULL);
 }

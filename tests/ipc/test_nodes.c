@@ -186,13 +186,13 @@ static void perform_both(const struct play *play)
 static void perform_all(const struct play *play)
 {
     perform_both(play);
+    perform("tls+tcp://127.0.0.1:0", play);
+    perform("wss://127.0.0.1:0/node", play);
+    perform("ws://127.0.0.1:0/node", play);
 #ifdef TROUPE_NNG
     char url[TR_URL_MAX];
     snprintf(url, sizeof url, "nng+ipc://%s", tr_test_path("socket"));
     perform(url, play);
-    perform("tls+tcp://127.0.0.1:0", play);
-    perform("wss://127.0.0.1:0/node", play);
-    perform("ws://127.0.0.1:0/node", play);
 #endif
 }
 

@@ -3,5 +3,5 @@
 
 int main(void)
 {
-    return link_suite_nng("conform/link_wss_nng", "wss");
+    return link_suite_filter("conform/link_wss", "wss");
 }

@@ -1,0 +1,7 @@
+// Links over ws:// keep what links promise.
+#include "conform/link_suite.h"
+
+int main(void)
+{
+    return link_suite_filter("conform/link_ws", "ws");
+}
