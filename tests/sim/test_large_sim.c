@@ -21,7 +21,8 @@
 
 static struct sim_nodes nodes;
 static uint64_t seed;
-static uint32_t loops;                                       // of each node
+static uint32_t loops;    // of each node
+static tr_addr handed_to; // what the first one hands on; nobody: it does not
 static int (*go)(tr_actor *self, tr_addr kid, tr_addr echo); // the play
 static char heard[512];
 
@@ -186,6 +187,9 @@ static int first_receive(tr_actor *self, const tr_msg *msg)
             return tr_stop(self, (tr_addr){end->addr.node, TR__ROOT_ID});
         return end->addr.actor == TR__ROOT_ID ? tr_exit(self, TR_NORMAL) : 0;
     }
+    bool hands_on = handed_to.node != 0 && !tr_msg_is(msg, "there");
+    if (hands_on)
+        return tr_forward(self, msg, handed_to);
     if (tr_msg_is(msg, "sized"))
         return note("", size_word(msg)), 0;
     if (tr_msg_is(msg, "handle"))
@@ -210,6 +214,7 @@ static uint64_t run(void)
 {
     heard[0] = '\0';
     kid_has_large = false;
+    handed_to = TR_NOBODY;
     counted_memory_start(0);
     sim_nodes_open(&nodes, seed, TR_APP(&first, &kid, &echo, &twin, &grandchild));
     nodes.loops = loops;
@@ -463,7 +468,11 @@ static int twin_start(tr_actor *self, const tr_val *args)
                            twin_has_answer, NULL);
 }
 
-static const tr_behavior twin = {.name = "twin", .start = twin_start};
+static int twin_receive(tr_actor *self, const tr_msg *msg)
+{
+    return tr_forward(self, msg, tr_parent(self));
+}
+static const tr_behavior twin = {.name = "twin", .start = twin_start, .receive = twin_receive};
 
 static int go_twin(tr_actor *self, tr_addr kid_addr, tr_addr echo_addr)
 {
@@ -486,8 +495,9 @@ static void what_one_sends_to_a_sibling_stays_in_order(void **state)
 
 // ---- Through two others ----
 
-// Its words go by its parent and by the first node to the kid, when all have heard of each other.
-static void grandchild_speak(tr_actor *self, void *arg)
+// Its words go by its parent and by the first node to the kid: handed on by their actors, or published,
+// when all have heard of each other.
+static void grandchild_publish(tr_actor *self, void *arg)
 {
     (void)arg;
     int rc = tr_publish(self, "all", "sized", sized(LARGER));
@@ -504,7 +514,10 @@ static void grandchild_speak(tr_actor *self, void *arg)
 static int grandchild_start(tr_actor *self, const tr_val *args)
 {
     (void)args;
-    return tr_timer_start(self, TR_S(10), grandchild_speak, NULL, NULL);
+    if (handed_to.node == 0)
+        return tr_timer_start(self, TR_S(10), grandchild_publish, NULL, NULL);
+    int rc = last_words(self, tr_parent(self));
+    return rc < 0 ? rc : tr_send(self, tr_parent(self), "over", TR_NULL);
 }
 static const tr_behavior grandchild = {.name = "grandchild", .start = grandchild_start};
 
@@ -512,6 +525,12 @@ static int go_through(tr_actor *self, tr_addr kid_addr, tr_addr echo_addr)
 {
     (void)kid_addr, (void)echo_addr;
     return tr_spawn(self, &twin, TR_SPAWN(.isolation = TR_PROCESS), NULL);
+}
+
+static int go_by_hand(tr_actor *self, tr_addr kid_addr, tr_addr echo_addr)
+{
+    handed_to = kid_addr;
+    return go_through(self, kid_addr, echo_addr);
 }
 
 static void check_through(void)
@@ -523,6 +542,12 @@ static void what_is_published_two_links_away_stays_in_order(void **state)
 {
     (void)state;
     perform(go_through, check_through);
+}
+
+static void what_is_handed_on_two_links_away_stays_in_order(void **state)
+{
+    (void)state;
+    perform(go_by_hand, check_through);
 }
 
 // ---- Ends ----
@@ -660,6 +685,7 @@ int main(void)
         cmocka_unit_test(what_goes_by_another_loop_stays_in_order),
         cmocka_unit_test(what_one_sends_to_a_sibling_stays_in_order),
         cmocka_unit_test(what_is_published_two_links_away_stays_in_order),
+        cmocka_unit_test(what_is_handed_on_two_links_away_stays_in_order),
         cmocka_unit_test(an_end_is_told_behind_large_last_words),
         cmocka_unit_test(the_end_of_a_linked_one_is_told_behind_its_large_last_words),
         cmocka_unit_test(who_is_asked_to_stop_handles_the_large_one_before),
