@@ -88,9 +88,9 @@ size_t tr__carry_queued(const tr__remote *remote)
 {
     size_t bytes = 0;
     for (int i = 0; i < TR__TRANSPORTS; i++) {
-        const tr__transport *transport = remote->outside->transports[i];
-        if (remote->carriages[i] != NULL && transport->queued != NULL)
-            bytes += transport->queued(remote->carriages[i]);
+        const tr__carriage *carriage = remote->carriages[i]; // NULL: there may be no such transport
+        if (carriage != NULL && remote->outside->transports[i]->queued != NULL)
+            bytes += remote->outside->transports[i]->queued(carriage);
     }
     return bytes;
 }
