@@ -5,21 +5,10 @@
 // the rest.
 #include "core/tap.h"
 
+#include "base/ticks.h"
 #include "core/node.h"
 
 #define SPANS 4096u // taken at a time
-
-#if defined(__x86_64__)
-static inline uint64_t processor_ticks(void)
-{
-    return __builtin_ia32_rdtsc();
-}
-#else
-static inline uint64_t processor_ticks(void)
-{
-    return 0;
-}
-#endif
 
 void tr__tap_open(tr_loop *loop)
 {
@@ -41,7 +30,7 @@ void tr__node_trace(tr_node *node, tr__tracer **tracer)
 
 uint64_t tr__tap_ticks(const tr_loop *loop)
 {
-    return loop->tap->tsc ? processor_ticks() : loop->world->ops->now(loop->world);
+    return loop->tap->tsc ? tr__ticks() : loop->world->ops->now(loop->world);
 }
 
 void tr__tap_look(tr_loop *loop)
@@ -207,7 +196,7 @@ void tr__eyes_end(const tr_actor *actor)
 {
     const tr_loop *loop = actor->loop;
     if ((loop->eyes & TR__EYE_DOG) == 0 && loop->tap->tsc)
-        tap_end(loop->tap, actor, processor_ticks(), (loop->eyes & TR__EYE_BODIES) != 0);
+        tap_end(loop->tap, actor, tr__ticks(), (loop->eyes & TR__EYE_BODIES) != 0);
     else
         eyes_end(actor);
 }

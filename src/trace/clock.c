@@ -2,6 +2,7 @@
 // no world, and a trace needs the time of day.
 #include <time.h>
 
+#include "base/ticks.h"
 #include "trace/file.h"
 
 #if defined(__x86_64__)
@@ -13,20 +14,10 @@ bool tr__trace_tsc(void)
     unsigned a, b, c, d = 0;
     return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 && (d & 1u << 8) != 0;
 }
-
-static uint64_t clock_ticks(void)
-{
-    return __builtin_ia32_rdtsc();
-}
 #else
 bool tr__trace_tsc(void)
 {
     return false;
-}
-
-static uint64_t clock_ticks(void)
-{
-    return 0;
 }
 #endif
 
@@ -39,12 +30,12 @@ static uint64_t clock_ns(clockid_t id)
 
 uint64_t tr__trace_ticks(bool tsc)
 {
-    return tsc ? clock_ticks() : clock_ns(CLOCK_MONOTONIC);
+    return tsc ? tr__ticks() : clock_ns(CLOCK_MONOTONIC);
 }
 
 void tr__trace_clock_now(bool tsc, tr__trace_clock *ret_clock)
 {
     ret_clock->mono = clock_ns(CLOCK_MONOTONIC);
-    ret_clock->ticks = tsc ? clock_ticks() : ret_clock->mono;
+    ret_clock->ticks = tsc ? tr__ticks() : ret_clock->mono;
     ret_clock->real = clock_ns(CLOCK_REALTIME);
 }
