@@ -12,21 +12,21 @@
 #             receive, with a time stamp, to a process that drops it
 #   body      and what is in it (TROUPE_TRACE=body)
 #
-# The lines trace_adds_* are what a figure adds to `off`, of the same run.
+# The lines trace_adds_* are what a figure adds to `off` of the same run: a run takes all figures, one
+# after the other, so that a busy moment does not fall on one of them alone.
 source "$(dirname "${BASH_SOURCE[0]}")/runner.bash"
 
 figures=(off facts full body)
 peers=(troupe erlang)
-declare -A words=([off]=off [facts]= [full]=msg [body]=body)
 
-# program_of PEER FIGURE
+# program_of PEER FIGURE...
 program_of() {
     local count
-    count=$(awk "BEGIN { print int(${BENCH_SCALE:-1} * $([ "$1" = troupe ] && echo 3000000 || echo 300000)) }")
+    count=$(awk "BEGIN { print int(${BENCH_SCALE:-1} * $([ "$1" = troupe ] && echo 1000000 || echo 100000)) }")
     case $1 in
-    troupe) program=(env TROUPE_TRACE="${words[$2]}" TROUPE_TRACE_DIR="$tmp/traces"
-        "$here/trace_ns.sh" "$2" "$build/bench_actors" pingpong 1 "$count") ;;
-    erlang) program=(erl +S 1:1 -noinput -pa "$tmp" -s trace_erlang main -extra "$2" "$count") ;;
+    troupe) program=(env TROUPE_TRACE_DIR="$tmp/traces"
+        "$here/trace_ns.sh" "$build/bench_actors" "$count" "${@:2}") ;;
+    erlang) program=(erl +S 1:1 -noinput -pa "$tmp" -s trace_erlang main -extra "$count" "${@:2}") ;;
     esac
 }
 
@@ -36,16 +36,13 @@ if erlc -o "$tmp" "$here/peers/trace_erlang.erl" >"$tmp/compile" 2>&1; then pres
 facts
 echo "# erlang: $(erl -noinput -eval \
     'io:put_chars(erlang:system_info(otp_release)), halt().' 2>/dev/null || echo absent)"
-: >"$tmp/all"
+measure 15 "${figures[@]}"
 for figure in "${figures[@]}"; do
-    measure 7 "$figure"
     report "$figure" "trace_$figure" ns
-    cat "$tmp/samples" >>"$tmp/all"
 done
-for figure in "${figures[@]:1}"; do # the difference of what stands side by side in time
-    awk -v figure="$figure" '
-        $2 == "off" { off[$1, ++n[$1]] = $3 }
-        $2 == figure { print $1, "adds", $3 - off[$1, ++m[$1]] }' "$tmp/all" >"$tmp/samples"
-    among off "${figures[@]}" && report adds "trace_adds_$figure" ns
+awk '$2 == "off" { off[$1] = $3; next } { print $1, "adds_" $2, $3 - off[$1] }' \
+    "$tmp/samples" >"$tmp/adds" && mv "$tmp/adds" "$tmp/samples"
+for figure in "${figures[@]:1}"; do
+    among off "${figures[@]}" && report "adds_$figure" "trace_adds_$figure" ns
 done
 exit $own_failed

@@ -3,11 +3,12 @@
 -export([main/0]).
 
 main() ->
-    [Figure, Count] = init:get_plain_arguments(),
-    case figure(Figure, list_to_integer(Count)) of
-        none -> erlang:halt(77);
-        Ns -> io:format("~s\t~f~n", [Figure, Ns]), erlang:halt(0)
-    end.
+    [Count | Figures] = init:get_plain_arguments(),
+    [print(F, figure(F, list_to_integer(Count))) || F <- Figures],
+    erlang:halt(0).
+
+print(_, none) -> ok;
+print(Figure, Ns) -> io:format("~s\t~f~n", [Figure, Ns]).
 
 figure("off", Count) -> pingpong(Count, fun(_) -> ok end);
 figure("full", Count) ->
