@@ -150,6 +150,8 @@ void tr__mail_drop(tr_actor *actor)
 // A notice in front of the mail is next anyway.
 static void mail_drop_oldest(tr_actor *actor)
 {
+    if ((actor->loop->eyes & TR__EYE_MESSAGES) != 0)
+        tr__tap_settle(actor->loop); // it may have been sent by the turn that runs
     tr_msg *msg = mail_pop(actor);
     if (msg->is_notice)
         tr__queue_push(&actor->notices, msg);
@@ -245,7 +247,7 @@ static int mail_handle_ask(tr_actor *actor, tr_msg *ask)
 // A handler's error is the end of its actor.
 static void mail_failed(tr_actor *actor, const tr_msg *msg, int error)
 {
-    if (actor->loop->tap != NULL)
+    if ((actor->loop->eyes & TR__EYE_MESSAGES) != 0)
         actor->loop->tap->code = error;
     tr__cargo_refuse((tr_msg *)msg, tr__actor_addr(actor), error == TR_EUNKNOWN ? error : TR_EDOWN);
     if (error == TR_EUNKNOWN)
@@ -334,10 +336,31 @@ __attribute__((noinline)) static int send_dead(tr_actor *self, uint64_t to, cons
     return 0;
 }
 
-// NULL: no memory
-static tr_msg *send_pack(tr_actor *self, const char *name, size_t name_len, const tr_val *body,
-                         size_t size)
+// While messages are traced: with a stamp, which gets its time now if it goes to another loop.
+__attribute__((noinline)) static tr_msg *seen_pack(tr_actor *self, const char *name,
+                                                   size_t name_len, const tr_val *body, size_t size,
+                                                   bool here)
 {
+    tr_loop *loop = self->loop;
+    size_t body_at = tr__stamp_offset(name_len) + sizeof(tr__stamp);
+    tr_msg *msg =
+        tr__msg_make_stamped(&loop->blocks, tr__actor_addr(self), name, name_len, body_at, size);
+    if (msg == NULL)
+        return NULL;
+    if (here)
+        tr__tap_stamp_later(loop, tr__stamp_in(msg, name_len));
+    else
+        tr__tap_stamp(loop, tr__stamp_in(msg, name_len));
+    tr__doc_pack(body, (uint8_t *)msg + body_at);
+    return msg;
+}
+
+// here: it goes into a mailbox of this loop. NULL: no memory
+static inline tr_msg *send_pack(tr_actor *self, const char *name, size_t name_len,
+                                const tr_val *body, size_t size, bool here)
+{
+    if (__builtin_expect((self->loop->eyes & TR__EYE_MESSAGES) != 0, false))
+        return seen_pack(self, name, name_len, body, size, here);
     tr_msg *msg = tr__msg_make(&self->loop->blocks, tr__actor_addr(self), name, name_len, size);
     if (msg != NULL)
         tr__doc_pack(body, (uint8_t *)msg->body);
@@ -358,7 +381,7 @@ static int send_local(tr_actor *self, uint64_t to, const char *name, size_t name
         return send_dead(self, to, name, name_len, *body);
     if (rc < 0)
         return rc;
-    tr_msg *msg = send_pack(self, name, name_len, body, size);
+    tr_msg *msg = send_pack(self, name, name_len, body, size, true);
     if (msg == NULL)
         return TR_ENOMEM;
     mail_put(actor, msg);
@@ -372,7 +395,7 @@ static int send_far(tr_actor *self, tr_loop *to, uint64_t id, const char *name, 
     int rc = tr__doc_size(body, &size);
     if (rc < 0)
         return rc;
-    tr_msg *msg = send_pack(self, name, name_len, body, size);
+    tr_msg *msg = send_pack(self, name, name_len, body, size, false);
     if (msg == NULL)
         return TR_ENOMEM;
     rc = tr__far_send(self->loop, to, id, &msg);
@@ -397,51 +420,6 @@ static int send_msg_local(tr_loop *loop, uint64_t to, tr_msg **msg)
     return 0;
 }
 
-// NULL: no memory
-static inline tr_msg *seen_pack(tr_actor *self, const char *name, size_t name_len,
-                                const tr_val *body, size_t size)
-{
-    tr_msg *msg = tr__msg_make_stamped(&self->loop->blocks, tr__actor_addr(self), name, name_len,
-                                       tr__stamp_offset(name_len) + sizeof(tr__stamp), size);
-    if (msg != NULL)
-        tr__doc_pack(body, (uint8_t *)msg->body);
-    return msg;
-}
-
-static int seen_far(tr_actor *self, uint64_t to, tr_msg *msg)
-{
-    tr_loop *loop = self->loop, *there = tr__id_loop(loop->node, to);
-    tr__tap_stamp(loop, tr__msg_stamp(msg));
-    int rc = there == NULL   ? TR_ENOACTOR
-             : there == loop ? send_msg_local(loop, to, &msg)
-                             : tr__far_send(loop, there, to, &msg);
-    if (rc < 0)
-        tr__msg_release(&loop->blocks, msg);
-    return rc;
-}
-
-// While messages are traced: one with a stamp, to an actor of this node. Apart, so that the others
-// pay for nothing but the question.
-__attribute__((noinline)) static int send_seen(tr_actor *self, uint64_t to, const char *name,
-                                               size_t name_len, const tr_val *body)
-{
-    tr_loop *loop = self->loop;
-    bool here = to >> TR__ID_LOOP_SHIFT == loop->index;
-    tr_actor *actor = here ? tr__actor_find(loop, to) : NULL;
-    size_t size;
-    int rc = here && actor == NULL ? TR_ENOACTOR : tr__doc_size(body, &size);
-    if (rc < 0)
-        return rc;
-    tr_msg *msg = seen_pack(self, name, name_len, body, size);
-    if (msg == NULL)
-        return TR_ENOMEM;
-    if (actor == NULL || mail_full(actor, msg->weight))
-        return seen_far(self, to, msg);
-    tr__tap_stamp_later(loop, msg);
-    mail_put(actor, msg);
-    return 0;
-}
-
 int tr_send_val(tr_actor *self, tr_addr to, const char *name, size_t name_len, const tr_val *body)
 {
     if (!tr__actor_here(self) || name_len == 0 || name_len > TR_NAME_MAX || body == NULL)
@@ -449,8 +427,6 @@ int tr_send_val(tr_actor *self, tr_addr to, const char *name, size_t name_len, c
     tr_loop *loop = self->loop;
     const tr_node *node = loop->node;
     if (to.node == node->id) {
-        if (__builtin_expect((loop->eyes & TR__EYE_MESSAGES) != 0, false))
-            return send_seen(self, to.actor, name, name_len, body);
         if (to.actor >> TR__ID_LOOP_SHIFT == loop->index)
             return send_local(self, to.actor, name, name_len, body);
         tr_loop *there = tr__id_loop(node, to.actor);

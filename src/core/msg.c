@@ -78,8 +78,6 @@ tr_msg *tr__msg_alloc_wide(tr__blocks *blocks, size_t size)
 
 void tr__msg_drop(tr__blocks *blocks, tr_msg *msg)
 {
-    if (msg->stamped == TR__STAMPED_LATER)
-        tr__tap_settle(tr__loop_here); // which forgets it
     bool wide = blocks != NULL && msg->stamped && !msg->block &&
                 blocks->wide_count + 1 <= WIDE_MAX; // which may be 0
     if (!wide || (size_t)(msg->body - (uint8_t *)msg) + msg->body_size > WIDE_SIZE) {

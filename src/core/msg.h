@@ -3,6 +3,7 @@
 #define TROUPE_CORE_MSG_H
 
 #include <troupe/msg.h>
+#include <troupe/trace.h>
 
 #include "base/assert.h"
 #include "base/memory.h"
@@ -21,16 +22,17 @@ typedef struct tr__trace_at {
 typedef struct tr__stamp {
     tr__trace_at at;
     union {
-        uint64_t sent; // ticks
-        tr_msg *next;  // while it has none: see tr__tap_stamp_later
+        uint64_t sent;          // ticks
+        struct tr__stamp *next; // while it has none: see tr__tap_stamp_later
     };
 } tr__stamp;
 
+// As the flags of its record have it.
 enum tr__stamped {
-    TR__UNSTAMPED,
-    TR__STAMPED,
-    TR__STAMPED_ELSEWHERE, // its parent is a span of the node that it has come from
-    TR__STAMPED_LATER,     // it has no time yet
+    TR__UNSTAMPED = 0,
+    TR__STAMPED = TR_TRACE_STAMPED,
+    TR__STAMPED_ELSEWHERE = TR_TRACE_STAMPED | TR_TRACE_REMOTE, // its parent is a span of the node
+                                                                // that it has come from
 };
 
 // What few messages have.
@@ -97,9 +99,14 @@ static inline size_t tr__stamp_offset(size_t name_len)
     return (at + align - 1) & ~(align - 1);
 }
 
+static inline tr__stamp *tr__stamp_in(const tr_msg *msg, size_t name_len)
+{
+    return (tr__stamp *)(void *)((char *)msg + tr__stamp_offset(name_len));
+}
+
 static inline tr__stamp *tr__msg_stamp(const tr_msg *msg)
 {
-    return (tr__stamp *)(void *)((char *)msg + tr__stamp_offset(msg->name_len));
+    return tr__stamp_in(msg, msg->name_len);
 }
 
 // Where what its kind needs besides lies.
@@ -185,19 +192,25 @@ static inline tr_msg *tr__msg_alloc(tr__blocks *blocks, size_t size)
     return msg;
 }
 
-// Without a call for the short names that there are: two copies that overlap.
+// Without a call for the short names that there are: two words that overlap. The first eight bytes
+// are written by one store, the last one, so that who reads them soon as a word need not wait for
+// several. to: with room for eight bytes
 static inline void tr__name_copy(char *to, const char *from, size_t len)
 {
     if (len >= 8 && len <= 16) {
-        memcpy(to, from, 8);
+        to[len] = '\0';
         memcpy(to + len - 8, from + len - 8, 8);
-    } else if (len >= 4 && len < 8) {
-        memcpy(to, from, 4);
-        memcpy(to + len - 4, from + len - 4, 4);
+        memcpy(to, from, 8);
+    } else if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && len >= 4 && len < 8) {
+        uint32_t low, high;
+        memcpy(&low, from, sizeof low);
+        memcpy(&high, from + len - 4, sizeof high);
+        uint64_t word = low | (uint64_t)high << 8 * (len - 4);
+        memcpy(to, &word, sizeof word); // with its NUL
     } else {
         memcpy(to, from, len);
+        to[len] = '\0';
     }
-    to[len] = '\0';
 }
 
 // The rest of one whose memory this is, with a body that begins body_at bytes behind the start.

@@ -88,6 +88,12 @@ static inline tr_loop *tr__node_loop(const tr_node *node, uint32_t index)
 #define TR__ID_LODGER     ((uint64_t)1 << 51)
 #define TR__ID_HANDLE     (TR__ID_LODGER - 1)
 
+// Its place in a table of all actors of its loop: those spawned there and lodgers, in turn.
+static inline uint64_t tr__id_place(uint64_t id)
+{
+    return ((id & TR__ID_HANDLE) >> 28) * 2 + ((id & TR__ID_LODGER) != 0);
+}
+
 // The loop that an id names; NULL: there is none.
 static inline tr_loop *tr__id_loop(const tr_node *node, uint64_t id)
 {

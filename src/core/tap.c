@@ -84,31 +84,23 @@ void tr__tap_stamp(tr_loop *loop, tr__stamp *ret_stamp)
         tap->own.low = 0; // the runtime's own
 }
 
-// What is no block keeps the memory's owner busy anyway.
-void tr__tap_stamp_later(tr_loop *loop, tr_msg *msg)
+void tr__tap_stamp_later(const tr_loop *loop, tr__stamp *ret_stamp)
 {
     tr__tap *tap = loop->tap;
-    tr__stamp *stamp = tr__msg_stamp(msg);
     tr_assert(loop->current != NULL);
-    if (!msg->block) {
-        tr__tap_stamp(loop, stamp);
-        return;
-    }
-    stamp_place(tap, stamp);
-    msg->block = false; // so that it does not go without tr__msg_drop
-    msg->stamped = TR__STAMPED_LATER;
-    stamp->next = tap->unsent;
-    tap->unsent = msg;
+    stamp_place(tap, ret_stamp);
+    ret_stamp->next = tap->unsent;
+    tap->unsent = ret_stamp;
 }
 
 static inline void unsent_settle(tr__tap *tap, uint64_t ticks)
 {
-    for (tr_msg *msg; (msg = tap->unsent) != NULL;) {
-        tr__stamp *stamp = tr__msg_stamp(msg);
-        tap->unsent = stamp->next;
+    tr__stamp *stamp = tap->unsent;
+    tap->unsent = NULL;
+    while (stamp != NULL) {
+        tr__stamp *next = stamp->next;
         stamp->sent = ticks;
-        msg->stamped = TR__STAMPED;
-        msg->block = true;
+        stamp = next;
     }
 }
 
@@ -119,29 +111,22 @@ void tr__tap_settle(const tr_loop *loop)
 
 // ---- Turns ----
 
-static inline void running_set(tr__running *running, uint64_t actor, uint64_t since,
-                               const tr__what *what)
-{
-    for (size_t i = 0; i < TR__WHAT_WORDS; i++) {
-        uint64_t word;
-        memcpy(&word, what->text + i * sizeof word, sizeof word);
-        atomic_store_explicit(&running->what[i], word, memory_order_relaxed);
-    }
-    atomic_store_explicit(&running->since, since, memory_order_relaxed);
-    atomic_store_explicit(&running->actor, actor, memory_order_relaxed);
-}
-
-static inline void tap_begin(tr__tap *tap, const tr_actor *actor, const tr__what *what,
-                             const tr_msg *msg, uint64_t ticks)
+// From the end of the one before, if there was one in this phase.
+static inline void turn_start(tr__tap *tap, uint64_t ticks)
 {
     tap->start = ticks;
-    tap->msg = msg;
-    tap->code = 0;
-    tap->depth = actor->mail_count;
-    running_set(tap->running, actor->id, ticks, what);
+    atomic_store_explicit(&tap->running->since, ticks, memory_order_relaxed);
 }
 
-// The last step, so that a call of the tracer is all that is left of it.
+static inline void tap_begin(tr__tap *tap, const tr_actor *actor, const tr_msg *msg, uint64_t ticks)
+{
+    turn_start(tap, ticks);
+    tap->msg = msg;
+    if (msg->stamped != TR__UNSTAMPED)
+        tap->turn = &tr__msg_stamp(msg)->at;
+    tr__record_begin(tap, actor, msg);
+}
+
 static inline void tap_end(tr__tap *tap, const tr_actor *actor, uint64_t ticks, bool bodies)
 {
     const tr_msg *msg = tap->msg;
@@ -150,37 +135,48 @@ static inline void tap_end(tr__tap *tap, const tr_actor *actor, uint64_t ticks, 
     tap->turn = &tap->own;
     tap->own.low = 0;
     unsent_settle(tap, ticks);
-    atomic_store_explicit(&tap->running->actor, 0, memory_order_relaxed);
+    atomic_store_explicit(&tap->running->since, 0, memory_order_relaxed);
     if (msg != NULL)
-        tap->tracer->ops->message(tap, actor, msg, bodies);
+        tr__record_end(tap, actor, msg, bodies);
 }
 
-__attribute__((noinline)) static void eyes_begin(const tr_actor *actor, const tr__what *what,
-                                                 const tr_msg *msg)
+// Returns whether the tracer looks, and then when the turn begins.
+static bool eyes_begin(const tr_actor *actor, const tr__what *what, uint64_t *ret_ticks)
 {
     tr_loop *loop = actor->loop;
-    tr__tap *tap = loop->tap;
     if ((loop->eyes & TR__EYE_DOG) != 0)
         tr__shown_begin(&loop->shown, actor->behavior, actor->id, what);
-    if ((loop->eyes & TR__EYE_MESSAGES) != 0)
-        tap_begin(tap, actor, what, msg, tap->tick != 0 ? tap->tick : tr__tap_ticks(loop));
+    if ((loop->eyes & TR__EYE_MESSAGES) == 0)
+        return false;
+    *ret_ticks = loop->tap->tick != 0 ? loop->tap->tick : tr__tap_ticks(loop);
+    return true;
 }
 
 void tr__eyes_begin(const tr_actor *actor, const tr__what *what)
 {
-    eyes_begin(actor, what, NULL);
+    tr__tap *tap = actor->loop->tap;
+    uint64_t ticks;
+    if (!eyes_begin(actor, what, &ticks))
+        return;
+    tr__record_begin_other(tap, what);
+    turn_start(tap, ticks);
+}
+
+__attribute__((noinline)) static void eyes_begin_msg(const tr_actor *actor, const tr_msg *msg)
+{
+    uint64_t ticks;
+    if (eyes_begin(actor, tr__msg_what(msg), &ticks))
+        tap_begin(actor->loop->tap, actor, msg, ticks);
 }
 
 // Mostly it is the next turn of its phase, and only the tracer looks.
 void tr__eyes_begin_msg(const tr_actor *actor, const tr_msg *msg)
 {
     const tr_loop *loop = actor->loop;
-    if (msg->stamped != TR__UNSTAMPED && (loop->eyes & TR__EYE_MESSAGES) != 0)
-        loop->tap->turn = &tr__msg_stamp(msg)->at;
     if ((loop->eyes & TR__EYE_DOG) == 0 && loop->tap->tick != 0)
-        tap_begin(loop->tap, actor, tr__msg_what(msg), msg, loop->tap->tick);
+        tap_begin(loop->tap, actor, msg, loop->tap->tick);
     else
-        eyes_begin(actor, tr__msg_what(msg), msg);
+        eyes_begin_msg(actor, msg);
 }
 
 __attribute__((noinline)) static void eyes_end(const tr_actor *actor)

@@ -3,14 +3,17 @@
 // one that is looked at for the watchdog anyway.
 //
 // Facts (an actor's start, a dead letter, ...) are told whenever there is a tracer. Messages are
-// told while the loop has the eye for them: then one that is made gets a stamp, and its turn ends
-// with one call. Eyes change between turns only.
+// told while the loop has the eye for them: then one that is made gets a stamp, and its turn is
+// written down by the core itself (record.c), where the tracer has said. Eyes change between turns only.
 #ifndef TROUPE_CORE_TAP_H
 #define TROUPE_CORE_TAP_H
 
 #include <troupe/trace.h>
 
 #include "core/core.h"
+#include "core/record.h"
+
+#define TR__KNOWN 128u
 
 typedef struct tr__tracer tr__tracer; // of a node; begins with its table
 
@@ -30,25 +33,39 @@ typedef struct tr__fact {
 // messages are not told only `last` is written.
 typedef struct tr__running {
     atomic_uint_fast64_t last;  // whose the last turn was, or the one that runs
-    atomic_uint_fast64_t actor; // who runs; 0: nobody
-    atomic_uint_fast64_t since; // ticks
-    atomic_uint_fast64_t what[TR__WHAT_WORDS];
+    atomic_uint_fast64_t since; // ticks; 0: none runs
 } tr__running;
+
+// Where messages are written down (record.c). The tracer says where that is.
+typedef struct tr__records {
+    tr__word *cells;      // the ring
+    tr__word *shown;      // for readers: as the next one
+    uint64_t next;        // number
+    uint64_t first, wait; // of the message whose turn runs: its first word, so far; in ticks
+    tr__trace_seat *seats;
+    uint64_t seat_count;
+    uint64_t node;     // this one's id
+    struct tr__known { // strings that were asked for last
+        uint64_t key;  // their beginning
+        uint32_t size;
+        uint16_t string;
+    } known[TR__KNOWN];
+} tr__records;
 
 // A loop's part. The tracer's own begins with it.
 struct tr__tap {
     tr__tracer *tracer;
     tr__running *running;
-    bool tsc;          // ticks are the processor's; else the world's nanoseconds
-    uint64_t tick;     // the end of the last turn of this phase; 0: unknown
-    uint64_t start;    // of the turn that runs
-    const tr_msg *msg; // whose turn it is; NULL: no message's
-    uint32_t depth;
-    int code;
+    bool tsc;                 // ticks are the processor's; else the world's nanoseconds
+    uint64_t tick;            // the end of the last turn of this phase; 0: unknown
+    uint64_t start;           // of the turn that runs
+    const tr_msg *msg;        // whose turn it is; NULL: no message's
+    int code;                 // its handler's error; or 0
     const tr__trace_at *turn; // what it is a part of: its message's place, or own
     tr__trace_at own;         // low 0: nothing yet
-    tr_msg *unsent;           // what it has sent and has no time yet
+    tr__stamp *unsent;        // of what it has sent, without a time
     uint32_t span, span_end;
+    tr__records records;
 };
 
 typedef struct tr__tracer_ops {
@@ -59,8 +76,8 @@ typedef struct tr__tracer_ops {
     // It is about to wait; it goes on.
     void (*sleep)(tr__tap *tap, bool asleep);
     void (*fact)(tr__tap *tap, const tr__fact *fact);
-    // The turn of a message is over, at tap->tick. bodies: with what is in it
-    void (*message)(tr__tap *tap, const tr_actor *actor, const tr_msg *msg, bool bodies);
+    // A text's number, for records. 0: none, or there is no room for it
+    uint16_t (*string)(tr__tap *tap, const char *text, size_t len);
     // A message has been put on a link: with a stamp.
     void (*sent)(tr__tap *tap, const tr__letter *letter, size_t body_size);
     // A child's process has been reaped.
@@ -86,9 +103,24 @@ uint64_t tr__tap_ticks(const tr_loop *loop);
 void tr__tap_stamp(tr_loop *loop, tr__stamp *ret_stamp);
 // The same for one of this loop that is to be put into a mailbox here. It cannot be handled before
 // this turn is over, and has left then: the time of that is its own, too, so that a message costs
-// one look at the clock. One that is freed before that settles all of them.
-void tr__tap_stamp_later(tr_loop *loop, tr_msg *msg);
+// one look at the clock. Before one goes from its mailbox within the turn, settle: they are sent now.
+void tr__tap_stamp_later(const tr_loop *loop, tr__stamp *ret_stamp);
 void tr__tap_settle(const tr_loop *loop);
+
+// ---- Messages are written down (record.c) ----
+
+// A turn begins, at tap->start: of a message, or for something else.
+void tr__record_begin(tr__tap *tap, const tr_actor *actor, const tr_msg *msg);
+void tr__record_begin_other(tr__tap *tap, const tr__what *what);
+// That of a message is over, at tap->tick. bodies: with what is in it
+void tr__record_end(tr__tap *tap, const tr_actor *actor, const tr_msg *msg, bool bodies);
+void tr__record_put(tr__tap *tap, const tr__record *record); // something else about messages
+void tr__record_write(tr__word *cell, uint64_t number, const void *record);
+
+static inline struct tr__known *tr__known_at(tr__records *records, uint64_t key, size_t size)
+{
+    return &records->known[(key * 0x9e3779b97f4a7c15u + size) >> 57 & (TR__KNOWN - 1)];
+}
 
 #define TR__TELL(loop, ...)                                                                        \
     do {                                                                                           \

@@ -7,8 +7,7 @@
 // and sparse: what is written to has been reserved before, so that a full disk costs records and
 // never the process.
 //
-// A record is 64 bytes. Its first word is written last, with the low half of its number + 1, and
-// before anything else it is 0: so one that was not finished shows.
+// A record is 64 bytes (core/record.h).
 #ifndef TROUPE_TRACE_FILE_H
 #define TROUPE_TRACE_FILE_H
 
@@ -19,17 +18,15 @@
 #include "core/tap.h"
 
 #define TR__TRACE_MAGIC   "troupe\x1aT"
-#define TR__TRACE_VERSION 1u
+#define TR__TRACE_VERSION 2u
 #define TR__TRACE_SUFFIX  ".trace"
 #define TR__TRACE_PAGE    4096u
 
-#define TR__TRACE_STRINGS  1024u
-#define TR__TRACE_EVENTS   256u   // records of a loop that are no messages
-#define TR__TRACE_MESSAGES 16384u // that are
+#define TR__TRACE_STRINGS 1024u
+#define TR__TRACE_EVENTS  256u // records of a loop that are no messages
 // In a table, by their index: one for those spawned there, and one for a lodger, in turn.
 #define TR__TRACE_ACTORS 4096u
 #define TR__TRACE_WANTS  4u
-#define TR__TRACE_CELL   64u // what all of these have
 
 #define TR__TRACE_CONTROL_AT  TR__TRACE_PAGE // in the file
 #define TR__TRACE_STRINGS_AT  (2 * TR__TRACE_PAGE)
@@ -38,9 +35,6 @@
 #define TR__TRACE_ACTORS_AT   (TR__TRACE_EVENTS_AT + TR__TRACE_EVENTS * TR__TRACE_CELL)
 #define TR__TRACE_MESSAGES_AT (TR__TRACE_ACTORS_AT + TR__TRACE_ACTORS * TR__TRACE_CELL)
 #define TR__TRACE_LOOP_SIZE   (TR__TRACE_MESSAGES_AT + TR__TRACE_MESSAGES * TR__TRACE_CELL)
-
-typedef atomic_uint_fast64_t tr__word;
-_Static_assert(sizeof(tr__word) == 8, "a word of the file");
 
 // Ticks and nanoseconds at one moment.
 typedef struct tr__trace_clock {
@@ -88,71 +82,10 @@ typedef struct tr__trace_loop_head {
     tr__running running;
 } tr__trace_loop_head;
 
-typedef struct tr__trace_seat {
-    tr__word id; // 0: nobody. Written first and last
-    tr__word parent_node, parent;
-    tr__word started; // ticks
-    tr__word names;   // strings: the behaviour's, and << 16 the name that it can be found by
-    tr__word handled, wait, run; // ticks; depth << 32 is with handled
-} tr__trace_seat;
-
-// Times as tr__trace_pack makes them. The numbers are little-endian: write.c makes words of them.
-typedef struct tr__record {
-    uint32_t seq;
-    uint8_t kind, flags;
-    uint16_t depth; // at most
-    uint64_t ticks; // when it happened; of a message: when its turn began
-    uint64_t actor;
-    uint64_t from;
-    uint64_t number; // of a message: its trace
-    uint32_t span, parent;
-    uint32_t wait;
-    uint32_t run;  // of an end: the kind of its reason
-    uint32_t size; // of the body; the code, if it is no message or has failed
-    uint16_t name; // a string; 0: none
-    uint16_t node; // of from: a string of 8 bytes; 0: this one
-} tr__record;
-
-// What follows a message whose body is there, so many times as that needs.
-#define TR__BODY_PART 56u
-#define TR__BODY_MAX  2048u
-typedef struct tr__record_body {
-    uint32_t seq;
-    uint8_t kind, spare;
-    uint16_t size; // of all of it
-    uint8_t bytes[TR__BODY_PART];
-} tr__record_body;
-
-_Static_assert(sizeof(tr__record) == TR__TRACE_CELL && sizeof(tr__record_body) == TR__TRACE_CELL &&
-                   sizeof(tr__trace_string) == TR__TRACE_CELL &&
-                   sizeof(tr__trace_seat) == TR__TRACE_CELL,
-               "cells");
+_Static_assert(sizeof(tr__trace_string) == TR__TRACE_CELL, "a cell");
 _Static_assert(sizeof(tr__trace_head) <= TR__TRACE_PAGE &&
                    sizeof(tr__trace_loop_head) <= TR__TRACE_PAGE,
                "pages");
-
-// A time in 32 bits, to 16 ticks, and to 65,536 where it is long.
-static inline uint32_t tr__trace_pack(uint64_t ticks)
-{
-    if (ticks >> 4 <= INT32_MAX)
-        return (uint32_t)(ticks >> 4);
-    return UINT32_C(1) << 31 | (uint32_t)(ticks >> 16 <= INT32_MAX ? ticks >> 16 : INT32_MAX);
-}
-
-static inline uint64_t tr__trace_unpack(uint32_t time)
-{
-    return time >> 31 == 0 ? (uint64_t)time << 4 : (uint64_t)(time & INT32_MAX) << 16;
-}
-
-static inline uint64_t tr__word_get(const tr__word *word)
-{
-    return atomic_load_explicit((tr__word *)word, memory_order_acquire);
-}
-
-static inline void tr__word_set(tr__word *word, uint64_t value)
-{
-    atomic_store_explicit(word, value, memory_order_release);
-}
 
 // ---- Clocks (clock.c) ----
 

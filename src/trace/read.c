@@ -328,7 +328,7 @@ static void actor_know(tr_trace *t, uint64_t actor, uint64_t strings)
 static uint64_t seat_strings(const tr_trace *t, uint64_t actor)
 {
     tr__trace_seat seat;
-    uint64_t place = ((actor & TR__ID_HANDLE) >> 28) * 2 + ((actor & TR__ID_LODGER) != 0);
+    uint64_t place = tr__id_place(actor);
     uint64_t at = loop_at((uint32_t)(actor >> TR__ID_LOOP_SHIFT)) + TR__TRACE_ACTORS_AT;
     if (place >= TR__TRACE_ACTORS ||
         !trace_get(t, &seat, sizeof seat, at + place * TR__TRACE_CELL) ||
@@ -667,18 +667,20 @@ static uint64_t since(uint64_t now, uint64_t then)
     return now > then ? now - then : 0;
 }
 
-static void loop_running(tr_trace *t, const tr__running *running, const tr__trace_clock *now,
-                         tr_trace_loop *ret_loop)
+// What runs has the place of the next record.
+static void loop_running(tr_trace *t, const tr__trace_loop_head *head, uint64_t ring_at,
+                         const tr__trace_clock *now, tr_trace_loop *ret_loop)
 {
-    uint64_t actor = tr__word_get(&running->actor), words[TR__WHAT_WORDS];
-    if (actor == 0)
+    uint64_t began = tr__word_get(&head->running.since);
+    tr__record r;
+    if (began == 0 ||
+        !trace_get(t, &r, sizeof r,
+                   ring_at + tr__word_get(&head->messages) % TR__TRACE_MESSAGES * sizeof r))
         return;
-    ret_loop->running_ns = ns_of(t, since(now->ticks, tr__word_get(&running->since))) + 1;
-    text_copy(ret_loop->running_actor, sizeof ret_loop->running_actor, tr_trace_name(t, actor));
-    for (size_t i = 0; i < TR__WHAT_WORDS; i++)
-        words[i] = tr__word_get(&running->what[i]);
-    memcpy(ret_loop->running_message, words, sizeof words);
-    ret_loop->running_message[sizeof words] = '\0';
+    ret_loop->running_ns = ns_of(t, since(now->ticks, began)) + 1;
+    text_copy(ret_loop->running_actor, sizeof ret_loop->running_actor, ret_loop->last_actor);
+    text_copy(ret_loop->running_message, sizeof ret_loop->running_message,
+              r.seq == 0 ? string_at(t, r.name) : "");
 }
 
 int tr_trace_look_loop(tr_trace *trace, uint32_t loop, tr_trace_loop *ret_loop)
@@ -701,7 +703,7 @@ int tr_trace_look_loop(tr_trace *trace, uint32_t loop, tr_trace_loop *ret_loop)
                                 .dead_letters = tr__word_get(&head.dead_letters)};
     uint64_t last = tr__word_get(&head.running.last);
     text_copy(ret_loop->last_actor, sizeof ret_loop->last_actor, tr_trace_name(trace, last));
-    loop_running(trace, &head.running, &now, ret_loop);
+    loop_running(trace, &head, loop_at(loop) + TR__TRACE_MESSAGES_AT, &now, ret_loop);
     return 0;
 }
 

@@ -20,7 +20,6 @@
 #include "core/node.h"
 #include "trace/file.h"
 
-#define KNOWN   128u // strings that a loop remembers
 #define BUCKETS (2 * TR__TRACE_STRINGS)
 #define DROPS_MAX                                                                                  \
     128u // dead letters that are written in a second: more of them would be all there is
@@ -47,19 +46,12 @@ typedef struct part {
     writer *writer;
     uint32_t loop;
     tr__trace_loop_head *head;
-    uint64_t node;             // this node's id
-    uint64_t events, messages; // the next one's number
-    uint64_t seats;            // of the table, that is reserved
-    bool has_messages;         // there is room for them
-    bool failed;               // and never will be
+    uint64_t events;   // the next one's number
+    bool has_messages; // there is room for them
+    bool failed;       // and never will be
     bool attached;
     uint32_t drops; // that may be written
     uint64_t drops_until;
-    struct known {
-        uint64_t key;
-        uint32_t size;
-        uint16_t string;
-    } known[KNOWN];
 } part;
 
 static part *part_of(tr__tap *tap)
@@ -133,12 +125,7 @@ static uint16_t string_find(writer *w, const char *text, uint32_t size)
     return w->buckets[at] = string_add(w, text, size);
 }
 
-static struct known *known_at(part *p, uint64_t key, uint32_t size)
-{
-    return &p->known[(key * 0x9e3779b97f4a7c15u + size) >> 57 & (KNOWN - 1)];
-}
-
-static bool known_is(const part *p, const struct known *known, uint64_t key, const char *text,
+static bool known_is(const part *p, const struct tr__known *known, uint64_t key, const char *text,
                      uint32_t size)
 {
     return known->key == key && known->size == size &&
@@ -153,53 +140,37 @@ static uint16_t string_of(part *p, const char *text, size_t len)
     if (size == 0)
         return 0;
     uint64_t key = text_key(text, size);
-    struct known *known = known_at(p, key, size);
+    struct tr__known *known = tr__known_at(&p->tap.records, key, size);
     if (known_is(p, known, key, text, size))
         return known->string;
     tr__lock_take(&p->writer->lock);
     uint16_t string = string_find(p->writer, text, size);
     tr__lock_give(&p->writer->lock);
     if (string != 0)
-        *known = (struct known){key, size, string};
+        *known = (struct tr__known){key, size, string};
     return string;
+}
+
+static uint16_t trace_string(tr__tap *tap, const char *text, size_t len)
+{
+    return string_of(part_of(tap), text, len);
 }
 
 static uint16_t node_of(part *p, uint64_t node)
 {
-    return node == 0 || node == p->node ? 0 : string_of(p, (const char *)&node, sizeof node);
+    return node == 0 || node == p->tap.records.node
+               ? 0
+               : string_of(p, (const char *)&node, sizeof node);
 }
 
 // ---- Records ----
 
-#define WORDS (TR__TRACE_CELL / sizeof(uint64_t))
-
-static void cell_write(tr__word *to, uint64_t number, const uint64_t words[WORDS])
-{
-    atomic_store_explicit(&to[0], 0, memory_order_relaxed);
-    for (size_t i = 1; i < WORDS; i++)
-        tr__word_set(&to[i], words[i]);
-    tr__word_set(&to[0], (words[0] & ~(uint64_t)UINT32_MAX) | (uint32_t)(number + 1));
-}
-
 static void put_event(part *p, const tr__record *record)
 {
-    uint64_t number = p->events++, words[WORDS];
+    uint64_t number = p->events++;
     size_t at = (number % TR__TRACE_EVENTS) * TR__TRACE_CELL;
-    memcpy(words, record, sizeof words);
-    cell_write(part_at(p, TR__TRACE_EVENTS_AT + at), number, words);
+    tr__record_write(part_at(p, TR__TRACE_EVENTS_AT + at), number, record);
     tr__word_set(&p->head->events, p->events);
-}
-
-static inline tr__word *message_cell(const part *p, uint64_t number)
-{
-    return part_at(p, TR__TRACE_MESSAGES_AT + (number % TR__TRACE_MESSAGES) * TR__TRACE_CELL);
-}
-
-static void put_message(part *p, const uint64_t words[WORDS])
-{
-    uint64_t number = p->messages++;
-    cell_write(message_cell(p, number), number, words);
-    tr__word_set(&p->head->messages, p->messages);
 }
 
 static uint64_t ticks_now(const part *p)
@@ -209,30 +180,21 @@ static uint64_t ticks_now(const part *p)
 
 // ---- Actors ----
 
-static inline uint64_t seat_place(uint64_t id)
-{
-    return ((id & TR__ID_HANDLE) >> 28) * 2 + ((id & TR__ID_LODGER) != 0);
-}
-
-static inline tr__trace_seat *seat_at(const part *p, uint64_t place)
-{
-    return (tr__trace_seat *)part_at(p, TR__TRACE_ACTORS_AT) + place;
-}
-
 // NULL: there is no room
 static tr__trace_seat *seat_of(part *p, uint64_t id)
 {
-    uint64_t place = seat_place(id);
+    tr__records *records = &p->tap.records;
+    uint64_t place = tr__id_place(id);
     if (place >= TR__TRACE_ACTORS)
         return NULL;
-    while (place >= p->seats) {
-        uint64_t at = TR__TRACE_ACTORS_AT + p->seats * TR__TRACE_CELL;
+    while (place >= records->seat_count) {
+        uint64_t at = TR__TRACE_ACTORS_AT + records->seat_count * TR__TRACE_CELL;
         if (!reserve(p->writer, loop_at(p->loop) + at, STEP))
             return NULL;
-        p->seats += STEP / TR__TRACE_CELL;
-        tr__word_set(&p->head->actors_room, p->seats);
+        records->seat_count += STEP / TR__TRACE_CELL;
+        tr__word_set(&p->head->actors_room, records->seat_count);
     }
-    return seat_at(p, place);
+    return &records->seats[place];
 }
 
 static void seat_take(part *p, const tr__fact *fact, const tr__record *r)
@@ -275,19 +237,6 @@ static void seat_leave(part *p, uint64_t actor)
         tr__word_set(&seat->id, 0);
 }
 
-static inline void seat_count(const part *p, uint64_t actor, uint32_t depth, uint64_t wait,
-                              uint64_t run)
-{
-    uint64_t place = seat_place(actor);
-    tr__trace_seat *seat = seat_at(p, place);
-    if (place >= p->seats || tr__word_get(&seat->id) != actor)
-        return;
-    tr__word_set(&seat->handled,
-                 ((tr__word_get(&seat->handled) + 1) & UINT32_MAX) | (uint64_t)depth << 32);
-    tr__word_set(&seat->wait, tr__word_get(&seat->wait) + wait);
-    tr__word_set(&seat->run, tr__word_get(&seat->run) + run);
-}
-
 // ---- What a loop tells ----
 
 // Whether one more dead letter may be written now.
@@ -324,104 +273,6 @@ static void trace_fact(tr__tap *tap, const tr__fact *fact)
     put_event(p, &r);
 }
 
-__attribute__((noinline)) static void put_body(part *p, const tr_msg *msg)
-{
-    tr__record_body cell = {.kind = TR_TRACE_BODY, .size = (uint16_t)msg->body_size};
-    uint64_t words[WORDS];
-    for (uint32_t at = 0; at < msg->body_size; at += TR__BODY_PART) {
-        uint32_t left = msg->body_size - at;
-        memcpy(cell.bytes, msg->body + at, left < TR__BODY_PART ? left : TR__BODY_PART);
-        memcpy(words, &cell, sizeof words);
-        put_message(p, words);
-    }
-}
-
-static inline bool body_fits(const tr_msg *msg)
-{
-    return msg->body_size > 0 && msg->body_size <= TR__BODY_MAX;
-}
-
-// Both times, each as tr__trace_pack makes it: short ones at once.
-static inline uint64_t times_pack(uint64_t wait, uint64_t run)
-{
-    if ((wait | run) >> 35 == 0)
-        return wait >> 4 | run >> 4 << 32;
-    return tr__trace_pack(wait) | (uint64_t)tr__trace_pack(run) << 32;
-}
-
-// Its place in a trace, in both its words. Returns how long it has waited.
-static inline uint64_t put_stamp(tr__word *cell, const tr_msg *msg, uint64_t start)
-{
-    const tr__stamp *stamp = tr__msg_stamp(msg);
-    tr__word_set(&cell[4], stamp->at.low);
-    tr__word_set(&cell[5], stamp->at.span | (uint64_t)stamp->at.parent << 32);
-    return start > stamp->sent ? start - stamp->sent : 0;
-}
-
-static inline uint64_t put_no_stamp(tr__word *cell)
-{
-    tr__word_set(&cell[4], 0);
-    tr__word_set(&cell[5], 0);
-    return 0;
-}
-
-// As a tr__record has it, right into its place and word by word: to write its members one by one and
-// then read them as words would wait for the writes. node: 0: this one
-static inline void message_put(part *p, const tr_actor *actor, const tr_msg *msg, bool bodies,
-                               uint64_t name, uint64_t node)
-{
-    const tr__tap *tap = &p->tap;
-    uint64_t number = p->messages++, start = tap->start, run = tap->tick - start;
-    tr__word *cell = message_cell(p, number);
-    __builtin_prefetch(message_cell(p, number + 1), 1);
-    atomic_store_explicit(&cell[0], 0, memory_order_relaxed);
-    tr__word_set(&cell[1], start);
-    tr__word_set(&cell[2], actor->id);
-    tr__word_set(&cell[3], msg->from.actor);
-    bool stamped = msg->stamped != TR__UNSTAMPED;
-    uint64_t wait = stamped ? put_stamp(cell, msg, start) : put_no_stamp(cell);
-    tr__word_set(&cell[6], times_pack(wait, run));
-    uint64_t size = tap->code < 0 ? (uint32_t)tap->code : msg->body_size;
-    tr__word_set(&cell[7], size | name << 32 | node << 48);
-    bool body = bodies && body_fits(msg);
-    uint64_t flags = (stamped ? TR_TRACE_STAMPED : 0) |
-                     (msg->stamped == TR__STAMPED_ELSEWHERE ? TR_TRACE_REMOTE : 0) |
-                     (msg->is_ask ? TR_TRACE_ASK : 0) | (msg->is_answer ? TR_TRACE_ANSWER : 0) |
-                     (tap->code < 0 ? TR_TRACE_FAILED : 0) | (body ? TR_TRACE_HAS_BODY : 0);
-    uint64_t depth = tap->depth < UINT16_MAX ? tap->depth : UINT16_MAX;
-    tr__word_set(&cell[0], (uint32_t)(number + 1) | (uint64_t)TR_TRACE_MESSAGE << 32 | flags << 40 |
-                               depth << 48);
-    tr__word_set(&p->head->messages, number + 1);
-    seat_count(p, actor->id, tap->depth, wait, run);
-    if (body)
-        put_body(p, msg);
-}
-
-// One that has to be looked for in the table of strings.
-__attribute__((noinline)) static void message_put_named(part *p, const tr_actor *actor,
-                                                        const tr_msg *msg, bool bodies)
-{
-    uint16_t name = string_of(p, msg->name, msg->name_len);
-    message_put(p, actor, msg, bodies, name, node_of(p, msg->from.node));
-}
-
-// The others make no call. Behind a name there is always more of the message: a word of it can be
-// read.
-static void trace_message(tr__tap *tap, const tr_actor *actor, const tr_msg *msg, bool bodies)
-{
-    part *p = part_of(tap);
-    uint32_t size = msg->name_len;
-    uint64_t key;
-    memcpy(&key, msg->name, sizeof key);
-    key &= size < sizeof key ? ((uint64_t)1 << 8 * size) - 1 : UINT64_MAX;
-    const struct known *known = known_at(p, key, size);
-    if (size <= sizeof key && known->key == key && known->size == size &&
-        (msg->from.node == p->node || msg->from.node == 0))
-        message_put(p, actor, msg, bodies, known->string, 0);
-    else
-        message_put_named(p, actor, msg, bodies);
-}
-
 static void trace_sent(tr__tap *tap, const tr__letter *letter, size_t body_size)
 {
     part *p = part_of(tap);
@@ -437,9 +288,7 @@ static void trace_sent(tr__tap *tap, const tr__letter *letter, size_t body_size)
                     .parent = stamp->at.parent,
                     .size = (uint32_t)body_size,
                     .name = string_of(p, letter->name, letter->name_len)};
-    uint64_t words[WORDS];
-    memcpy(words, &r, sizeof words);
-    put_message(p, words);
+    tr__record_put(tap, &r);
 }
 
 // ---- Who wants messages ----
@@ -538,7 +387,7 @@ static unsigned trace_look(tr__tap *tap, const tr_loop *loop)
 {
     part *p = part_of(tap);
     const writer *w = p->writer;
-    p->node = loop->node->id; // a child has it from its parent
+    tap->records.node = loop->node->id; // a child has it from its parent
     unsigned eyes = wanted_eyes(p);
     if (w->messages)
         eyes |= TR__EYE_MESSAGES | (w->bodies ? TR__EYE_BODIES : 0);
@@ -584,7 +433,6 @@ static tr__tap *trace_tap(tr__tracer *tracer, const tr_loop *loop)
     p->loop = loop->index;
     p->tap.tracer = tracer;
     p->tap.tsc = w->tsc;
-    p->node = tracer->node->id;
     tr__lock_take(&w->lock);
     int rc = part_map(p);
     if (rc == 0)
@@ -595,6 +443,10 @@ static tr__tap *trace_tap(tr__tracer *tracer, const tr_loop *loop)
         return NULL;
     }
     p->tap.running = &p->head->running;
+    p->tap.records = (tr__records){.cells = part_at(p, TR__TRACE_MESSAGES_AT),
+                                   .shown = &p->head->messages,
+                                   .seats = part_at(p, TR__TRACE_ACTORS_AT),
+                                   .node = tracer->node->id};
     return &p->tap;
 }
 
@@ -634,7 +486,7 @@ static const tr__tracer_ops OPS = {
     .look = trace_look,
     .sleep = trace_sleep,
     .fact = trace_fact,
-    .message = trace_message,
+    .string = trace_string,
     .sent = trace_sent,
     .child_ended = trace_child_ended,
     .close = trace_close,

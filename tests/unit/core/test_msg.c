@@ -56,6 +56,20 @@ static void a_name_has_1_to_255_bytes(void **state)
     tr_msg_free(&msg);
 }
 
+static void a_name_of_any_length_is_kept_beside_its_body(void **state)
+{
+    (void)state;
+    const char *letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (size_t len = 1; len <= strlen(letters); len++) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)len, letters);
+        tr_msg *msg = msg_of(name, TR_V("body"));
+        assert_string_equal(name, tr_msg_name(msg));
+        assert_string_equal("\"body\"", tr_msg_json(msg));
+        tr_msg_free(&msg);
+    }
+}
+
 static void a_body_has_its_limits(void **state)
 {
     (void)state;
@@ -233,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STAGE_TEST(a_message_is_its_name_and_its_body),
         STAGE_TEST(a_name_has_1_to_255_bytes),
+        STAGE_TEST(a_name_of_any_length_is_kept_beside_its_body),
         STAGE_TEST(a_body_has_its_limits),
         STAGE_TEST(buffers_are_attached_in_order_up_to_a_limit),
         STAGE_TEST(buffers_and_body_together_have_a_limit),

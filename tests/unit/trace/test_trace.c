@@ -395,6 +395,69 @@ static void what_is_sent_and_dropped_in_one_turn_takes_nothing_along(void **stat
     tr_node_close(&node);
 }
 
+// ---- A turn while it runs ----
+
+static void runs_is(const char *message)
+{
+    tr_trace *trace = opened();
+    tr_trace_loop loop;
+    assert_int_equal(tr_trace_look_loop(trace, 0, &loop), 0);
+    assert_string_equal(loop.running_actor, "watched/0");
+    assert_string_equal(loop.running_message, message);
+    assert_true(loop.running_ns > 0);
+    tr_trace_close(&trace);
+}
+
+static void watched_later(tr_actor *self, void *arg)
+{
+    (void)arg;
+    runs_is("(immediate)");
+    assert_int_equal(tr_exit(self, TR_NORMAL), 0);
+}
+
+static int watched_receive(tr_actor *self, const tr_msg *msg)
+{
+    (void)msg;
+    runs_is("a look at oneself");
+    const tr__record sent = {.kind = TR_TRACE_SENT, .ticks = tr__loop_here->tap->start};
+    tr__record_put(tr__loop_here->tap, &sent);
+    runs_is("a look at oneself");
+    return tr_immediate(self, watched_later, NULL);
+}
+
+static int watched_start(tr_actor *self, const tr_val *args)
+{
+    (void)args;
+    runs_is("(start)");
+    return tr_send(self, tr_self(self), "a look at oneself", TR_V(7));
+}
+static const tr_behavior watched = {
+    .name = "watched", .start = watched_start, .receive = watched_receive};
+
+static void what_runs_is_seen_while_it_does_and_goes_behind_what_it_sends_elsewhere(void **state)
+{
+    (void)state;
+    tr_node *node;
+    tr_trace_event e;
+    tr_trace_loop loop;
+    setenv("TROUPE_TRACE", "msg", 1);
+    assert_int_equal(tr_node_open(TR_NODE(.loops = 1), &node), 0);
+    assert_int_equal(tr_node_spawn(node, &watched, NULL, NULL), 0);
+    assert_int_equal(tr_node_run(node), 0);
+    tr_trace *trace = opened();
+    assert_true(next(trace, TR_TRACE_SENT, &e));
+    assert_true(next(trace, TR_TRACE_MESSAGE, &e));
+    assert_string_equal(e.name, "a look at oneself");
+    assert_string_equal(e.actor_name, "watched/0");
+    assert_string_equal(e.from_name, "watched/0");
+    assert_true(e.bytes == 1 && e.span != 0 && e.run > 0);
+    assert_false(next(trace, TR_TRACE_MESSAGE, &e));
+    assert_int_equal(tr_trace_look_loop(trace, 0, &loop), 0);
+    assert_int_equal(loop.running_ns, 0);
+    tr_trace_close(&trace);
+    tr_node_close(&node);
+}
+
 static void those_that_live_are_in_a_table(void **state)
 {
     (void)state;
@@ -654,6 +717,7 @@ int main(void)
         CASE(what_was_overwritten_is_told_as_a_gap),
         CASE(each_loop_begins_traces_of_its_own),
         CASE(what_is_sent_and_dropped_in_one_turn_takes_nothing_along),
+        CASE(what_runs_is_seen_while_it_does_and_goes_behind_what_it_sends_elsewhere),
         CASE(those_that_live_are_in_a_table),
         CASE(a_dead_letter_and_a_failed_handler_say_why),
         CASE(more_names_than_there_is_room_for_are_question_marks),
