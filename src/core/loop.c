@@ -129,7 +129,7 @@ void tr__loop_step(tr_loop *loop)
         route->flush(loop);
     tr__outboxes_publish(loop);
     if (loop->tap != NULL)
-        loop->tap->tracer->ops->sleep(loop->tap, true);
+        tr__tap_sleep(loop);
     loop->world->ops->poll(loop->world, tr__loop_due(loop));
     if (loop->tap != NULL)
         loop->tap->tracer->ops->sleep(loop->tap, false);

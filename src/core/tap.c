@@ -40,6 +40,13 @@ void tr__tap_look(tr_loop *loop)
     loop->eyes = (uint8_t)((loop->eyes & TR__EYE_DOG) | tap->tracer->ops->look(tap, loop));
 }
 
+// What it does next does not begin before it has waited.
+void tr__tap_sleep(const tr_loop *loop)
+{
+    loop->tap->tick = 0;
+    loop->tap->tracer->ops->sleep(loop->tap, true);
+}
+
 void tr__tap_tell(const tr_loop *loop, const tr__fact *fact)
 {
     loop->tap->tracer->ops->fact(loop->tap, fact);

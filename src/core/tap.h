@@ -97,6 +97,7 @@ void tr__node_trace(tr_node *node, tr__tracer **tracer);
 
 void tr__tap_open(tr_loop *loop); // there is a tracer
 void tr__tap_look(tr_loop *loop);
+void tr__tap_sleep(const tr_loop *loop); // it is about to wait
 void tr__tap_tell(const tr_loop *loop, const tr__fact *fact);
 uint64_t tr__tap_ticks(const tr_loop *loop);
 // The stamp of a message that is sent now, by the turn that runs.

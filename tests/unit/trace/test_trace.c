@@ -412,6 +412,7 @@ static void watched_later(tr_actor *self, void *arg)
 {
     (void)arg;
     runs_is("(immediate)");
+    assert_int_equal(tr__loop_here->tap->tick, 0); // it has not begun before the poll
     assert_int_equal(tr_exit(self, TR_NORMAL), 0);
 }
 
