@@ -19,8 +19,8 @@ static struct {
     const char *name; // that it looks for in the server's certificate
     char url[TR_URL_MAX];
     unsigned ups, echoes, looks;
-    unsigned unreachables, losts, others; // warnings
-    char why[256];                        // the last one
+    unsigned unreachables, losts; // warnings
+    char why[256];                // the last one
 } dial;
 
 static void note_warning(const char *id, const char *text, void *arg)
@@ -29,8 +29,8 @@ static void note_warning(const char *id, const char *text, void *arg)
     bool unreachable = strcmp(id, "node.unreachable") == 0, lost = strcmp(id, "peer.lost") == 0;
     dial.unreachables += unreachable;
     dial.losts += lost;
-    dial.others += !unreachable && !lost;
-    snprintf(dial.why, sizeof dial.why, "%s", text);
+    if (unreachable || lost)
+        snprintf(dial.why, sizeof dial.why, "%s", text);
 }
 
 static int dialler_start(tr_actor *self, const tr_val *args)
