@@ -109,13 +109,12 @@ static int secret_read(const char *file, char *ret_secret, size_t *ret_length)
     return CLI_OK;
 }
 
-static int secret_take(char *said, char *ret_secret, size_t *ret_length)
+static int secret_take(const char *said, char *ret_secret, size_t *ret_length)
 {
-    size_t length = strlen(said);
-    if (length >= SECRET_MAX)
+    if (strlen(said) >= SECRET_MAX)
         return cli_failed("TROUPE_SECRET: too long for a secret");
-    memcpy(ret_secret, said, length);
-    *ret_length = length;
+    *ret_length = strlen(said);
+    memcpy(ret_secret, said, *ret_length);
     return CLI_OK;
 }
 
