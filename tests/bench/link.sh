@@ -74,6 +74,7 @@ start_epmd() {
         read -r -t 0.025 <> <(:) || true
     done
     echo "# failed: epmd: $(head -n 1 "$tmp/epmd")"
+    return 1
 }
 
 make_papers() {
@@ -98,7 +99,7 @@ figure() { # RUNS FIGURE UNIT KEY
 begin "$@"
 epmd=
 find_present
-! among erlang "${present[@]}" || start_epmd
+! among erlang "${present[@]}" || start_epmd || exit 1
 make_papers
 facts
 echo "# nng: $("$build/bench_peer_nng" version 2>/dev/null || echo absent)"
