@@ -75,6 +75,7 @@ says '{"a":[1,-2.5,"é",null,true]}' ask echo '{"a": [1, -2.5, "\u00e9", null, t
 says -5 ask echo -5
 says null ask echo
 [ "$(echo '[7]' | ask echo -)" = '[7]' ] || fail "what is in it from standard input"
+TROUPE_TRACE='a warning' says 1 "$troupe" ask "$here" stage echo 1 # which is not of the link
 says '"over"' "$troupe" ask --secret "$dir/secret" "$tcp" stage echo '"over"'
 TROUPE_SECRET='the stage knows it' says '"over"' "$troupe" ask "$tcp" stage echo '"over"'
 TROUPE_SECRET='the stage does not' exits 3 'refuse' "$troupe" ask "$tcp" stage echo
