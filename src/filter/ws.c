@@ -308,6 +308,7 @@ static void frame_end(struct ws *ws)
         ws->pong = ws->control;
         ws->pong_due = true;
     } else if (ws->in.head.kind == (TR__WS_FINAL | TR__WS_MORE)) {
+        tr_assert(ws->parts != NULL); // head_check has seen to it
         give_length(ws, ws->parts, ws->parts_size - SP_SIZE);
     }
 }
