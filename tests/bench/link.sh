@@ -9,13 +9,13 @@
 #   oneway    thousands of the former a second, one way, until the receiver has acknowledged them all
 #   large64k  64 KiB messages one way, 10^6 bytes a second
 #
-# Each is taken for ipc, tcp, tls+tcp, nng+ipc and wss: the last three go through libnng on troupe's side
-# as well; its own wss carries messages, troupe's bytes. Certificates are of EC keys, both ways.
+# Each is taken for ipc, tcp, tls+tcp, ws, wss and nng+ipc: the last one goes through libnng on troupe's
+# side as well. Certificates are of EC keys, both ways.
 source "$(dirname "${BASH_SOURCE[0]}")/runner.bash"
 
 figures=(rtt pipeline oneway large64k)
 peers=(troupe nng erlang)
-schemes=(ipc tcp tls+tcp nng+ipc wss)
+schemes=(ipc tcp tls+tcp ws wss nng+ipc)
 
 erlang_count() { # FIGURE: of messages, for about half a second
     case $1 in
@@ -30,7 +30,7 @@ url_of() { # PEER SCHEME
     case $2 in
     ipc) echo "ipc://$tmp/$1.$RANDOM" ;;
     nng+ipc) [ "$1" = nng ] && echo "ipc://$tmp/n.$RANDOM" || echo "nng+ipc://$tmp/t.$RANDOM" ;;
-    wss) echo "wss://127.0.0.1:0/link" ;;
+    ws | wss) echo "$2://127.0.0.1:0/link" ;;
     *) echo "$2://127.0.0.1:0" ;;
     esac
 }
