@@ -78,6 +78,9 @@ static int place_of(const char *url, struct place *ret_place)
     size_t size = scheme->port == 0 ? strlen(rest) : strcspn(rest, "/");
     if (size >= sizeof ret_place->host)
         return TR_ENAMETOOLONG;
+    for (const char *at = rest; *at != '\0'; at++)
+        if (*at <= ' ' || *at >= 0x7f)
+            return TR_EINVAL;
     *ret_place = (struct place){.scheme = scheme, .path = rest[size] == '/' ? rest + size : "/"};
     memcpy(ret_place->host, rest, size);
     return 0;
@@ -275,7 +278,6 @@ static int door_open(struct door *d, const char *url, const tr__papers *papers)
     tr_world *world = ((tr__carriage *)d->base.world)->world;
     tr_site sites[TR__SITES_KNOWN];
     struct place place;
-    struct coders coders;
     int rc = place_of(url, &place), count = rc < 0 ? rc : carriage_sites(url, sites);
     if (count <= 0)
         return count < 0 ? count : TR_EINVAL;
@@ -283,10 +285,6 @@ static int door_open(struct door *d, const char *url, const tr__papers *papers)
         rc = papers == NULL ? TR_EINVAL : tr__tls_open(papers, &d->tls);
     if (rc == 0 && place.scheme->port != 0 && (d->path = tr__strdup(place.path)) == NULL)
         rc = TR_ENOMEM;
-    if (rc == 0)
-        rc = server_coders(d, &coders); // what cannot be is found out now
-    if (rc == 0)
-        coders_free(&coders);
     return rc < 0 ? rc : world->ops->listen(world, &sites[0], &how, &DOOR_UP, d, &d->listener);
 }
 

@@ -34,6 +34,7 @@ static struct {
     uint64_t node, epoch;
     uint64_t went_ns;
     unsigned refuses, unreachables, losts; // warnings
+    unsigned looks;                        // since the first of them
 } all;
 
 // ---- Somebody on another loop, who hears and finds the same ----
@@ -399,10 +400,9 @@ static void never(tr_actor *self, tr_addr server)
 // It dials some times more after it has been refused.
 static void leave_refused(tr_actor *self, void *arg)
 {
-    static unsigned times;
     (void)arg;
-    times = all.refuses == 0 ? 0 : times + 1;
-    if (times == 5)
+    all.looks += all.refuses + all.unreachables > 0;
+    if (all.looks == 5)
         tr_exit(self, TR_NORMAL);
 }
 
@@ -431,6 +431,23 @@ static void another_secret_is_refused_and_told_of_once(void **state)
     waitpid(all.server, NULL, 0);
 }
 
+static void another_path_is_refused_and_told_of_once(void **state)
+{
+    (void)state;
+    const struct play play = {.up = never};
+    memset(&all, 0, sizeof all);
+    all.play = &play;
+    all.server = server_start("ws://127.0.0.1:0/node", 0);
+    snprintf(all.url, sizeof all.url, "%s/else", server_url());
+    tr_log_set(count_warning, NULL);
+    assert_int_equal(0, TR_RUN(NULL, &impostor, TR_NULL));
+    tr_log_set(NULL, NULL);
+    assert_int_equal(0, all.refuses + all.losts);
+    assert_int_equal(1, all.unreachables);
+    kill(all.server, SIGKILL);
+    waitpid(all.server, NULL, 0);
+}
+
 static void tcp_needs_a_secret_and_bad_urls_are_refused(void **state)
 {
     (void)state;
@@ -443,6 +460,10 @@ static void tcp_needs_a_secret_and_bad_urls_are_refused(void **state)
     assert_int_equal(TR_EINVAL, tr_node_links(node, TR_LINKS(.secret = "short", .secret_size = 5)));
     assert_int_equal(TR_EINVAL, tr_node_dial(node, "http://127.0.0.1:1", NULL));
     assert_int_equal(TR_ENAMETOOLONG, tr_node_dial(node, deep, NULL));
+    assert_int_equal(
+        0, tr_node_links(node, TR_LINKS(.secret = "sixteen bytes...", .secret_size = 16)));
+    assert_int_equal(TR_EINVAL, tr_node_dial(node, "ws://127.0.0.1:1/a b", NULL));
+    assert_int_equal(TR_EINVAL, tr_node_listen(node, "ws://127.0.0.1:0/a\r\nb: c"));
     assert_int_equal(TR_ENOENT, tr_node_undial(node, "ipc:///nowhere"));
     assert_int_equal(TR_ENOENT, tr_node_url(node, 0, url));
     assert_int_equal(0, tr_node_dial(node, "ipc:///nowhere", NULL));
@@ -483,6 +504,7 @@ int main(int argc, char **argv)
         TR_PROCESS_TEST(a_listed_behaviour_is_spawned_on_the_other_node_and_no_other),
         TR_PROCESS_TEST(a_link_over_which_nothing_is_said_lives),
         TR_PROCESS_TEST(another_secret_is_refused_and_told_of_once),
+        TR_PROCESS_TEST(another_path_is_refused_and_told_of_once),
         TR_PROCESS_TEST(tcp_needs_a_secret_and_bad_urls_are_refused),
 #ifdef TROUPE_NNG
         TR_PROCESS_TEST(a_url_without_a_port_is_told_with_the_one_that_it_has),

@@ -800,6 +800,25 @@ static void without_memory_there_is_none_and_nothing_is_lost(void **state)
     } while (counted_memory_failed());
 }
 
+// A message in parts takes some when it begins, and more as it comes.
+static void a_message_in_parts_without_memory_is_an_error(void **state)
+{
+    static uint8_t part[4 + 0x2000] = {2, 126, 0x20, 0};
+    (void)state;
+    for (size_t nth = 1; nth <= 2; nth++) {
+        static struct side s;
+        counted_memory_start(0);
+        alone_open(&s, true);
+        counted_memory_fail(nth, false);
+        side_hear(&s, part, sizeof part);
+        assert_int_equal(TR_ENOMEM, side_next(&s));
+        assert_true(counted_memory_failed());
+        assert_int_equal(TR_ENOMEM, side_next(&s));
+        side_close(&s);
+        assert_int_equal(0, counted_memory_stop());
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -826,6 +845,7 @@ int main(void)
         cmocka_unit_test(an_answer_is_believed_only_if_all_of_it_fits),
         cmocka_unit_test(what_cannot_stand_in_a_request_is_refused),
         cmocka_unit_test(without_memory_there_is_none_and_nothing_is_lost),
+        cmocka_unit_test(a_message_in_parts_without_memory_is_an_error),
     };
     return cmocka_run_group_tests_name("unit/filter/ws", tests, NULL, NULL);
 }
