@@ -58,6 +58,7 @@ struct filter {
     bool ended;        // the peer has
     int error;         // of connecting, reading or the coder; 0: none
     int write_error;   // of the wire
+    bool telling;      // its owner is being told
     bool shut, closed; // by the owner
     bool finished;     // the coder has said so
     bool wire_shut, cut;
@@ -130,6 +131,14 @@ static size_t filter_unsent(const struct filter *f)
     return tr__wire_used(&f->coder->out);
 }
 
+// What was to leave never will. If that is by the peer, what it has said before is still read.
+static void filter_lose(struct filter *f, int error)
+{
+    f->write_error = error;
+    if (f->error == 0 && error != TR_EPIPE && error != -ECONNRESET)
+        f->error = error;
+}
+
 // returns: 0: all has left, or never will; TR_EAGAIN
 static int filter_flush(struct filter *f)
 {
@@ -140,7 +149,7 @@ static int filter_flush(struct filter *f)
         if (n == TR_EAGAIN)
             return TR_EAGAIN;
         if (n < 0)
-            f->write_error = (int)n;
+            filter_lose(f, (int)n);
         out->at = n < 0 ? out->end : out->at + (size_t)n;
     }
     out->at = out->end = 0;
@@ -203,30 +212,38 @@ static bool filter_has_news(const struct filter *f)
            ((f->want & TR__WRITE) && filter_has_room(f));
 }
 
-static void home_ring(tr__filters *home)
+// returns: whether the bell will be heard: without memory it may be mute
+static bool home_ring(tr__filters *home)
 {
     tr_iov one = {(uint8_t[1]){0}, 1};
     if (!home->rung && !home->closed)
         home->rung = home->bell[0]->world->ops->endpoint_write(home->bell[0], &one, 1) == 1;
+    return home->rung;
 }
 
 static void filter_stir(struct filter *f)
 {
+    if (f->telling)
+        return; // looks again when it has told
     filter_watch(f);
-    if (f->cut || !filter_has_news(f) || !tr__list_empty(&f->ready))
+    if (f->cut || !filter_has_news(f))
         return;
-    tr__list_append(&filter_home(f)->ready, &f->ready);
-    home_ring(filter_home(f));
+    if (tr__list_empty(&f->ready))
+        tr__list_append(&filter_home(f)->ready, &f->ready);
+    if (!home_ring(filter_home(f)))
+        wire_ops(f)->endpoint_want(f->wire, TR__WRITE);
 }
 
-// returns: whether its owner has moved bytes
-static bool filter_tell(struct filter *f)
+// read: there may be something on the wire. returns: whether its owner has moved bytes
+static bool filter_tell(struct filter *f, bool read)
 {
     bool moved = false;
-    if ((f->want & TR__READ) && filter_has_input(f))
+    f->telling = true;
+    if ((f->want & TR__READ) && (read || filter_has_input(f)))
         moved = f->up->readable(f->owner);
     if ((f->want & TR__WRITE) && filter_has_room(f))
         f->up->writable(f->owner);
+    f->telling = false;
     filter_stir(f);
     return moved;
 }
@@ -242,7 +259,7 @@ static bool home_heard(void *owner)
     tr__list_init(&ready);
     tr__list_splice(&ready, &home->ready);
     for (tr__list *node; (node = tr__list_pop(&ready)) != NULL;)
-        filter_tell(tr__container(node, struct filter, ready));
+        filter_tell(tr__container(node, struct filter, ready), false);
     return n > 0;
 }
 
@@ -298,7 +315,7 @@ static void filter_part(struct filter *f)
         return;
     }
     bool broke = f->error != 0 && f->coder->why[0] != '\0';
-    if ((f->stage == OPEN || broke) && !f->wire_shut && f->write_error == 0) {
+    if ((f->stage == OPEN || broke) && !f->wire_shut) {
         f->wire_shut = true;
         wire_ops(f)->endpoint_shutdown(f->wire);
     }
@@ -367,19 +384,14 @@ static void filter_go_on(struct filter *f)
 static bool wire_readable(void *owner)
 {
     struct filter *f = owner;
-    bool moved = false;
     if (f->closed) {
         filter_drain(f);
         return true;
     }
-    if (f->stage != OPEN) {
+    bool open = f->stage == OPEN;
+    if (!open)
         filter_go_on(f);
-        return filter_tell(f);
-    }
-    if (f->want & TR__READ)
-        moved = f->up->readable(f->owner);
-    filter_stir(f);
-    return moved;
+    return filter_tell(f, open);
 }
 
 static void wire_writable(void *owner)
@@ -390,7 +402,7 @@ static void wire_writable(void *owner)
     if (f->stage == OPEN && tr__wire_used(&f->coder->in) > 0)
         f->dry = false; // an answer had no room
     filter_go_on(f);
-    filter_tell(f);
+    filter_tell(f, false);
 }
 
 static void home_free(tr__filters *home)
@@ -501,7 +513,7 @@ static ssize_t filter_read(tr_endpoint *base, const tr_iov *iov, int count)
     int rc = filter_lend(f);
     ssize_t n = rc < 0 ? rc : filter_read_some(f, iov, count);
     filter_return(f);
-    filter_watch(f);
+    filter_stir(f);
     return n;
 }
 
@@ -587,7 +599,7 @@ static ssize_t filter_write(tr_endpoint *base, const tr_iov *iov, int count)
     int rc = filter_lend(f);
     ssize_t n = rc < 0 ? rc : filter_write_some(f, iov, count);
     filter_return(f);
-    filter_watch(f);
+    filter_stir(f);
     return n;
 }
 
@@ -596,7 +608,7 @@ static void filter_shutdown(tr_endpoint *base)
     struct filter *f = filter_of(base);
     f->shut = true;
     filter_part(f);
-    filter_watch(f);
+    filter_stir(f);
 }
 
 static void filter_close(tr_endpoint *base)

@@ -48,8 +48,10 @@ void papers_authority(const char *directory, const char *authority)
     openssl((char *const *)argv);
 }
 
-void papers_sign(const char *directory, const char *authority, const char *name)
+static void sign(const char *directory, const char *authority, const char *name, const char *also)
 {
+    char names[128];
+    snprintf(names, sizeof names, "subjectAltName=%s", also);
     char ca[256], ca_key[256], cert[256], key[256];
     const char *argv[] = {REQUEST,
                           "-subj",
@@ -64,8 +66,15 @@ void papers_sign(const char *directory, const char *authority, const char *name)
                           path(key, directory, name, "key"),
                           "-out",
                           path(cert, directory, name, "pem"),
+                          also == NULL ? NULL : "-addext",
+                          names,
                           NULL};
     openssl((char *const *)argv);
+}
+
+void papers_sign(const char *directory, const char *authority, const char *name)
+{
+    sign(directory, authority, name, NULL);
 }
 
 static void papers_take(const char *directory, const char *name, const char *kind, char text[4096])
@@ -81,11 +90,16 @@ static void papers_take(const char *directory, const char *name, const char *kin
 
 void papers_make(struct papers_text *ret_papers)
 {
+    papers_make_also(ret_papers, NULL);
+}
+
+void papers_make_also(struct papers_text *ret_papers, const char *also)
+{
     char directory[] = "/tmp/troupe-papers-XXXXXX", unused[4096];
     if (mkdtemp(directory) == NULL)
         abort();
     papers_authority(directory, "ca");
-    papers_sign(directory, "ca", "node");
+    sign(directory, "ca", "node", also);
     papers_take(directory, "ca", "pem", ret_papers->ca);
     papers_take(directory, "ca", "key", unused);
     papers_take(directory, "node", "pem", ret_papers->cert);

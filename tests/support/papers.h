@@ -11,10 +11,12 @@ void papers_authority(const char *directory, const char *authority);
 // A certificate that it signs, in "NAME.pem" and "NAME.key".
 void papers_sign(const char *directory, const char *authority, const char *name);
 
-// An authority's, and one that it has signed, as text.
+// An authority's, and one that it has signed, as text. also: who else that names, as in
+// "IP:127.0.0.1"; NULL: nobody
 struct papers_text {
     char ca[4096], cert[4096], key[4096];
 };
 void papers_make(struct papers_text *ret_papers);
+void papers_make_also(struct papers_text *ret_papers, const char *also);
 
 #endif
