@@ -469,10 +469,12 @@ static void tcp_needs_a_secret_and_bad_urls_are_refused(void **state)
     assert_int_equal(0, tr_node_dial(node, "ipc:///nowhere", NULL));
     assert_int_equal(TR_EEXIST, tr_node_dial(node, "ipc:///nowhere", NULL));
     assert_int_equal(0, tr_node_undial(node, "ipc:///nowhere"));
+#ifdef TROUPE_NNG
+    assert_int_equal(TR_ENOENT, tr_node_listen(node, "nng+ipc:///nowhere/at/all"));
+#endif
     tr_node_close(&node);
 }
 
-#ifdef TROUPE_NNG
 // Not everybody may have that port.
 static void a_url_without_a_port_is_told_with_the_one_that_it_has(void **state)
 {
@@ -490,7 +492,6 @@ static void a_url_without_a_port_is_told_with_the_one_that_it_has(void **state)
     if (rc < 0)
         skip();
 }
-#endif
 
 int main(int argc, char **argv)
 {
@@ -506,9 +507,7 @@ int main(int argc, char **argv)
         TR_PROCESS_TEST(another_secret_is_refused_and_told_of_once),
         TR_PROCESS_TEST(another_path_is_refused_and_told_of_once),
         TR_PROCESS_TEST(tcp_needs_a_secret_and_bad_urls_are_refused),
-#ifdef TROUPE_NNG
         TR_PROCESS_TEST(a_url_without_a_port_is_told_with_the_one_that_it_has),
-#endif
     };
     return cmocka_run_group_tests_name("ipc/nodes", tests, NULL, NULL);
 }

@@ -10,8 +10,6 @@
 #include "support/ipc.h"
 #include "support/papers.h"
 
-#ifdef TROUPE_NNG
-
 // ---- Who dials ----
 
 static struct {
@@ -208,7 +206,6 @@ static void what_is_no_certificate_is_found_out_when_it_is_given(void **state)
     assert_int_equal(TR_ETLS, links(node, p->key, p->cert, p->key));
     assert_int_equal(0, links(node, p->ca, p->cert, p->key));
     assert_int_equal(TR_EINVAL, tr_node_listen(node, "tls+tcp://nobody here"));
-    assert_int_equal(TR_ENOENT, tr_node_listen(node, "nng+ipc:///nowhere/at/all"));
     assert_int_equal(0, tr_node_listen(node, "tls+tcp://127.0.0.1:0"));
     tr_node_close(&node);
 }
@@ -218,7 +215,6 @@ int main(int argc, char **argv)
     int rc = server_main(argc, argv);
     if (rc >= 0)
         return rc;
-    server_use_libnng();
     const struct CMUnitTest tests[] = {
         TR_PROCESS_TEST(a_certificate_of_another_authority_is_refused_and_told_of_once),
         TR_PROCESS_TEST(another_name_in_the_certificate_is_not_whom_was_dialled),
@@ -227,12 +223,3 @@ int main(int argc, char **argv)
     };
     return cmocka_run_group_tests_name("ipc/tls", tests, NULL, NULL);
 }
-
-#else
-
-int main(void)
-{
-    return 77; // built without nng
-}
-
-#endif
