@@ -228,13 +228,9 @@ static int program_start(tr_actor *self)
 static int open_to_others(tr_actor *self)
 {
     tr_node *node = tr_node_of(self);
-    char url[TR_URL_MAX];
     int rc = 0;
-    for (size_t i = 0; i < it.listens.count && rc == 0; i++) {
+    for (size_t i = 0; i < it.listens.count && rc == 0; i++)
         rc = tr_node_listen(node, it.listens.all[i]);
-        if (rc == 0 && tr_node_url(node, i, url) == 0)
-            fprintf(stderr, "troupe: listening at %s\n", url);
-    }
     for (size_t i = 0; i < it.dials.count && rc == 0; i++)
         rc = tr_node_dial(node, it.dials.all[i], NULL);
     if (rc < 0) {
@@ -251,6 +247,18 @@ static void on_started(tr_actor *self, const tr_answer *answer, void *arg)
         tr_send(self, *service, "ready", TR_NULL);
 }
 
+// The service sees to signals now: who reads where it listens may send one. Of a program that has ended
+// meanwhile its down tells.
+static void on_guarded(tr_actor *self, const tr_answer *answer, void *service)
+{
+    char url[TR_URL_MAX];
+    for (size_t i = 0; answer->status == 0 && i < it.listens.count; i++)
+        if (tr_node_url(tr_node_of(self), i, url) == 0)
+            fprintf(stderr, "troupe: listening at %s\n", url);
+    if (answer->status == 0)
+        tr_ping(self, it.top, NULL, NULL, on_started, service);
+}
+
 static int runner_start(tr_actor *self, const tr_val *args)
 {
     static tr_addr service;
@@ -263,7 +271,7 @@ static int runner_start(tr_actor *self, const tr_val *args)
             tr_service_start(self, TR_SERVICE(.target = it.top, .no_reload = !it.reload), &service);
     if (rc == 0)
         rc = open_to_others(self);
-    return rc < 0 ? rc : tr_ping(self, it.top, NULL, NULL, on_started, &service);
+    return rc < 0 ? rc : tr_ping(self, service, NULL, NULL, on_guarded, &service);
 }
 
 // One that has failed ends this actor by its link, unless it is started again.
