@@ -88,9 +88,9 @@ typedef struct tr_link_opts {
 /* How links are from now on. Call it before listening and dialling.
  * borrows: opts, until it returns; the secret is copied, and files are read
  * thread:  as tr_node_spawn
- * errors:  TR_EINVAL (a secret that is too short or too long, only some of TLS's three; a turn on
- *          another loop, as below), TR_ETLS (what is no certificate, or no key of its own), a system
- *          error of a file, TR_ENOMEM */
+ * errors:  TR_EINVAL (a secret that is too short or too long, only some of TLS's three, an
+ *          empty name; a turn on another loop, as below), TR_ETLS (what is no certificate, or no key
+ *          of its own), a system error of a file, TR_ENOMEM */
 TR_API int tr_node_links(tr_node *node, const tr_link_opts *opts);
 
 typedef struct tr_dial_opts {

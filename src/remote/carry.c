@@ -126,12 +126,22 @@ static int no_password(char *password, int size, int writes, void *arg)
     return -1;
 }
 
+// The first of them. NULL: there is none, or one of them is not good
 static X509 *paper_certificate(const char *text)
 {
     BIO *bio = BIO_new_mem_buf(text, -1);
-    X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_password, NULL);
+    X509 *first = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_password, NULL);
+    for (bool more = first != NULL; more;) {
+        X509 *next = PEM_read_bio_X509(bio, NULL, no_password, NULL);
+        more = next != NULL;
+        X509_free(next);
+    }
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+        X509_free(first);
+        first = NULL;
+    }
     BIO_free(bio);
-    return certificate;
+    return first;
 }
 
 static EVP_PKEY *paper_key(const char *text)
@@ -159,7 +169,8 @@ int tr__papers_read(const tr_link_opts *opts, tr__papers *ret_papers)
     *ret_papers = (tr__papers){0};
     if (opts->tls_ca == NULL && opts->tls_cert == NULL && opts->tls_key == NULL)
         return 0;
-    if (opts->tls_ca == NULL || opts->tls_cert == NULL || opts->tls_key == NULL)
+    if (opts->tls_ca == NULL || opts->tls_cert == NULL || opts->tls_key == NULL ||
+        (opts->tls_name != NULL && opts->tls_name[0] == '\0'))
         return TR_EINVAL;
     int rc = paper_read(opts->tls_ca, &ret_papers->ca);
     if (rc == 0)

@@ -210,6 +210,36 @@ static void what_is_no_certificate_is_found_out_when_it_is_given(void **state)
     tr_node_close(&node);
 }
 
+// Goal:   none of those in a text is passed over.
+static void one_bad_certificate_among_good_ones_is_found_out(void **state)
+{
+    static const char bad[] = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    static struct papers_text good;
+    char text[sizeof good.ca + sizeof good.cert + sizeof bad];
+    tr_node *node;
+    (void)state;
+    papers_make(&good);
+    assert_int_equal(0, tr_node_open(NULL, &node));
+    snprintf(text, sizeof text, "%s%s", good.ca, bad);
+    assert_int_equal(TR_ETLS, links(node, text, good.cert, good.key));
+    snprintf(text, sizeof text, "%s%s", good.cert, bad);
+    assert_int_equal(TR_ETLS, links(node, good.ca, text, good.key));
+    snprintf(text, sizeof text, "%s%s", good.cert, good.ca);
+    assert_int_equal(0, links(node, good.ca, text, good.key));
+    tr_node_close(&node);
+}
+
+static void an_empty_name_is_nobody(void **state)
+{
+    tr_node *node;
+    const struct server_papers *p = server_papers();
+    (void)state;
+    assert_int_equal(0, tr_node_open(NULL, &node));
+    assert_int_equal(TR_EINVAL, tr_node_links(node, TR_LINKS(.tls_ca = p->ca, .tls_cert = p->cert,
+                                                             .tls_key = p->key, .tls_name = "")));
+    tr_node_close(&node);
+}
+
 int main(int argc, char **argv)
 {
     int rc = server_main(argc, argv);
@@ -220,6 +250,8 @@ int main(int argc, char **argv)
         TR_PROCESS_TEST(another_name_in_the_certificate_is_not_whom_was_dialled),
         TR_PROCESS_TEST(who_does_not_speak_tls_is_refused_and_others_are_served),
         TR_PROCESS_TEST(what_is_no_certificate_is_found_out_when_it_is_given),
+        TR_PROCESS_TEST(one_bad_certificate_among_good_ones_is_found_out),
+        TR_PROCESS_TEST(an_empty_name_is_nobody),
     };
     return cmocka_run_group_tests_name("ipc/tls", tests, NULL, NULL);
 }
