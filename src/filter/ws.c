@@ -300,9 +300,19 @@ static int parts_take(struct ws *ws)
 
 // ---- Frames, one after the other ----
 
+// Whether a close may give that reason (7.4), or none.
+static bool close_is_good(const struct control *c)
+{
+    unsigned code = c->size < 2 ? CLOSE_NORMAL : (unsigned)c->bytes[0] << 8 | c->bytes[1];
+    bool reserved = code >= 1004 && code <= 1006;
+    return (code >= 1000 && code <= 1014 && !reserved) || (code >= 3000 && code <= 4999);
+}
+
 static void frame_end(struct ws *ws)
 {
-    if (ws->in.head.kind == TR__WS_CLOSE) {
+    if (ws->in.head.kind == TR__WS_CLOSE && !close_is_good(&ws->control)) {
+        ws_broken(ws, TR_EFRAME, CLOSE_BROKEN, "a close has a reason that there is not");
+    } else if (ws->in.head.kind == TR__WS_CLOSE) {
         ws->ended = true;
     } else if (ws->in.head.kind == TR__WS_PING) {
         ws->pong = ws->control;

@@ -210,6 +210,14 @@ static const struct refusal version = {
 static const struct refusal protocol = {TR_EVERSION, "the request is for another subprotocol",
                                         "400 Bad Request", ""};
 
+// 16 bytes as base64. In a head something else follows.
+static bool is_key(tr_str key)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    return key.len == KEY_CHARS && strspn(key.ptr, digits) == KEY_CHARS - 2 &&
+           memcmp(key.ptr + KEY_CHARS - 2, "==", 2) == 0;
+}
+
 // NULL: it is good.
 static const struct refusal *request_check(const char *path, tr_str text, tr_str *ret_key)
 {
@@ -225,7 +233,7 @@ static const struct refusal *request_check(const char *path, tr_str text, tr_str
         return &plain;
     if (!str_is(h.version, "13"))
         return &version;
-    if (h.key.len != KEY_CHARS)
+    if (!is_key(h.key))
         return &bad;
     if (!h.protocol)
         return &protocol;
