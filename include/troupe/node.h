@@ -117,7 +117,8 @@ TR_API int tr_node_spawn(tr_node *node, const tr_behavior *behavior, const tr_sp
  * thread: as tr_node_spawn
  * errors: TR_EINVAL (not a url, or one that needs a secret or certificates; a turn on another
  *         loop), TR_ENAMETOOLONG,
- *         TR_EADDRINUSE, TR_ENOSYS (it needs libnng, which is not there), TR_ETLS, a system error */
+ *         TR_EADDRINUSE, TR_ENOSYS (it needs libssl or libnng, which is not there), TR_ETLS, a system
+ *         error */
 TR_API int tr_node_listen(tr_node *node, const char *url);
 
 /* Run the node on this thread until its last actor has ended, its children have been stopped and
