@@ -10,6 +10,9 @@
 #include "support/ipc.h"
 #include "support/papers.h"
 
+#define STRANGERS 256 // at a time
+#define SILENT    300
+
 // ---- Who dials ----
 
 static struct {
@@ -181,6 +184,27 @@ static void who_does_not_speak_tls_is_refused_and_others_are_served(void **state
     end();
 }
 
+// Goal:   those who connect and never shake hands are no more than other strangers may be, and whoever
+//         means well gets in.
+static void who_never_shakes_hands_makes_room_for_others(void **state)
+{
+    (void)state;
+    static struct raw silent[SILENT];
+    char tcp[TR_URL_MAX];
+    begin("tls+tcp://127.0.0.1:0");
+    snprintf(tcp, sizeof tcp, "%s", dial.url + strlen("tls+"));
+    for (int i = 0; i < SILENT; i++)
+        raw_open(&silent[i], -1, tcp);
+    assert_int_equal(0, TR_RUN(NULL, &dialler, TR_NULL));
+    assert_int_equal(1, dial.echoes);
+    for (int i = 0; i < SILENT - STRANGERS; i++) // the oldest have made room
+        assert_true(raw_ended(&silent[i]));
+    assert_int_equal(1, server_said("peer.crowded"));
+    for (int i = 0; i < SILENT; i++)
+        raw_close(&silent[i]);
+    end();
+}
+
 static int links(tr_node *node, const char *ca, const char *cert, const char *key)
 {
     return tr_node_links(node, TR_LINKS(.tls_ca = ca, .tls_cert = cert, .tls_key = key));
@@ -249,6 +273,7 @@ int main(int argc, char **argv)
         TR_PROCESS_TEST(a_certificate_of_another_authority_is_refused_and_told_of_once),
         TR_PROCESS_TEST(another_name_in_the_certificate_is_not_whom_was_dialled),
         TR_PROCESS_TEST(who_does_not_speak_tls_is_refused_and_others_are_served),
+        TR_PROCESS_TEST(who_never_shakes_hands_makes_room_for_others),
         TR_PROCESS_TEST(what_is_no_certificate_is_found_out_when_it_is_given),
         TR_PROCESS_TEST(one_bad_certificate_among_good_ones_is_found_out),
         TR_PROCESS_TEST(an_empty_name_is_nobody),
