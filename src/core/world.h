@@ -211,6 +211,9 @@ typedef struct tr_world_ops {
     // More about its error, for people; NULL: there is nothing more to say. Of transports alone, and
     // not of all of them.
     const char *(*endpoint_why)(const tr_endpoint *endpoint);
+    // What a message may have that is collected before it can be read, in bytes, from now on. Of
+    // transports alone; NULL: nothing is.
+    void (*endpoint_limit)(tr_endpoint *endpoint, size_t size);
 
     // Take an endpoint out of its world: nothing is wanted of it, and nobody hears of it again.
     // moves:  *endpoint

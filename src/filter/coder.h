@@ -56,6 +56,9 @@ typedef struct tr__coder_ops {
     // returns: 0; TR_EAGAIN: there is no room yet; an error
     int (*finish)(tr__coder *coder);
 
+    // What a message may have that it collects, in bytes, from now on. NULL: it collects none.
+    void (*limit)(tr__coder *coder, size_t size);
+
     void (*free)(tr__coder *coder);
 } tr__coder_ops;
 

@@ -652,6 +652,13 @@ static const char *filter_why(const tr_endpoint *base)
     return f->coder->why[0] != '\0' ? f->coder->why : tr__endpoint_why(f->wire);
 }
 
+static void filter_limit(tr_endpoint *base, size_t size)
+{
+    struct filter *f = filter_of(base);
+    if (f->coder->ops->limit != NULL)
+        f->coder->ops->limit(f->coder, size);
+}
+
 static const tr_world_ops FILTER_OPS = {
     .name = "filter",
     .endpoint_bind = filter_bind,
@@ -665,6 +672,7 @@ static const tr_world_ops FILTER_OPS = {
     .endpoint_site = filter_site,
     .endpoint_cred = filter_cred,
     .endpoint_why = filter_why,
+    .endpoint_limit = filter_limit,
 };
 
 // ---- Life ----

@@ -61,7 +61,7 @@ struct ws {
     struct control control;
     uint8_t length[SP_SIZE];
     uint8_t *parts; // of a message in several frames, with its length in front; NULL: there is none
-    size_t parts_size, parts_room;
+    size_t parts_size, parts_room, parts_max;
     const uint8_t *give; // to the user, before anything else comes
     size_t give_size;
     int error;  // what the peer has broken; 0: nothing
@@ -276,7 +276,7 @@ static int parts_open(struct ws *ws)
     }
     if (ws->parts == NULL)
         return ws->error = TR_ENOMEM;
-    if (ws->in.head.size > PARTS_MAX + SP_SIZE - ws->parts_size)
+    if (ws->in.head.size + (ws->parts_size - SP_SIZE) > ws->parts_max)
         return ws_broken(ws, TR_ETOOBIG, CLOSE_LARGE, "a message in several frames is too large");
     return 0;
 }
@@ -441,6 +441,11 @@ static int ws_shake(tr__coder *base)
 
 // ---- Life ----
 
+static void ws_limit(tr__coder *base, size_t size)
+{
+    ws_of(base)->parts_max = size < PARTS_MAX ? size : PARTS_MAX;
+}
+
 static void ws_free(tr__coder *base)
 {
     tr__free(ws_of(base)->hands);
@@ -454,6 +459,7 @@ static const tr__coder_ops ws_ops = {
     .decode = ws_decode,
     .encode = ws_encode,
     .finish = ws_finish,
+    .limit = ws_limit,
     .free = ws_free,
 };
 
@@ -485,6 +491,7 @@ static int ws_new(tr_world *world, const char *host, const char *path, tr__coder
     ws->base.ops = &ws_ops;
     ws->world = world;
     ws->hands = hands;
+    ws->parts_max = PARTS_MAX;
     *ret_coder = &ws->base;
     return 0;
 }

@@ -651,7 +651,10 @@ void tr__link_sp_carry(tr__link *base)
     ((struct link_sp *)base)->carries = true;
 }
 
-void tr__link_sp_limit(tr__link *link, size_t frame_max)
+void tr__link_sp_limit(tr__link *base, size_t frame_max)
 {
-    ((struct link_sp *)link)->frame_max = frame_max;
+    struct link_sp *link = (struct link_sp *)base;
+    link->frame_max = frame_max;
+    if (sp_world(link)->endpoint_limit != NULL)
+        sp_world(link)->endpoint_limit(link->endpoint, frame_max + HOPS_SIZE);
 }

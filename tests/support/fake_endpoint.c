@@ -134,6 +134,11 @@ static int fake_site(tr_endpoint *base, bool peer, tr_site *ret_site)
     return 0;
 }
 
+static void fake_limit(tr_endpoint *base, size_t size)
+{
+    fake_open(base)->limit = size;
+}
+
 static const tr_world_ops fake_ops = {
     .name = "fake",
     .endpoint_bind = fake_bind,
@@ -143,6 +148,7 @@ static const tr_world_ops fake_ops = {
     .endpoint_shutdown = fake_shutdown,
     .endpoint_close = fake_close,
     .endpoint_site = fake_site,
+    .endpoint_limit = fake_limit,
 };
 
 fake_world *fake_world_new(void)

@@ -28,6 +28,7 @@ typedef struct fake_endpoint {
     bool closed;
     unsigned wanted;
     unsigned reads, writes; // calls so far
+    size_t limit;           // of a message, as it was told last
 
     const tr_endpoint_up *up;
     void *owner;

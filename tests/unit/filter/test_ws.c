@@ -371,6 +371,23 @@ static void a_message_in_parts_may_be_as_large_as_nng_takes_it(void **state)
     }
 }
 
+// Goal:   who has proven nothing yet gets no more memory than what lies on top allows.
+static void a_message_in_parts_may_be_as_large_as_it_is_let(void **state)
+{
+    static struct side s;
+    (void)state;
+    alone_open(&s, true);
+    s.coder->ops->limit(s.coder, 2);
+    side_hear(&s, "\2\1a\x80\1b", 6);
+    side_hears(&s, "ab", 2);
+    s.coder->ops->limit(s.coder, 3);
+    side_hear(&s, "\2\1a\0\1b\0\1c", 9);
+    assert_int_equal(TR_EAGAIN, side_next(&s));
+    side_hear(&s, "\x80\1d", 3);
+    assert_int_equal(TR_ETOOBIG, side_next(&s));
+    side_close(&s);
+}
+
 // Goal:   a ping is answered behind the message that is under way; of several the last one.
 static void a_ping_is_answered_between_two_messages(void **state)
 {
@@ -839,6 +856,7 @@ int main(void)
         cmocka_unit_test(only_who_dials_masks_and_each_frame_with_a_key_of_its_own),
         cmocka_unit_test(a_message_in_parts_is_one),
         cmocka_unit_test(a_message_in_parts_may_be_as_large_as_nng_takes_it),
+        cmocka_unit_test(a_message_in_parts_may_be_as_large_as_it_is_let),
         cmocka_unit_test(a_ping_is_answered_between_two_messages),
         cmocka_unit_test(a_ping_is_answered_when_there_is_room),
         cmocka_unit_test(whoever_breaks_the_rules_is_told_so_and_not_heard_any_more),

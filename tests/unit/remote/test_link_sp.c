@@ -343,6 +343,17 @@ static void test_memory_follows_what_has_arrived_not_what_was_announced(void **s
     }
 }
 
+// Goal:   an endpoint that collects messages collects no larger ones than the link takes.
+static void test_what_limits_frames_limits_the_endpoint(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open_greeted(&f);
+    tr__link_sp_limit(f.side.link, 100);
+    assert_int_equal(4 + 100, f.side.endpoint->limit);
+    fixture_close(&f);
+}
+
 static void test_an_error_of_the_owner_closes_with_it(void **state)
 {
     (void)state;
@@ -918,6 +929,7 @@ int main(void)
         cmocka_unit_test(test_a_peer_that_is_no_pair1_is_refused),
         cmocka_unit_test(test_every_field_of_a_head_is_checked),
         cmocka_unit_test(test_memory_follows_what_has_arrived_not_what_was_announced),
+        cmocka_unit_test(test_what_limits_frames_limits_the_endpoint),
         cmocka_unit_test(test_an_error_of_the_owner_closes_with_it),
         cmocka_unit_test(test_what_arrived_before_an_error_is_delivered),
         cmocka_unit_test(test_one_upcall_reads_a_bounded_amount),
