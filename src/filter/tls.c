@@ -260,7 +260,7 @@ static bool each_certificate(const char *text, bool (*take)(SSL_CTX *context, X5
         X509_free(cert);
     }
     BIO_free(bio);
-    return good && nth > 0;
+    return good && nth > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 }
 
 static bool take_authority(SSL_CTX *context, X509 *cert, int nth)

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <string.h>
 #include <troupe/error.h>
 
@@ -227,8 +228,11 @@ static void certificates_of_another_authority_are_refused_by_both(void **state)
 static void what_are_no_certificates_is_an_error(void **state)
 {
     tr__tls *made = NULL;
+    char text[sizeof ours.ca + 64]; // a good one, and another
     (void)state;
-    for (int i = 0; i < 4; i++) {
+    snprintf(text, sizeof text, "%s%s", ours.ca,
+             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    for (int i = 0; i < 5; i++) {
         tr__papers papers = papers_of(&ours);
         if (i == 0)
             papers.ca = "nothing";
@@ -236,8 +240,10 @@ static void what_are_no_certificates_is_an_error(void **state)
             papers.cert = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
         else if (i == 2)
             papers.key = papers.cert;
-        else
+        else if (i == 3)
             papers.key = strange.key;
+        else
+            papers.ca = text;
         assert_int_equal(TR_ETLS, tr__tls_open(&papers, &made));
         assert_null(made);
     }
