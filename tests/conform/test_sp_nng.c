@@ -48,6 +48,7 @@ struct ours {
     int sent, good;   // messages
     int links, downs; // so far
     int error;        // of the last down
+    int refused;      // 1: one of them was TR_EVERSION
 };
 
 static void ours_send(struct ours *ours, const void *bytes, size_t size)
@@ -93,6 +94,7 @@ static void ours_down(void *owner, int error)
     struct ours *ours = owner;
     ours->downs++;
     ours->error = error;
+    ours->refused |= error == TR_EVERSION;
     ours->link->ops->free(&ours->link);
 }
 
@@ -332,10 +334,15 @@ static int theirs_storm(struct theirs *theirs)
     return rv;
 }
 
+// Once in a day: libnng uses a dialler that it has freed, if its socket is closed while it dials.
 static int theirs_dial_as_pair0(struct theirs *theirs)
 {
     int rv = nng_pair0_open(&theirs->socket);
-    return rv != 0 ? rv : nng_dial(theirs->socket, theirs->url, NULL, NNG_FLAG_NONBLOCK);
+    if (rv == 0)
+        rv = nng_socket_set_ms(theirs->socket, NNG_OPT_RECONNMINT, 24 * 3600 * 1000);
+    if (rv == 0)
+        nng_dial(theirs->socket, theirs->url, NULL, 0); // may hear that it is refused, or not
+    return rv;
 }
 
 _Static_assert(MESSAGES % WINDOW == 0, "theirs_talk");
@@ -404,8 +411,7 @@ static void test_an_nng_socket_of_another_protocol_is_refused(void **state)
     struct theirs theirs = {0};
     ours_listen(ours);
     theirs_do(&theirs, ours, theirs_dial_as_pair0);
-    ours_run_until(ours, &ours->downs, 1);
-    assert_int_equal(TR_EVERSION, ours->error);
+    ours_run_until(ours, &ours->refused, 1); // it may have come again
     theirs_do(&theirs, ours, theirs_close);
 }
 
