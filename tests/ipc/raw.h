@@ -25,6 +25,7 @@ struct raw {
     char *frame;    // the one that is being read
     size_t size, at;
     msgpack_unpacked envelope;
+    unsigned answers, answer_bytes; // not credited yet
 };
 
 // fd: -1: connect to the path, or url

@@ -415,12 +415,21 @@ static int argument(tr_val args, size_t i, char *text, size_t size)
     return rc;
 }
 
+static void on_echo(tr_actor *self, const tr_answer *answer, void *arg)
+{
+    (void)self, (void)arg;
+    if (answer->status == 0)
+        ipc_note(note, 1);
+}
+
+// The other side takes it for met when it has had an answer.
 static int dialler_receive(tr_actor *self, const tr_msg *msg)
 {
-    (void)self;
-    if (tr_msg_is(msg, "node up"))
-        ipc_note(note, 1);
-    return 0;
+    tr_addr server;
+    if (!tr_msg_is(msg, "node up"))
+        return 0;
+    int rc = TR_READ(tr_msg_body(msg), "addr", &server);
+    return rc < 0 ? rc : tr_ask(self, server, "echo", TR_NULL, NULL, NULL, on_echo, NULL);
 }
 
 static int dialler_start(tr_actor *self, const tr_val *args)
