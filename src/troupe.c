@@ -95,6 +95,7 @@ static const tr__transport *const TRANSPORTS[] = {&tr__filter_transport,
                                                   &tr__nng_transport,
 #endif
                                                   NULL};
+_Static_assert(sizeof TRANSPORTS / sizeof TRANSPORTS[0] <= TR__TRANSPORTS + 1, "more are not seen");
 
 static tr__remote_opts remote_opts(const char *program, const tr_app *app)
 {

@@ -4,7 +4,8 @@
 //
 // Facts (an actor's start, a dead letter, ...) are told whenever there is a tracer. Messages are
 // told while the loop has the eye for them: then one that is made gets a stamp, and its turn is
-// written down by the core itself (record.c), where the tracer has said. Eyes change between turns only.
+// written down by the core itself (record.c), where the tracer has said. Eyes change between turns
+// only.
 #ifndef TROUPE_CORE_TAP_H
 #define TROUPE_CORE_TAP_H
 

@@ -86,19 +86,22 @@ static int place_of(const char *url, struct place *ret_place)
     return 0;
 }
 
-static int carriage_sites(const char *url, tr_site ret_sites[TR__SITES_KNOWN])
+static int place_sites(const struct place *place, tr_site ret_sites[TR__SITES_KNOWN])
 {
     char tcp[TR_URL_MAX + sizeof "tcp://:65535"];
+    const char *bracket = strchr(place->host, ']');
+    if (place->scheme->port != 0 && strchr(bracket != NULL ? bracket : place->host, ':') == NULL)
+        snprintf(tcp, sizeof tcp, "tcp://%s:%u", place->host, (unsigned)place->scheme->port);
+    else
+        snprintf(tcp, sizeof tcp, "tcp://%s", place->host);
+    return tr__sites_parse(tcp, ret_sites);
+}
+
+static int carriage_sites(const char *url, tr_site ret_sites[TR__SITES_KNOWN])
+{
     struct place place;
     int rc = place_of(url, &place);
-    if (rc < 0)
-        return rc;
-    const char *bracket = strchr(place.host, ']');
-    if (place.scheme->port != 0 && strchr(bracket != NULL ? bracket : place.host, ':') == NULL)
-        snprintf(tcp, sizeof tcp, "tcp://%s:%u", place.host, (unsigned)place.scheme->port);
-    else
-        snprintf(tcp, sizeof tcp, "tcp://%s", place.host);
-    return tr__sites_parse(tcp, ret_sites);
+    return rc < 0 ? rc : place_sites(&place, ret_sites);
 }
 
 // Its host without brackets: what has to be in its certificate.
@@ -278,7 +281,7 @@ static int door_open(struct door *d, const char *url, const tr__papers *papers)
     tr_world *world = ((tr__carriage *)d->base.world)->world;
     tr_site sites[TR__SITES_KNOWN];
     struct place place;
-    int rc = place_of(url, &place), count = rc < 0 ? rc : carriage_sites(url, sites);
+    int rc = place_of(url, &place), count = rc < 0 ? rc : place_sites(&place, sites);
     if (count <= 0)
         return count < 0 ? count : TR_EINVAL;
     if (place.scheme->proof == TR__PROOF_PAPERS)

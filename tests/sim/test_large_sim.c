@@ -11,6 +11,7 @@
 #include "core/node.h"
 #include "support/cmocka.h"
 #include "support/counted_memory.h"
+#include "support/handles.h"
 #include "support/seeds.h"
 #include "support/sim_node.h"
 
@@ -68,22 +69,6 @@ static int send_sized(tr_actor *self, tr_addr to, size_t size)
 }
 
 // ---- Handles ----
-
-static int send_handle(tr_actor *self, tr_addr to)
-{
-    tr_handle *handle = NULL;
-    tr_msg *msg = NULL;
-    int rc = tr_listener_open(self, "tcp://127.0.0.1:0", NULL, &handle);
-    if (rc == 0)
-        rc = tr_msg_new("handle", TR_NULL, &msg);
-    if (rc == 0)
-        rc = tr_msg_attach_handle(msg, &handle);
-    if (rc == 0)
-        rc = tr_send_msg(self, to, &msg);
-    tr_msg_free(&msg);
-    tr_handle_close(&handle);
-    return rc;
-}
 
 static const char *handle_word(tr_actor *self, const tr_msg *msg)
 {

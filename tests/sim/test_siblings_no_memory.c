@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "support/cmocka.h"
+#include "support/handles.h"
 #include "support/sim_node.h"
 #include "support/sweep.h"
 
@@ -38,22 +39,6 @@ static int kid_start(tr_actor *self, const tr_val *args)
     int rc = tr_as_uint(*args, &number);
     if (rc == 0 && number == 0)
         rc = tr_timer_start(self, TR_US(300), kid_crash, NULL, NULL);
-    return rc;
-}
-
-static int send_handle(tr_actor *self, tr_addr to)
-{
-    tr_handle *handle = NULL;
-    tr_msg *msg = NULL;
-    int rc = tr_listener_open(self, "tcp://127.0.0.1:0", NULL, &handle);
-    if (rc == 0)
-        rc = tr_msg_new("handle", TR_NULL, &msg);
-    if (rc == 0)
-        rc = tr_msg_attach_handle(msg, &handle);
-    if (rc == 0)
-        rc = tr_send_msg(self, to, &msg);
-    tr_msg_free(&msg);
-    tr_handle_close(&handle);
     return rc;
 }
 
